@@ -1,0 +1,1 @@
+//! Stand-in Salesforce and Xero.
