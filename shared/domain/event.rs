@@ -1,0 +1,58 @@
+//! An event: one thing that happened; and the message that carries it to a run.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Value;
+use super::ids::{ConnectionId, EventKey, FlowId, RunId};
+use super::record_id::RecordId;
+
+/// One thing that happened, as a flow sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The account that it happened in; none for `http.webhook`, `schedule` and `manual`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
+    /// The trigger's id: `salesforce.updated_record`.
+    pub kind: String,
+    pub key: EventKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_id: Option<RecordId>,
+    /// The provider's version of the record: what decides which of two events is newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Timestamp>,
+    /// When it happened, by the provider's clock; for a webhook, when it arrived.
+    pub at: Timestamp,
+    pub record: Value,
+    /// The watched values before a transition (`changed`), else null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub previous: Value,
+    /// Where a person finds the record: the document's `Url` points there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// The version of [`RunMessage`] that this code writes. It reads every version up to it.
+pub const MESSAGE_VERSION: u32 = 1;
+
+/// What the queue carries: one (event, flow) pair. The event rides along, or stays in the table when it is large.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunMessage {
+    #[serde(rename = "v")]
+    pub version: u32,
+    pub run: RunId,
+    pub flow: FlowId,
+    /// The flow's version is pinned here: a run is walked as it began.
+    pub flow_version: u32,
+    /// When it was first put on a queue: `today(zone)` is the day of this instant.
+    pub enqueued_at: Timestamp,
+    /// Backfills and mass reruns: they leave the minute and a fifth of the day to live events.
+    #[serde(default)]
+    pub bulk: bool,
+    /// `None`: the event is in the run's row, or in the row that the sender put there for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+    /// A person or the dead-letter queue asked for another attempt; the number keeps two requests apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<u64>,
+}

@@ -1,0 +1,44 @@
+//! What the product needs of the world, named for the need. `aws` and `embedded` give it; `flow` uses it.
+
+pub mod clock;
+pub mod connector;
+pub mod http;
+pub mod mailer;
+pub mod queue;
+pub mod random;
+pub mod table;
+pub mod vault;
+
+use std::sync::Arc;
+
+/// All the ports of one stack. Cheap to clone.
+#[derive(Clone)]
+pub struct Ports {
+    pub table: Arc<dyn table::Table>,
+    pub queue: Arc<dyn queue::Queue>,
+    pub vault: Arc<dyn vault::Vault>,
+    pub http: Arc<dyn http::Http>,
+    pub clock: Arc<dyn clock::Clock>,
+    pub random: Arc<dyn random::Random>,
+    pub mailer: Arc<dyn mailer::Mailer>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+/// The service behind a port did not do what was asked: nothing is known to be changed. Another try may help.
+#[derive(Debug, thiserror::Error)]
+#[error("{port} is unavailable: {message}")]
+pub struct Unavailable {
+    pub port: &'static str,
+    pub message: String,
+}
+
+impl Unavailable {
+    pub fn new(port: &'static str, message: impl std::fmt::Display) -> Self {
+        Self { port, message: message.to_string() }
+    }
+}
