@@ -1,1 +1,4 @@
 //! Counterfoil.
+
+pub mod domain;
+pub mod expression;

@@ -1,0 +1,1 @@
+//! Templates, JavaScript and the value functions.
