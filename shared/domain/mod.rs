@@ -8,9 +8,12 @@ pub mod event;
 pub mod flow;
 pub mod ids;
 pub mod link;
+pub mod money;
 pub mod outcome;
 pub mod record_id;
 pub mod run;
+pub mod shape;
+pub mod time;
 
 /// A record, a document, a step's result. Numbers keep the decimal text that they were written with
 /// (`serde_json` with `arbitrary_precision`), so that money never passes through a float.

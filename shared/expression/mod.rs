@@ -1,1 +1,1 @@
-//! Room: expression.
+//! Templates, JavaScript and the value functions.
