@@ -13,7 +13,7 @@ use crate::domain::money::Amount;
 const DEEPEST: usize = 100;
 
 /// A result may have as many values as this, and as many bytes of text: shared parts count each time.
-const MOST_VALUES: usize = 1_000_000;
+const MOST_VALUES: u32 = 1_000_000;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) const TOO_LONG: &str = "number_too_long";
@@ -44,8 +44,9 @@ pub(crate) fn into_js<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquic
 fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Result<Js<'js>> {
     let mut unreadable = Vec::new();
     collect_unreadable(value, &mut Vec::new(), &mut unreadable);
-    let text = serde_json::to_string(value)
-        .map_err(|_| rquickjs::Exception::throw_message(&kit.ctx, "this value can't be passed to JavaScript"))?;
+    let text = serde_json::to_string(value).map_err(|_| {
+        rquickjs::Exception::throw_message(&kit.ctx, "this value can't be passed to JavaScript")
+    })?;
     let parsed: Js<'js> = kit.ctx.json_parse(text)?;
     if !unreadable.is_empty() {
         let define: Function = kit.prelude.get("unreadable")?;
@@ -68,7 +69,11 @@ fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Resu
     freezer.call((parsed,))
 }
 
-fn collect_unreadable<'v>(value: &'v Value, path: &mut Vec<std::borrow::Cow<'v, str>>, found: &mut Vec<Vec<String>>) {
+fn collect_unreadable<'v>(
+    value: &'v Value,
+    path: &mut Vec<std::borrow::Cow<'v, str>>,
+    found: &mut Vec<Vec<String>>,
+) {
     match value {
         Value::Number(number) if as_float(number).is_none() => {
             found.push(path.iter().map(ToString::to_string).collect());
@@ -97,8 +102,8 @@ fn collect_unreadable<'v>(value: &'v Value, path: &mut Vec<std::borrow::Cow<'v, 
 pub(crate) fn as_float(number: &Number) -> Option<f64> {
     let text = number.as_str();
     let float: f64 = text.parse().ok().filter(|float: &f64| float.is_finite())?;
-    // Fifteen digits always survive, whatever their exponent within the range of a document.
-    let short = text.len() <= 16 && !text.contains(['e', 'E']);
+    // Fifteen digits always survive.
+    let short = text.len() <= 15 && !text.contains(['e', 'E']);
     (short || digits_of(text) == digits_of(&format!("{float:e}"))).then_some(float)
 }
 
@@ -146,7 +151,10 @@ impl From<rquickjs::Error> for Refusal {
     fn from(error: rquickjs::Error) -> Self {
         match error {
             rquickjs::Error::Exception | rquickjs::Error::Allocation => Self::Threw,
-            _ => Self::Result(ExpressionError::new("javascript_result", "the result has text that isn't Unicode")),
+            _ => Self::Result(ExpressionError::new(
+                "javascript_result",
+                "the result has text that isn't Unicode",
+            )),
         }
     }
 }
@@ -159,7 +167,7 @@ pub(crate) fn from_js<'js>(kit: &Kit<'js>, value: Js<'js>) -> Result<Value, Refu
 struct Taker<'k, 'js> {
     kit: &'k Kit<'js>,
     above: Vec<Js<'js>>,
-    values: usize,
+    values: u32,
     bytes: usize,
 }
 
@@ -187,7 +195,9 @@ impl<'js> Taker<'_, 'js> {
             return Ok(Value::String(text));
         }
         let kind = match &value {
-            value if value.is_promise() => Some("is a Promise: leave out async and await, nothing here has to wait"),
+            value if value.is_promise() => {
+                Some("is a Promise: leave out async and await, nothing here has to wait")
+            }
             value if value.is_function() => Some("is a function: call it, or leave it out"),
             value if value.is_big_int() => Some("is a BigInt: turn it into text with .toString()"),
             value if value.is_symbol() => Some("is a Symbol: return text instead"),
@@ -210,18 +220,20 @@ impl<'js> Taker<'_, 'js> {
         }
         self.above.push(value.clone());
         let taken = match value.as_array() {
-            Some(list) => self.take_list(list),
+            Some(list) => self.take_list(list.as_object()),
             None => self.take_object(&value),
         };
         self.above.pop();
         taken
     }
 
-    fn take_list(&mut self, list: &rquickjs::Array<'js>) -> Result<Value, Refusal> {
-        if list.len() > MOST_VALUES {
+    /// By its length as the list itself says it, which a proxy may answer with anything.
+    fn take_list(&mut self, list: &Object<'js>) -> Result<Value, Refusal> {
+        let length = list.get::<_, Js>("length")?.as_int().and_then(|length| u32::try_from(length).ok());
+        let Some(length) = length.filter(|length| *length <= MOST_VALUES) else {
             return Err(refuse("is too large: return only what later steps need"));
-        }
-        (0..list.len())
+        };
+        (0..length)
             .map(|index| {
                 let entry = self.take(list.get(index)?);
                 entry.map_err(|refusal| refusal.within(&format!("[{index}]")))
@@ -255,8 +267,10 @@ impl<'js> Taker<'_, 'js> {
     /// Objects of a class: amounts keep their digits, dates and others say themselves what they are in JSON.
     fn take_instance(&mut self, object: &Object<'js>) -> Result<Option<Value>, Refusal> {
         if self.kit.money.as_ref().is_some_and(|money| object.is_instance_of(money)) {
-            let text: String = object.get::<_, Function>("toString")?.call((rquickjs::function::This(object.clone()),))?;
-            let amount = Amount::parse(&text).map_err(|error| Refusal::Result(ExpressionError::new(error.code(), error.to_string())))?;
+            let text: String =
+                object.get::<_, Function>("toString")?.call((rquickjs::function::This(object.clone()),))?;
+            let amount = Amount::parse(&text)
+                .map_err(|error| Refusal::Result(ExpressionError::new(error.code(), error.to_string())))?;
             return Ok(Some(amount.to_json()));
         }
         if let Some(to_json) = object.get::<_, Js>("toJSON")?.into_function() {
@@ -288,7 +302,9 @@ fn refuse(what: &str) -> Refusal {
 /// A float's shortest text: `0.1`, `15000`, `1e21`.
 fn number_of(float: f64) -> Result<Value, Refusal> {
     if !float.is_finite() {
-        return Err(refuse("is not a number (NaN or Infinity): one of the values in it is missing or is text"));
+        return Err(refuse(
+            "is not a number (NaN or Infinity): one of the values in it is missing or is text",
+        ));
     }
     let size = float.abs();
     let text = match () {
@@ -310,7 +326,9 @@ mod tests {
 
     #[test]
     fn a_number_is_too_long_when_a_float_would_change_it() {
-        for text in ["0", "-0", "1.10", "15000.0", "0.1", "9007199254740991", "1e21", "123456789012345.6", "5e-324"] {
+        for text in
+            ["0", "-0", "1.10", "15000.0", "0.1", "9007199254740991", "1e21", "123456789012345.6", "5e-324"]
+        {
             assert!(as_float(&number(text)).is_some(), "{text}");
         }
         for text in ["9007199254740993", "0.1000000000000000055", "12345678901234567.89", "1e400", "1e-400"] {
