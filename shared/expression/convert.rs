@@ -7,6 +7,7 @@ use rquickjs::{Ctx, Function, Object, Value as Js};
 use serde_json::{Map, Number, Value};
 
 use super::error::ExpressionError;
+use super::session::{OUR_FILE, eval};
 use crate::domain::money::Amount;
 
 /// Deeper than any document of either provider; a guard for our own stack.
@@ -49,7 +50,8 @@ fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Resu
     })?;
     let parsed: Js<'js> = kit.ctx.json_parse(text)?;
     if !unreadable.is_empty() {
-        let define: Function = kit.prelude.get("unreadable")?;
+        let careful: Object = eval(&kit.ctx, include_str!("engine/unreadable.js"), OUR_FILE)?;
+        let define: Function = careful.get("unreadable")?;
         let complain = Function::new(kit.ctx.clone(), |ctx: Ctx<'js>| -> rquickjs::Result<()> {
             Err(throw(&ctx, TOO_LONG, &too_long_message()))
         })?;
@@ -61,12 +63,14 @@ fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Resu
             }
             define.call::<_, ()>((owner, last.as_str(), complain.clone()))?;
         }
+        if freeze {
+            return careful.get::<_, Function>("frozen")?.call((parsed,));
+        }
     }
     if !freeze {
         return Ok(parsed);
     }
-    let freezer: Function = kit.prelude.get(if unreadable.is_empty() { "frozen" } else { "frozenUnread" })?;
-    freezer.call((parsed,))
+    kit.prelude.get::<_, Function>("frozen")?.call((parsed,))
 }
 
 fn collect_unreadable<'v>(

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::{ExpressionError, SyntaxError};
-use super::references::{Reference, references};
+use super::references::{Reference, makes_long_lists, references};
 use super::scope::Scope;
 use super::session::Session;
 use super::syntax::{self, Shape};
@@ -71,6 +71,8 @@ pub(crate) struct Code {
     pub(crate) shape: Shape,
     /// Every name that stands free in it, whatever it turns out to mean.
     pub(crate) names: BTreeSet<String>,
+    /// Whether it has anything in it that could make a list of millions of entries.
+    pub(crate) makes_long_lists: bool,
     references: Vec<Reference>,
 }
 
@@ -78,7 +80,8 @@ impl Code {
     pub(crate) fn compile(source: &str, shape: Shape) -> Result<Self, SyntaxError> {
         let names = syntax::check(source, shape)?;
         let references = references(source);
-        Ok(Self { source: source.into(), shape, names, references })
+        let makes_long_lists = makes_long_lists(source);
+        Ok(Self { source: source.into(), shape, names, makes_long_lists, references })
     }
 
     pub(crate) fn references(&self) -> &[Reference] {

@@ -43,6 +43,25 @@ pub(crate) fn free_names(source: &str) -> BTreeSet<String> {
     names
 }
 
+/// Whether code could make a list longer than it has entries: by a constructor, by setting a length, or with an index
+/// that only a large or a computed number gives. Rather once too often than once too few.
+pub(crate) fn makes_long_lists(source: &str) -> bool {
+    let tokens = tokens(source);
+    let text = |index: usize| tokens.get(index).map_or("", |token| token.text(source));
+    (0..tokens.len()).any(|index| match (tokens[index].kind, text(index)) {
+        (Kind::Name, "Array") => {
+            text(index + 1) != "." || !matches!(text(index + 2), "isArray" | "from" | "of")
+        }
+        (Kind::Name, "length") => text(index + 1) == ":" || text(index + 1) == "=" && text(index + 2) != "=",
+        (Kind::Name, "globalThis" | "Reflect" | "constructor") => true,
+        (Kind::Text, "'length'" | "\"length\"" | "`length`" | "'constructor'" | "\"constructor\"") => true,
+        (Kind::Number, number) => number.len() > 7 || number.contains(['e', 'x', 'b', 'o']),
+        (Kind::Mark, "*") => text(index + 1) == "*",
+        (Kind::Mark, "<") => text(index + 1) == "<",
+        _ => false,
+    })
+}
+
 fn stands_free(source: &str, tokens: &[Token], index: usize) -> bool {
     let mark = |index: Option<usize>| {
         index

@@ -21,7 +21,7 @@ use super::scope::Scope;
 use super::syntax::{self, Shape, USER_FILE};
 
 /// The name that our own JavaScript bears in stack traces.
-const OUR_FILE: &str = "counterfoil.js";
+pub(crate) const OUR_FILE: &str = "counterfoil.js";
 
 /// What the language is made of here: no Date, no clock, no shared memory, no finalisers.
 type Intrinsics = (
@@ -95,7 +95,7 @@ impl Running {
         })));
         let context = Context::custom::<Intrinsics>(&runtime).map_err(|_| no_memory())?;
         let prelude = context.with(|ctx| {
-            let prelude: rquickjs::Result<Object> = eval(&ctx, include_str!("prelude.js"), OUR_FILE);
+            let prelude: rquickjs::Result<Object> = eval(&ctx, include_str!("engine/start.js"), OUR_FILE);
             prelude.map(|prelude| Persistent::save(&ctx, prelude)).map_err(|_| error_of(&ctx.catch()))
         })?;
         shared.prelude.replace(Some(prelude));
@@ -220,6 +220,13 @@ impl Running {
 
     /// Puts the value functions in place that the code mentions, and no others: a start costs what it uses.
     fn install(&mut self, ctx: &Ctx<'_>, code: &Code) -> rquickjs::Result<()> {
+        let gone = ["Date", "eval", "Function", "Math"].iter().any(|name| code.mentions(name));
+        if gone && self.installed.insert("gone") {
+            let _: Js = eval(ctx, include_str!("engine/gone.js"), OUR_FILE)?;
+        }
+        if code.makes_long_lists && self.installed.insert("long_lists") {
+            let _: Js = eval(ctx, include_str!("engine/long_lists.js"), OUR_FILE)?;
+        }
         for installed in functions::INSTALLED {
             if !installed.names.iter().any(|name| code.mentions(name))
                 || !self.installed.insert(installed.names[0])
@@ -353,7 +360,7 @@ fn no_memory() -> ExpressionError {
     ExpressionError::new("javascript_memory", message)
 }
 
-fn eval<'js, V: FromJs<'js>>(ctx: &Ctx<'js>, source: &str, file: &str) -> rquickjs::Result<V> {
+pub(crate) fn eval<'js, V: FromJs<'js>>(ctx: &Ctx<'js>, source: &str, file: &str) -> rquickjs::Result<V> {
     let mut options = EvalOptions::default();
     options.filename = Some(file.into());
     ctx.eval_with_options(source, options)
