@@ -22,8 +22,8 @@ pub(crate) const TOO_LONG: &str = "number_too_long";
 /// What a conversion needs of the engine it happens in.
 pub(crate) struct Kit<'js> {
     pub ctx: Ctx<'js>,
-    /// What the prelude handed out.
-    pub prelude: Object<'js>,
+    /// What the start script handed out.
+    pub start: Object<'js>,
     /// The class of amounts, once the code has asked for `money`.
     pub money: Option<Object<'js>>,
 }
@@ -70,7 +70,7 @@ fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Resu
     if !freeze {
         return Ok(parsed);
     }
-    kit.prelude.get::<_, Function>("frozen")?.call((parsed,))
+    kit.start.get::<_, Function>("frozen")?.call((parsed,))
 }
 
 fn collect_unreadable<'v>(
@@ -248,11 +248,10 @@ impl<'js> Taker<'_, 'js> {
 
     fn take_object(&mut self, value: &Js<'js>) -> Result<Value, Refusal> {
         let Some(object) = value.as_object() else { return Ok(Value::Null) };
-        let plain: Object = self.kit.prelude.get("plain")?;
-        if object.get_prototype().is_some_and(|prototype| prototype != plain) {
-            if let Some(other) = self.take_instance(object)? {
-                return Ok(other);
-            }
+        let plain: Object = self.kit.start.get("plain")?;
+        let is_plain = object.get_prototype().is_none_or(|prototype| prototype == plain);
+        if !is_plain && let Some(other) = self.take_instance(object)? {
+            return Ok(other);
         }
         let mut map = Map::new();
         for key in object.keys::<String>() {
@@ -281,7 +280,7 @@ impl<'js> Taker<'_, 'js> {
             let said: Js = to_json.call((rquickjs::function::This(object.clone()),))?;
             return self.take(said).map(Some);
         }
-        for class in self.kit.prelude.get::<_, rquickjs::Array>("unreturnable")?.iter::<Object>() {
+        for class in self.kit.start.get::<_, rquickjs::Array>("unreturnable")?.iter::<Object>() {
             if object.is_instance_of(class?) {
                 return Err(refuse("is a Map, a Set or a RegExp: return a plain object, a list or text"));
             }

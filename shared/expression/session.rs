@@ -53,7 +53,7 @@ struct Running {
 /// What the value functions reach from inside the engine.
 #[derive(Default)]
 struct Shared {
-    prelude: RefCell<Option<Persistent<Object<'static>>>>,
+    start: RefCell<Option<Persistent<Object<'static>>>>,
     money: RefCell<Option<Persistent<Object<'static>>>>,
     surroundings: RefCell<Surroundings>,
     wanted: RefCell<Option<WantedLink>>,
@@ -94,11 +94,11 @@ impl Running {
             seen.interrupted.get()
         })));
         let context = Context::custom::<Intrinsics>(&runtime).map_err(|_| no_memory())?;
-        let prelude = context.with(|ctx| {
-            let prelude: rquickjs::Result<Object> = eval(&ctx, include_str!("engine/start.js"), OUR_FILE);
-            prelude.map(|prelude| Persistent::save(&ctx, prelude)).map_err(|_| error_of(&ctx.catch()))
+        let start = context.with(|ctx| {
+            let start: rquickjs::Result<Object> = eval(&ctx, include_str!("engine/start.js"), OUR_FILE);
+            start.map(|start| Persistent::save(&ctx, start)).map_err(|_| error_of(&ctx.catch()))
         })?;
-        shared.prelude.replace(Some(prelude));
+        shared.start.replace(Some(start));
         let (functions, values, installed) = Default::default();
         Ok(Self { functions, values, installed, shared, context, _runtime: runtime })
     }
@@ -277,16 +277,16 @@ impl Running {
 /// The value functions inside the engine hold `Shared` too: it must let go of the engine's objects first.
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.prelude.take();
+        self.shared.start.take();
         self.shared.money.take();
     }
 }
 
 impl Shared {
     fn kit<'js>(&self, ctx: &Ctx<'js>) -> rquickjs::Result<Kit<'js>> {
-        let prelude = self.prelude.borrow().clone().ok_or(rquickjs::Error::Allocation)?.restore(ctx)?;
+        let start = self.start.borrow().clone().ok_or(rquickjs::Error::Allocation)?.restore(ctx)?;
         let money = self.money.borrow().clone().map(|money| money.restore(ctx)).transpose()?;
-        Ok(Kit { ctx: ctx.clone(), prelude, money })
+        Ok(Kit { ctx: ctx.clone(), start, money })
     }
 
     fn call<'js>(&self, ctx: &Ctx<'js>, operation: &str, given: Vec<Js<'js>>) -> rquickjs::Result<Js<'js>> {
