@@ -1,1 +1,3 @@
 //! Room: flow.
+
+pub mod file;
