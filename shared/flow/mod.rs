@@ -1,3 +1,7 @@
 //! Room: flow.
 
 pub mod file;
+pub mod unpolled;
+
+#[cfg(test)]
+mod made_up;

@@ -25,3 +25,6 @@ mod trigger;
 pub use problem::Problem;
 pub use read::{MAX_BYTES, Reading, check, read};
 
+
+#[cfg(test)]
+mod tests;
