@@ -19,7 +19,10 @@ use crate::ports::connector::*;
 use crate::ports::http::{HttpError, Method, Request, Response};
 
 pub(super) fn catalog() -> Catalog {
-    Catalog::new(vec![Arc::new(MadeUp(Provider::Salesforce)), Arc::new(MadeUp(Provider::Xero))], unpolled_triggers())
+    Catalog::new(
+        vec![Arc::new(MadeUp(Provider::Salesforce)), Arc::new(MadeUp(Provider::Xero))],
+        unpolled_triggers(),
+    )
 }
 
 struct MadeUp(Provider);
@@ -289,7 +292,13 @@ impl Connector for MadeUp {
     }
     fn authorise(&self, _: &Connection, _: &Token, call: &Call, _: Option<&str>) -> Request {
         let url = format!("https://example.invalid{}", call.path);
-        Request { method: call.method, url, headers: Vec::new(), body: Vec::new(), timeout: Duration::from_secs(1) }
+        Request {
+            method: call.method,
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(1),
+        }
     }
     fn token_request(&self, _: &Connection, _: &SecretString, _: Timestamp) -> Result<Request, Failure> {
         Err(refused())

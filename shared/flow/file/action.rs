@@ -65,7 +65,8 @@ fn unknown(node: &Node, id: &str, reader: &Reader<'_, '_>) -> Finding {
 
 /// Nothing can be said of the fields of an action that nobody knows.
 fn forgive(fields: &mut Fields<'_>) {
-    let names: Vec<String> = COMMON.into_iter().map(str::to_owned).chain(fields.unknown().map(|e| e.name.clone())).collect();
+    let names: Vec<String> =
+        COMMON.into_iter().map(str::to_owned).chain(fields.unknown().map(|e| e.name.clone())).collect();
     for name in names {
         fields.know(&name);
     }
@@ -104,7 +105,11 @@ fn link<'n>(
     let beside = fields.entry("if_exists");
     let Some(entry) = entry else {
         if let Some(beside) = beside {
-            let finding = Finding::new(beside.place, "link_needed", "if_exists says what a link does, and there is none");
+            let finding = Finding::new(
+                beside.place,
+                "link_needed",
+                "if_exists says what a link does, and there is none",
+            );
             reader.finding(finding.advise("add link: NAME".to_owned()));
         }
         return None;
@@ -132,10 +137,15 @@ fn link<'n>(
     Some(LinkRule { name: LinkName::new(name?), key, if_exists })
 }
 
-fn matching<'n>(action: &ActionDescription, fields: &mut Fields<'n>, reader: &mut Reader<'n, '_>) -> Matching {
+fn matching<'n>(
+    action: &ActionDescription,
+    fields: &mut Fields<'n>,
+    reader: &mut Reader<'n, '_>,
+) -> Matching {
     if action.matches.is_empty() {
         for name in ["match", "if_found", "if_missing", "if_many"] {
-            let known = action.options.get(name).is_some() || action.options.pointer(&format!("/properties/{name}")).is_some();
+            let known = action.options.get(name).is_some()
+                || action.options.pointer(&format!("/properties/{name}")).is_some();
             if let (Some(entry), false) = (fields.has(name).then(|| fields.entry(name)).flatten(), known) {
                 let message = format!("{} matches nothing, so `{name}` can't stand on it", action.id);
                 reader.finding(Finding::new(entry.place, "does_not_match", message));
@@ -143,15 +153,22 @@ fn matching<'n>(action: &ActionDescription, fields: &mut Fields<'n>, reader: &mu
         }
         return Matching::default();
     }
-    let alternatives = fields.take("match").map(|node| alternatives(node, action, reader)).unwrap_or_default();
+    let alternatives =
+        fields.take("match").map(|node| alternatives(node, action, reader)).unwrap_or_default();
     Matching {
         alternatives,
-        if_found: fields.take("if_found").and_then(|node| reader.one_of(node, "if_found", &IF_FOUND)).unwrap_or_default(),
+        if_found: fields
+            .take("if_found")
+            .and_then(|node| reader.one_of(node, "if_found", &IF_FOUND))
+            .unwrap_or_default(),
         if_missing: fields
             .take("if_missing")
             .and_then(|node| reader.one_of(node, "if_missing", &IF_MISSING))
             .unwrap_or_default(),
-        if_many: fields.take("if_many").and_then(|node| reader.one_of(node, "if_many", &IF_MANY)).unwrap_or_default(),
+        if_many: fields
+            .take("if_many")
+            .and_then(|node| reader.one_of(node, "if_many", &IF_MANY))
+            .unwrap_or_default(),
     }
 }
 
@@ -183,7 +200,11 @@ fn alternatives<'n>(
     alternatives
 }
 
-fn match_field<'n>(node: &'n Node, action: &ActionDescription, reader: &mut Reader<'n, '_>) -> Option<String> {
+fn match_field<'n>(
+    node: &'n Node,
+    action: &ActionDescription,
+    reader: &mut Reader<'n, '_>,
+) -> Option<String> {
     let name = reader.literal(node, "match")?;
     let known = || action.matches.iter().copied();
     if known().any(|known| known == name || known == "*") {

@@ -34,7 +34,8 @@ pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Value {
 
 fn field<'n>(node: &'n Node, what: &str, reader: &mut Reader<'n, '_>) -> Value {
     if let Kind::Scalar(scalar) = &node.kind {
-        let finding = Finding::new(node.place, "wrong_shape", format!("{what} is a map with `from` and `to`"));
+        let finding =
+            Finding::new(node.place, "wrong_shape", format!("{what} is a map with `from` and `to`"));
         reader.finding(finding.advise(format!("{{ to: {} }}", scalar.text)));
         return Value::Null;
     }

@@ -53,15 +53,27 @@ impl<'s> Fit<'s> {
         if let Kind::Scalar(scalar) = &node.kind {
             if scalar.style == Style::Absent {
                 let finding = Finding::new(node.place, "empty_value", format!("{what} has no value"));
-                reader.finding(finding.advise("write null to empty it, or leave the field out".to_owned()));
+                reader.finding(
+                    finding
+                        .advise("leave the field out; to empty it there, write { clear: true }".to_owned()),
+                );
                 return Value::Null;
             }
             if is_template(scalar) {
                 return self.template(node, scalar, what, reader);
             }
             if is_null(scalar) {
+                if self.templates {
+                    let finding = Finding::new(node.place, "null_is_left_out", format!("{what} is left out"));
+                    reader
+                        .warnings
+                        .push(finding.advise("to empty it there, write { clear: true }".to_owned()));
+                }
                 return Value::Null;
             }
+        }
+        if self.templates && is_clear(node) {
+            return serde_json::json!({ "clear": true });
         }
         if let Some(alternatives) = alternatives(schema) {
             return self.any_of(node, alternatives, what, reader);
@@ -76,7 +88,13 @@ impl<'s> Fit<'s> {
         }
     }
 
-    fn template<'n>(self, node: &'n Node, scalar: &'n Scalar, what: &str, reader: &mut Reader<'n, '_>) -> Value {
+    fn template<'n>(
+        self,
+        node: &'n Node,
+        scalar: &'n Scalar,
+        what: &str,
+        reader: &mut Reader<'n, '_>,
+    ) -> Value {
         if self.templates {
             reader.writes(Written::Template, scalar);
         } else {
@@ -141,7 +159,9 @@ impl<'s> Fit<'s> {
         }
         let allows = |kind: &str| types.contains(&kind);
         let written = value_of(scalar);
-        if (written.is_number() && (allows("number") || allows("integer"))) || (written.is_boolean() && allows("boolean")) {
+        if (written.is_number() && (allows("number") || allows("integer")))
+            || (written.is_boolean() && allows("boolean"))
+        {
             return self.numeric(node, written, &types, what, reader);
         }
         if allows("string") {
@@ -154,8 +174,11 @@ impl<'s> Fit<'s> {
             return self.numeric(node, value, &types, what, reader);
         }
         let expected = expected(&types);
-        let mut finding =
-            Finding::new(node.place, "wrong_shape", format!("{what} is {expected}, but this is `{}`", scalar.text));
+        let mut finding = Finding::new(
+            node.place,
+            "wrong_shape",
+            format!("{what} is {expected}, but this is `{}`", scalar.text),
+        );
         if allows("boolean") && matches!(scalar.text.to_lowercase().as_str(), "yes" | "no" | "on" | "off") {
             finding = finding.advise("write true or false".to_owned());
         }
@@ -213,6 +236,10 @@ impl<'s> Fit<'s> {
         let mut misspelled = Vec::new();
         for entry in entries {
             let path = format!("{what}.{}", entry.name);
+            if entry.name == "clear" && self.templates && !knows(schema, "clear") {
+                object.insert(entry.name.clone(), clear(&entry.value, schema, &path, reader));
+                continue;
+            }
             let known = properties.and_then(|properties| properties.get(&entry.name));
             let schema = match (known, further) {
                 (Some(schema), _) => schema,
@@ -246,7 +273,8 @@ impl<'s> Fit<'s> {
         let mut made = Object::new();
         let Some(mut fields) = Fields::of(node, format!("{what} (each)"), reader) else { return Value::Null };
         debug_assert!(!entries.is_empty());
-        if let Some(each) = fields.take("each").and_then(|node| reader.scalar(node, &format!("{what}.each"))) {
+        if let Some(each) = fields.take("each").and_then(|node| reader.scalar(node, &format!("{what}.each")))
+        {
             reader.writes(Written::Expression, each);
             made.insert("each".into(), Value::String(each.text.clone()));
         }
@@ -255,7 +283,9 @@ impl<'s> Fit<'s> {
             made.insert("as".into(), Value::String(name.clone()));
         }
         reader.within(name.unwrap_or_else(|| "item".to_owned()), |reader| {
-            if let Some(when) = fields.take("when").and_then(|node| reader.scalar(node, &format!("{what}.when"))) {
+            if let Some(when) =
+                fields.take("when").and_then(|node| reader.scalar(node, &format!("{what}.when")))
+            {
                 reader.writes(Written::Condition, when);
                 made.insert("when".into(), Value::String(when.text.clone()));
             }
@@ -304,13 +334,45 @@ fn choose(node: &Node, scalar: &Scalar, choices: &[Value], what: &str, reader: &
 }
 
 /// Says that a field is unknown; gives the name that was probably meant.
-fn unknown(entry: &Entry, what: &str, properties: Option<&Object>, reader: &mut Reader<'_, '_>) -> Option<String> {
+fn unknown(
+    entry: &Entry,
+    what: &str,
+    properties: Option<&Object>,
+    reader: &mut Reader<'_, '_>,
+) -> Option<String> {
     let names = || properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
     let advice =
         did_you_mean(&entry.name, names()).unwrap_or_else(|| format!("known here: {}", listed(names())));
     let message = format!("{what} has no field `{}`", entry.name);
     reader.finding(Finding::new(entry.place, "unknown_field", message).advise(advice));
     super::advice::nearest(&entry.name, names()).map(str::to_owned)
+}
+
+/// `{clear: true}`: the field is emptied at the provider.
+fn is_clear(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Map(entries) if entries.len() == 1 && entries[0].name == "clear" => {
+            matches!(&entries[0].value.kind, Kind::Scalar(scalar) if value_of(scalar) == Value::Bool(true))
+        }
+        _ => false,
+    }
+}
+
+/// `clear: [Phone, Fax]` beside the fields, or beside the map that holds the fields.
+fn clear<'n>(node: &'n Node, schema: &Value, what: &str, reader: &mut Reader<'n, '_>) -> Value {
+    let strict = schema.get("additionalProperties") == Some(&Value::Bool(false)) && !knows(schema, "fields");
+    let names = || schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Object::keys);
+    let mut cleared = Vec::new();
+    for node in reader.list(node, what) {
+        let Some(name) = reader.literal(node, what) else { continue };
+        if strict && !names().any(|known| *known == name) {
+            let finding =
+                Finding::new(node.place, "unknown_field", format!("{what} names no field: `{name}`"));
+            reader.finding(finding.advise(did_you_mean(&name, names().map(String::as_str))));
+        }
+        cleared.push(Value::String(name));
+    }
+    Value::Array(cleared)
 }
 
 /// Required fields that aren't there. One that is there misspelled has been said.
@@ -368,7 +430,9 @@ fn knows(schema: &Value, name: &str) -> bool {
 fn types(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(kind)) => vec![kind],
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).filter(|k| *k != "null").collect(),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).filter(|k| *k != "null").collect()
+        }
         _ if schema.get("properties").is_some() => vec!["object"],
         _ => Vec::new(),
     }

@@ -25,6 +25,5 @@ mod trigger;
 pub use problem::Problem;
 pub use read::{MAX_BYTES, Reading, check, read};
 
-
 #[cfg(test)]
 mod tests;

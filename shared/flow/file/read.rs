@@ -131,7 +131,11 @@ impl<'n, 'c> Reader<'n, 'c> {
         self.part = self.declared.len();
         let missing_steps = fields.take("if_missing_fields");
         if let (Some(node), true) = (missing_steps, require.is_empty() && !fields.has("require")) {
-            let finding = Finding::new(node.place, "nothing_required", "if_missing_fields never runs without `require`");
+            let finding = Finding::new(
+                node.place,
+                "nothing_required",
+                "if_missing_fields never runs without `require`",
+            );
             self.finding(finding.advise("name the fields: require: [record.Name]".to_owned()));
         }
         let if_missing_fields =
@@ -189,10 +193,13 @@ impl<'n, 'c> Reader<'n, 'c> {
     fn paths(&mut self, node: &'n Node) -> Vec<String> {
         let nodes = self.list(node, "require");
         let scalars: Vec<&Scalar> = nodes.iter().filter_map(|node| self.scalar(node, "require")).collect();
-        scalars.into_iter().map(|scalar| {
-            self.writes(Written::Path, scalar);
-            scalar.text.trim().to_owned()
-        }).collect()
+        scalars
+            .into_iter()
+            .map(|scalar| {
+                self.writes(Written::Path, scalar);
+                scalar.text.trim().to_owned()
+            })
+            .collect()
     }
 
     /// `30d`, `12h`, `45m`, `90s`.

@@ -56,7 +56,9 @@ mod tests {
             assert!(value.is_number(), "{text}");
             assert_eq!(value.to_string(), text);
         }
-        for text in ["090", "NO", "yes", "2026-01-01", "0x1F", "1_000", "+5", ".5", "1e5", "'200'", "\"1\"", "1."] {
+        for text in
+            ["090", "NO", "yes", "2026-01-01", "0x1F", "1_000", "+5", ".5", "1e5", "'200'", "\"1\"", "1."]
+        {
             assert!(read(text).is_string(), "{text} became {:?}", read(text));
         }
     }

@@ -66,7 +66,12 @@ fn step<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Step> {
         ("stop", Some(value)) => stop(value, reader),
         _ => None,
     };
-    reader.declared.push(Declared { id: name.clone(), was: was.clone(), place: node.place, written: written.is_some() });
+    reader.declared.push(Declared {
+        id: name.clone(),
+        was: was.clone(),
+        place: node.place,
+        written: written.is_some(),
+    });
     let on_error = on_error.and_then(|node| on_error_of(node, reader)).unwrap_or_default();
     fields.finish(reader);
     Some(Step {
@@ -99,7 +104,8 @@ fn kind_of<'n>(fields: &mut Fields<'n>, reader: &mut Reader<'n, '_>) -> Option<&
             let finding = match misspelled {
                 Some((entry, meant)) => {
                     let message = format!("a step has no field `{}`", entry.name);
-                    Finding::new(entry.place, "unknown_field", message).advise(format!("did you mean {meant}?"))
+                    Finding::new(entry.place, "unknown_field", message)
+                        .advise(format!("did you mean {meant}?"))
                 }
                 None => Finding::new(fields.place, "no_kind", "this step does nothing")
                     .advise(format!("it needs one of {}", KINDS.join(", "))),
@@ -136,7 +142,9 @@ fn unused(name: &str, reader: &Reader<'_, '_>) -> String {
         return name.to_owned();
     }
     let mut numbers = 2..;
-    numbers.find_map(|number| Some(format!("{name}_{number}")).filter(|name| !taken(name))).unwrap_or_default()
+    numbers
+        .find_map(|number| Some(format!("{name}_{number}")).filter(|name| !taken(name)))
+        .unwrap_or_default()
 }
 
 fn branch<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<StepKind> {
@@ -245,7 +253,10 @@ pub(super) fn check_names(reader: &mut Reader<'_, '_>) {
                 false => Finding::new(
                     step.place,
                     "id_needed",
-                    format!("a step needs an id where its name, {}, is that of the step in line {line}", step.id),
+                    format!(
+                        "a step needs an id where its name, {}, is that of the step in line {line}",
+                        step.id
+                    ),
                 ),
             };
             findings.push(finding.advise(format!("id: {}_2", step.id)));
@@ -285,7 +296,9 @@ pub(super) fn check_connections(
         for line in wanting {
             let message = "a connection by template needs the flow's `connections`";
             let finding = Finding::new(Place { line, column: 1 }, "connections_needed", message);
-            reader.finding(finding.advise("list what it may yield: connections: [xero-nz, xero-au]".to_owned()));
+            reader.finding(
+                finding.advise("list what it may yield: connections: [xero-nz, xero-au]".to_owned()),
+            );
         }
     }
 }

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_csv_of_two_columns_gives_texts_and_one_of_more_gives_maps() {
-        let two = from_csv("\u{feff}family, account\r\nHardware, 090\r\n\"Services, other\",\"2\"\"10\"\r\n").unwrap();
+        let two = from_csv("\u{feff}family, account\r\nHardware, 090\r\n\"Services, other\",\"2\"\"10\"\r\n")
+            .unwrap();
         assert_eq!(Value::Object(two), json!({ "Hardware": "090", "Services, other": "2\"10" }));
         let three = from_csv("family,account,tax\nHardware,200,OUTPUT2\n").unwrap();
         assert_eq!(Value::Object(three), json!({ "Hardware": { "account": "200", "tax": "OUTPUT2" } }));

@@ -72,10 +72,9 @@ impl Scalar {
         let before = self.text.get(..offset.min(self.text.len())).unwrap_or(&self.text);
         let (line, column) = (before.matches('\n').count(), before.rsplit('\n').next().unwrap_or_default());
         match self.style {
-            Style::Literal => Place {
-                line: self.first.line + line,
-                column: self.first.column + column.chars().count(),
-            },
+            Style::Literal => {
+                Place { line: self.first.line + line, column: self.first.column + column.chars().count() }
+            }
             _ if line == 0 && self.style != Style::Folded => {
                 Place { line: self.first.line, column: self.first.column + column.chars().count() }
             }
@@ -121,7 +120,6 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Finding>), Finding> {
     };
     let mut builder = Builder {
         parser: Parser::new_from_str_with_options(text, options),
-        lines: text.lines().collect(),
         anchors: HashMap::new(),
         nodes: 0,
         findings: Vec::new(),
@@ -132,7 +130,6 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Finding>), Finding> {
 
 struct Builder<'t> {
     parser: Parser<'t, StrInput<'t>>,
-    lines: Vec<&'t str>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     findings: Vec<Finding>,
@@ -177,21 +174,30 @@ impl<'t> Builder<'t> {
             && !tag.is_yaml_core_schema_tag("str")
         {
             self.findings.push(
-                Finding::new(place, "tag_not_known", format!("the tag {} means nothing here", tag.original()))
-                    .advise("leave it out; quotes make a text".to_owned()),
+                Finding::new(
+                    place,
+                    "tag_not_known",
+                    format!("the tag {} means nothing here", tag.original()),
+                )
+                .advise("leave it out; quotes make a text".to_owned()),
             );
         }
         let (anchor, kind) = match event {
             Event::Alias(id) => {
                 let Some(target) = self.anchors.get(&id).cloned() else {
-                    return Err(Finding::new(place, "alias_of_itself", "this alias stands inside what it names"));
+                    return Err(Finding::new(
+                        place,
+                        "alias_of_itself",
+                        "this alias stands inside what it names",
+                    ));
                 };
                 self.count(target.size(), place)?;
                 return Ok(target);
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                (anchor, Kind::Scalar(self.scalar(text.into_owned(), style, tag.is_some(), span)))
-            }
+            Event::Scalar(text, style, anchor, tag) => (
+                anchor,
+                Kind::Scalar(scalar(text.into_owned(), style, tag.is_some(), place, span.is_empty())),
+            ),
             Event::SequenceStart(_, anchor, _) => {
                 let mut nodes = Vec::new();
                 loop {
@@ -231,7 +237,9 @@ impl<'t> Builder<'t> {
             };
             if name == "<<" {
                 let finding = Finding::new(key.place, "merge_not_known", "`<<` merges nothing here");
-                self.findings.push(finding.advise("write the fields out, or use an alias for a whole value".to_owned()));
+                self.findings.push(
+                    finding.advise("write the fields out, or use an alias for a whole value".to_owned()),
+                );
                 continue;
             }
             if let Some(first) = entries.iter().find(|entry| entry.name == name) {
@@ -243,30 +251,6 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn scalar(&self, text: String, style: ScalarStyle, tagged: bool, span: &Span) -> Scalar {
-        let start = place(span);
-        let (style, first) = match style {
-            ScalarStyle::Plain if span.is_empty() && !tagged => (Style::Absent, start),
-            ScalarStyle::Plain if tagged => (Style::Quoted, start),
-            ScalarStyle::Plain => (Style::Plain, start),
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
-                (Style::Quoted, Place { column: start.column + 1, ..start })
-            }
-            ScalarStyle::Literal => (Style::Literal, self.block_start(start)),
-            ScalarStyle::Folded => (Style::Folded, self.block_start(start)),
-        };
-        let text = if style == Style::Absent { String::new() } else { text };
-        Scalar { text, style, first }
-    }
-
-    /// A block's text begins in the line after its `|`, as deep as its first line that isn't blank.
-    fn block_start(&self, header: Place) -> Place {
-        let below = self.lines.iter().skip(header.line);
-        let indent = below.map(|line| (line.len() - line.trim_start_matches(' ').len(), line.trim().is_empty()));
-        let indent = indent.filter(|(_, blank)| !blank).map(|(indent, _)| indent).next().unwrap_or(0);
-        Place { line: header.line + 1, column: indent + 1 }
-    }
-
     fn count(&mut self, nodes: usize, place: Place) -> Result<(), Finding> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes <= MAX_NODES {
@@ -275,6 +259,27 @@ impl<'t> Builder<'t> {
         Err(Finding::new(place, "too_large", format!("the file has more than {MAX_NODES} values"))
             .advise("aliases count as often as they are used".to_owned()))
     }
+}
+
+fn scalar(text: String, style: ScalarStyle, tagged: bool, start: Place, absent: bool) -> Scalar {
+    let (style, first) = match style {
+        ScalarStyle::Plain if absent && !tagged => (Style::Absent, start),
+        ScalarStyle::Plain if tagged => (Style::Quoted, start),
+        ScalarStyle::Plain => (Style::Plain, start),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+            (Style::Quoted, Place { column: start.column + 1, ..start })
+        }
+        ScalarStyle::Literal => (Style::Literal, block_start(start, &text)),
+        ScalarStyle::Folded => (Style::Folded, block_start(start, &text)),
+    };
+    let text = if style == Style::Absent { String::new() } else { text };
+    Scalar { text, style, first }
+}
+
+/// The parser gives the place of a block's first character that is no line break.
+fn block_start(start: Place, text: &str) -> Place {
+    let blank_lines = text.chars().take_while(|character| *character == '\n').count();
+    Place { line: start.line.saturating_sub(blank_lines).max(1), ..start }
 }
 
 fn place(span: &Span) -> Place {
@@ -296,7 +301,8 @@ mod tests {
     fn scalars_keep_their_text_and_know_how_they_were_written() {
         let (root, findings) = parse("a: 090\nb: \"NO\"\nc:\nd: ~\ne: 1.10\n").unwrap();
         assert!(findings.is_empty());
-        let found = |name| (scalar(root.get(name).unwrap()).text.as_str(), scalar(root.get(name).unwrap()).style);
+        let found =
+            |name| (scalar(root.get(name).unwrap()).text.as_str(), scalar(root.get(name).unwrap()).style);
         assert_eq!(found("a"), ("090", Style::Plain));
         assert_eq!(found("b"), ("NO", Style::Quoted));
         assert_eq!(found("c"), ("", Style::Absent));

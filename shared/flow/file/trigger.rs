@@ -18,14 +18,13 @@ pub(super) const LATER: [&str; 2] = ["http.poll", "run.failed"];
 
 pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Trigger> {
     let mut fields = Fields::of(node, "trigger", reader)?;
-    let Some(kind) = fields.require("type", reader) else {
-        return None;
-    };
+    let kind = fields.require("type", reader)?;
     let id = reader.text(kind, "trigger.type")?;
     let Some(description) = description(reader.catalog, &id) else {
         reader.finding(unknown(kind, &id, reader.catalog));
         return None;
     };
+    fields.what = id.clone();
     let connection = fields.entry("connection").and_then(|entry| {
         if Provider::of(&id).is_none() {
             let message = format!("{id} uses no connection");
@@ -50,7 +49,6 @@ pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Tr
     for name in required.filter_map(Value::as_str).filter(|name| *name != "type" && *name != "connection") {
         fields.require(name, reader);
     }
-    fields.what = id.clone();
     fields.finish(reader);
     Some(Trigger { id, connection: connection.map(ConnectionId::new), options, line: node.place.line })
 }
@@ -69,7 +67,11 @@ fn description<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c TriggerDescript
 
 fn unknown(node: &Node, id: &str, catalog: &Catalog) -> Finding {
     if LATER.contains(&id) {
-        return Finding::new(node.place, "not_yet", format!("the trigger {id} is planned, but not built yet"));
+        return Finding::new(
+            node.place,
+            "not_yet",
+            format!("the trigger {id} is planned, but not built yet"),
+        );
     }
     let known = || catalog.trigger_descriptions().map(|description| description.id);
     let finding = Finding::new(node.place, "unknown_trigger", format!("there is no trigger `{id}`"));
