@@ -117,6 +117,9 @@ impl<'s> Fit<'s> {
         if let (Kind::Scalar(scalar), true) = (&node.kind, constants.len() == alternatives.len()) {
             return choose(node, scalar, &constants, what, reader);
         }
+        if let [only] = alternatives[..] {
+            return self.fit(node, only, what, reader);
+        }
         let mut nearest: Option<(usize, &Value)> = None;
         for schema in alternatives {
             let mark = reader.mark();
@@ -410,7 +413,10 @@ fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
 /// Whether an alternative is worth quoting from: a list for a list, a map for a map.
 fn is_possible(node: &Node, schema: &Value) -> bool {
     match &node.kind {
-        Kind::Scalar(_) => !types(schema).iter().all(|kind| matches!(*kind, "array" | "object")),
+        Kind::Scalar(_) => {
+            let types = types(schema);
+            types.is_empty() || types.iter().any(|kind| !matches!(*kind, "array" | "object"))
+        }
         Kind::List(_) => accepts(schema, "array"),
         Kind::Map(_) => accepts(schema, "object"),
     }
