@@ -185,18 +185,19 @@ fn find_records() -> ActionDescription {
         input: json!({
             "type": "object",
             "additionalProperties": false,
-            "required": ["object", "where"],
+            "required": ["object"],
             "properties": {
                 "object": { "type": "string" },
                 "fields": { "type": "array", "items": { "type": "string" } },
-                "where": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } },
+                "match": { "type": "object", "additionalProperties": true },
+                "where": { "type": ["string", "null"] },
                 "limit": { "type": "integer" },
             },
         }),
         options: json!({}),
         matches: &[],
         links: false,
-        example: "action: salesforce.find_records\nwith: { object: Account, where: { Name: Acme }, limit: 1 }\n",
+        example: "action: salesforce.find_records\nwith: { object: Account, match: { Name: Acme }, limit: 1 }\n",
     }
 }
 

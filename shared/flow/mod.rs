@@ -1,6 +1,7 @@
 //! Room: flow.
 
 pub mod file;
+pub mod schema;
 pub mod unpolled;
 
 #[cfg(test)]

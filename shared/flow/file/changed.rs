@@ -44,7 +44,7 @@ fn field<'n>(node: &'n Node, what: &str, reader: &mut Reader<'n, '_>) -> Value {
     for name in ["from", "to"] {
         if let Some(node) = fields.take(name) {
             let what = format!("{what}.{name}");
-            // A list is any of its values. They stay as written: a picklist may have `NO` or `1.10` in it.
+            // A list is any of its values.
             let values = match &node.kind {
                 Kind::Map(_) => {
                     reader.wrong_shape(node, &what, "a value or a list of values");

@@ -25,5 +25,21 @@ mod trigger;
 pub use problem::Problem;
 pub use read::{MAX_BYTES, Reading, check, read};
 
+/// The file as an editor's YAML reads it, for comparing the reader with the published schema.
+#[cfg(test)]
+pub(super) fn json_of(text: &str) -> Option<crate::domain::Value> {
+    fn plain(node: &tree::Node) -> crate::domain::Value {
+        match &node.kind {
+            tree::Kind::Scalar(scalar) if scalar.style == tree::Style::Absent => crate::domain::Value::Null,
+            tree::Kind::Scalar(scalar) => scalar::value_of(scalar),
+            tree::Kind::List(nodes) => nodes.iter().map(plain).collect(),
+            tree::Kind::Map(entries) => {
+                entries.iter().map(|entry| (entry.name.clone(), plain(&entry.value))).collect()
+            }
+        }
+    }
+    tree::parse(text).ok().map(|(root, _)| plain(&root))
+}
+
 #[cfg(test)]
 mod tests;
