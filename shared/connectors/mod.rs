@@ -1,1 +1,3 @@
 //! Room: connectors.
+
+pub mod salesforce;
