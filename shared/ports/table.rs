@@ -267,3 +267,18 @@ pub trait Table: Send + Sync {
     /// All or none; up to [`MAX_TRANSACTION`], each of another item.
     async fn write(&self, writes: Vec<Write>) -> Result<(), TableError>;
 }
+
+#[async_trait]
+impl<T: Table + ?Sized> Table for std::sync::Arc<T> {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        (**self).get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        (**self).query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        (**self).write(writes).await
+    }
+}
