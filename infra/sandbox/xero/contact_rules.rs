@@ -1,0 +1,271 @@
+//! Writing contacts: which one is meant, what may be written, what stays.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/contacts>. Names are unique among active
+//! contacts, numbers among all; archived contacts can't be edited.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Refusal};
+use super::contact::{
+    ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, FIELDS, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
+    Texts, View, name_key, number_key,
+};
+use super::organisation::Organisation;
+use super::request::{Request, select, single};
+use super::writing::{Refused, Resource, given, text_of};
+
+pub(crate) struct Contacts;
+
+pub(crate) const ARCHIVED: &str = "The specified contact details matched an archived contact. Archived contacts cannot \
+                        currently be edited via the API.";
+const UNIDENTIFIED: &str = "The Contact must contain at least 1 of the following elements to identify the \
+                            contact: Name, ContactID, ContactNumber";
+
+impl Resource for Contacts {
+    const KEY: &'static str = "Contacts";
+    const ID: &'static str = "ContactID";
+    const REFUSED_FLAG: &'static str = "HasValidationErrors";
+
+    fn list(organisation: &Organisation, request: &Request) -> Result<Found, Refusal> {
+        let archived = request.flag("includeArchived");
+        let ids = request.ids("IDs");
+        let term = request.parameter("searchTerm").map(str::to_lowercase);
+        let rows = organisation.contacts.since(request.modified_since).filter(|contact| {
+            (archived || contact.is_active())
+                && ids.as_ref().is_none_or(|ids| ids.contains(&contact.id))
+                && term.as_ref().is_none_or(|term| matches_term(contact, term))
+        });
+        let summary = request.flag("summaryOnly");
+        let (rows, pagination) = select(request, rows, &|path| FIELDS.contains(&path), summary)?;
+        let view = match (summary, pagination) {
+            (true, _) => View::Summary,
+            (false, Some(_)) => View::Paged,
+            (false, None) => View::Listed,
+        };
+        let elements = rows.iter().map(|contact| contact.as_json(view)).collect();
+        Ok(Found { key: Self::KEY, elements, pagination })
+    }
+
+    fn one(organisation: &Organisation, _request: &Request, key: &str) -> Result<Found, Refusal> {
+        let contacts = &organisation.contacts;
+        let by_id = Uuid::parse_str(key).ok().and_then(|id| contacts.get(id));
+        let contact = by_id.or_else(|| contacts.find(&number_key(key))).ok_or(Refusal::NotFound)?;
+        Ok(single(Self::KEY, contact.as_json(View::Single)))
+    }
+
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        save(organisation, request.now, request.method == "PUT", sent)
+    }
+
+    fn written(organisation: &Organisation, _request: &Request, id: Uuid) -> Map<String, Value> {
+        match organisation.contacts.get(id).map(|contact| contact.as_json(View::Written)) {
+            Some(Value::Object(body)) => body,
+            _ => Map::new(),
+        }
+    }
+
+    fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {
+        let texts = TEXTS.iter().map(|(field, _)| *field);
+        for field in ["ContactStatus"].into_iter().chain(texts) {
+            if let Some(value) = sent.get(field) {
+                body.insert(field.into(), value.clone());
+            }
+        }
+        for slots in ["Addresses", "Phones"] {
+            let mut echoed = sent.get(slots).and_then(Value::as_array).cloned().unwrap_or_default();
+            for slot in echoed.iter_mut().filter_map(Value::as_object_mut) {
+                slot.insert("ValidationErrors".into(), json!([]));
+            }
+            body.insert(slots.into(), Value::Array(echoed));
+        }
+        body.insert("ContactGroups".into(), json!([]));
+        for flag in ["IsSupplier", "IsCustomer"] {
+            if let Some(value) = sent.get(flag) {
+                body.insert(flag.into(), value.clone());
+            }
+        }
+        body.insert("ContactPersons".into(), sent.get("ContactPersons").cloned().unwrap_or_else(|| json!([])));
+    }
+}
+
+fn matches_term(contact: &Contact, term: &str) -> bool {
+    ["Name", "FirstName", "LastName", "ContactNumber", "CompanyNumber", "EmailAddress"]
+        .iter()
+        .any(|field| contact.text(field).is_some_and(|text| text.to_lowercase().contains(term)))
+}
+
+/// Also called for the `Contact` block of a document, when it has more than an id.
+pub(crate) fn save(
+    organisation: &mut Organisation,
+    now: Timestamp,
+    creates_only: bool,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let held = find(organisation, sent)?;
+    let refuse = |id: Option<Uuid>, message: String| Err(Refused::Element { id, messages: vec![message] });
+    if let Some(held) = held {
+        if !held.is_active() {
+            return refuse(Some(held.id), ARCHIVED.to_owned());
+        }
+        if creates_only {
+            return match given(sent, "ContactNumber").filter(|number| held.number() == Some(number)) {
+                Some(number) => refuse(None, number_taken(&number)),
+                None => refuse(None, name_taken(held.name())),
+            };
+        }
+    }
+    let before = held.cloned();
+    let named = given(sent, "Name").or_else(|| before.as_ref().map(|held| held.name().to_owned()));
+    let Some(name) = named else {
+        let blank = given(sent, "ContactNumber").map(|_| "The contact name cannot be blank".to_owned());
+        return refuse(None, blank.unwrap_or_else(|| UNIDENTIFIED.to_owned()));
+    };
+    let id = before.as_ref().map(|held| held.id);
+    let mut messages = Vec::new();
+    let taken = |other: &Contact| Some(other.id) != id;
+    if organisation.contacts.find(&name_key(&name)).is_some_and(taken) {
+        messages.push(name_taken(&name));
+    }
+    if let Some(number) = given(sent, "ContactNumber") {
+        if organisation.contacts.find(&number_key(&number)).is_some_and(taken) {
+            messages.push(number_taken(&number));
+        }
+    }
+    let mut contact = match before {
+        Some(held) => held,
+        None => Contact::new(organisation.ids.next(), now),
+    };
+    apply(&mut contact, sent, &mut messages);
+    check_currency(organisation, &contact, &mut messages);
+    if !messages.is_empty() {
+        return Err(Refused::Element { id, messages });
+    }
+    contact.updated = now;
+    let id = contact.id;
+    organisation.contacts.put(contact);
+    Ok(id)
+}
+
+/// By id, then by number. A name alone finds only archived namesakes' absence: a second active contact of
+/// that name is refused, as recorded, so that callers have to look it up.
+fn find<'a>(organisation: &'a Organisation, sent: &Map<String, Value>) -> Result<Option<&'a Contact>, Refused> {
+    if let Some(id) = given(sent, "ContactID") {
+        let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
+        if !id.is_nil() {
+            return organisation.contacts.get(id).map(Some).ok_or(Refused::NotFound);
+        }
+    }
+    let number = given(sent, "ContactNumber");
+    Ok(number.and_then(|number| organisation.contacts.find(&number_key(&number))))
+}
+
+pub(crate) fn name_taken(name: &str) -> String {
+    format!(
+        "The contact name {name} is already assigned to another contact. The contact name must be unique \
+         across all active contacts."
+    )
+}
+
+/// The wording is not recorded; it follows the one for names.
+fn number_taken(number: &str) -> String {
+    format!(
+        "The contact number {number} is already assigned to another contact. The contact number must be unique \
+         across all contacts."
+    )
+}
+
+/// Fields that are left out stay, except the persons: leaving them out removes them.
+fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<String>) {
+    match given(sent, "ContactStatus").as_deref() {
+        None | Some("ACTIVE") => {}
+        Some("ARCHIVED") => contact.status = ContactStatus::Archived,
+        Some(other) => messages.push(format!("The ContactStatus '{other}' is not valid")),
+    }
+    for (field, longest) in TEXTS {
+        if let Some(text) = text_of(sent, field) {
+            check_length(field, &text, *longest, messages);
+            contact.texts.insert(field, text);
+        }
+    }
+    check_name(contact.name(), messages);
+    if contact.email().is_some_and(|email| !email.is_ascii() || !email.contains('@') || email.contains(' ')) {
+        messages.push("Email address must be valid.".to_owned());
+    }
+    slots(sent, "Phones", "PhoneType", &PHONE_TYPES, &PHONE_TEXTS, &mut contact.phones, messages);
+    slots(sent, "Addresses", "AddressType", &ADDRESS_TYPES, &ADDRESS_TEXTS, &mut contact.addresses, messages);
+    let letters = |text: &String| text.chars().all(|letter| letter.is_alphabetic() || " -.,'()&".contains(letter));
+    if !contact.addresses.iter().filter_map(|address| address.get("Country")).all(letters) {
+        messages.push("The Country field accepts only letters".to_owned());
+    }
+    let persons = sent.get("ContactPersons").and_then(Value::as_array);
+    contact.persons = persons.cloned().unwrap_or_default();
+    if contact.persons.len() > 5 {
+        messages.push("A contact can have at most 5 ContactPersons".to_owned());
+    }
+    for field in KEPT_AS_SENT {
+        if let Some(value) = sent.get(field) {
+            contact.kept.insert(field.to_owned(), value.clone());
+        }
+    }
+}
+
+fn check_name(name: &str, messages: &mut Vec<String>) {
+    if name.is_empty() {
+        messages.push("The contact name cannot be blank".to_owned());
+    }
+    if name.contains(['<', '>']) {
+        messages.push("The contact name cannot contain angle brackets".to_owned());
+    }
+    if name.trim() != name || name.contains("  ") {
+        messages.push("The contact name cannot have leading, trailing or double spaces".to_owned());
+    }
+}
+
+/// The wording is not recorded.
+fn check_length(field: &str, text: &str, longest: usize, messages: &mut Vec<String>) {
+    if text.chars().count() > longest {
+        messages.push(format!("The {field} field must not exceed {longest} characters"));
+    }
+}
+
+/// Fixed slots: what is sent for a type is merged into its slot.
+fn slots<const N: usize>(
+    sent: &Map<String, Value>,
+    list: &str,
+    type_field: &str,
+    types: &[&str; N],
+    texts: &'static [(&'static str, usize)],
+    held: &mut [Texts; N],
+    messages: &mut Vec<String>,
+) {
+    for slot in sent.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
+        let kind = given(slot, type_field).unwrap_or_else(|| types[0].to_owned());
+        let Some(place) = types.iter().position(|known| kind.eq_ignore_ascii_case(known)) else {
+            // A delivery address belongs to documents; Xero takes it and shows nothing.
+            if kind != "DELIVERY" {
+                messages.push(format!("The {type_field} '{kind}' is not valid"));
+            }
+            continue;
+        };
+        for (field, longest) in texts {
+            if let Some(text) = text_of(slot, field) {
+                check_length(field, &text, *longest, messages);
+                held[place].insert(field, text);
+            }
+        }
+    }
+}
+
+fn check_currency(organisation: &Organisation, contact: &Contact, messages: &mut Vec<String>) {
+    if let Some(currency) = contact.text("DefaultCurrency") {
+        if !organisation.currencies.iter().any(|known| known == currency) {
+            messages.push(format!("Organisation is not subscribed to currency {currency}"));
+        }
+    }
+}
