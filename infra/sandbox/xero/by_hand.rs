@@ -74,15 +74,20 @@ impl Ledger {
 
     fn write_contact(&self, fields: Value, id: Option<Uuid>) -> Result<Contact, NotTaken> {
         let now = self.xero.now();
-        let Value::Object(mut fields) = fields else { return Err(NotTaken(vec!["Not an object".to_owned()])) };
+        let Value::Object(mut fields) = fields else {
+            return Err(NotTaken(vec!["Not an object".to_owned()]));
+        };
         fields.extend(id.map(|id| ("ContactID".to_owned(), id.to_string().into())));
         let persons = id.and_then(|id| self.contact(id)).map(|held| held.persons);
         fields.entry("ContactPersons").or_insert_with(|| Value::Array(persons.unwrap_or_default()));
         let saved = self.change(|organisation| {
-            let id = contact_rules::save(organisation, now, id.is_none(), &fields).map_err(|refused| match refused {
-                Refused::Element { messages, .. } => NotTaken(messages),
-                Refused::NotFound => NotTaken(vec!["There is no such contact".to_owned()]),
-            })?;
+            let id =
+                contact_rules::save(organisation, now, id.is_none(), &fields).map_err(
+                    |refused| match refused {
+                        Refused::Element { messages, .. } => NotTaken(messages),
+                        Refused::NotFound => NotTaken(vec!["There is no such contact".to_owned()]),
+                    },
+                )?;
             organisation.contacts.get(id).cloned().ok_or_else(|| NotTaken(Vec::new()))
         });
         saved.unwrap_or_else(|| Err(NotTaken(vec!["There is no such organisation".to_owned()])))
@@ -171,12 +176,12 @@ impl Ledger {
 
     /// As `GET /Contacts?page=…` would show all of them.
     pub fn contacts_as_json(&self) -> Vec<Value> {
-        self.page_of::<contact_rules::Contacts>()
+        self.page_of::<super::contacts::Contacts>()
     }
 
     /// As `GET /Invoices?page=…` would show all of them.
     pub fn invoices_as_json(&self) -> Vec<Value> {
-        self.page_of::<super::invoice_rules::Invoices>()
+        self.page_of::<super::invoices::Invoices>()
     }
 
     fn page_of<R: Resource>(&self) -> Vec<Value> {
@@ -199,7 +204,7 @@ impl Ledger {
         let fields = fields.as_object().cloned().unwrap_or_default();
         let request = Request::new("PUT", "Invoices", "unitdp=4", "", now);
         let saved = self.change(|organisation| {
-            let id = super::invoice_rules::Invoices::write(organisation, &request, &fields);
+            let id = super::invoices::Invoices::write(organisation, &request, &fields);
             let id = id.map_err(|refused| match refused {
                 Refused::Element { messages, .. } => NotTaken(messages),
                 Refused::NotFound => NotTaken(vec!["Something it names does not exist".to_owned()]),
@@ -218,7 +223,7 @@ impl Ledger {
         fields.insert("InvoiceID".into(), id.to_string().into());
         let request = Request::new("POST", "Invoices", "unitdp=4", "", self.xero.now());
         let saved = self.change(|organisation| {
-            match super::invoice_rules::Invoices::write(organisation, &request, &fields) {
+            match super::invoices::Invoices::write(organisation, &request, &fields) {
                 Ok(id) => organisation.invoices.get(id).cloned().ok_or_else(|| NotTaken(Vec::new())),
                 Err(Refused::Element { messages, .. }) => Err(NotTaken(messages)),
                 Err(Refused::NotFound) => Err(NotTaken(vec!["There is no such invoice".to_owned()])),

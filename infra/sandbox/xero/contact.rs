@@ -251,8 +251,19 @@ impl Document for Contact {
 }
 
 pub(crate) const FIELDS: &[&str] = &[
-    "contactid", "contactnumber", "accountnumber", "contactstatus", "name", "firstname", "lastname",
-    "companynumber", "emailaddress", "taxnumber", "issupplier", "iscustomer", "updateddateutc",
+    "contactid",
+    "contactnumber",
+    "accountnumber",
+    "contactstatus",
+    "name",
+    "firstname",
+    "lastname",
+    "companynumber",
+    "emailaddress",
+    "taxnumber",
+    "issupplier",
+    "iscustomer",
+    "updateddateutc",
     "defaultcurrency",
 ];
 

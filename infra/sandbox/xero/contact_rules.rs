@@ -4,101 +4,20 @@
 //! contacts, numbers among all; archived contacts can't be edited.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::answer::{Found, Refusal};
 use super::contact::{
-    ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, FIELDS, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
-    Texts, View, name_key, number_key,
+    ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
+    Texts, name_key, number_key,
 };
 use super::organisation::Organisation;
-use super::request::{Request, select, single};
-use super::writing::{Refused, Resource, given, text_of};
-
-pub(crate) struct Contacts;
+use super::writing::{Refused, given, text_of};
 
 pub(crate) const ARCHIVED: &str = "The specified contact details matched an archived contact. Archived contacts cannot \
                         currently be edited via the API.";
 const UNIDENTIFIED: &str = "The Contact must contain at least 1 of the following elements to identify the \
                             contact: Name, ContactID, ContactNumber";
-
-impl Resource for Contacts {
-    const KEY: &'static str = "Contacts";
-    const ID: &'static str = "ContactID";
-    const REFUSED_FLAG: &'static str = "HasValidationErrors";
-
-    fn list(organisation: &Organisation, request: &Request) -> Result<Found, Refusal> {
-        let archived = request.flag("includeArchived");
-        let ids = request.ids("IDs");
-        let term = request.parameter("searchTerm").map(str::to_lowercase);
-        let rows = organisation.contacts.since(request.modified_since).filter(|contact| {
-            (archived || contact.is_active())
-                && ids.as_ref().is_none_or(|ids| ids.contains(&contact.id))
-                && term.as_ref().is_none_or(|term| matches_term(contact, term))
-        });
-        let summary = request.flag("summaryOnly");
-        let (rows, pagination) = select(request, rows, &|path| FIELDS.contains(&path), summary)?;
-        let view = match (summary, pagination) {
-            (true, _) => View::Summary,
-            (false, Some(_)) => View::Paged,
-            (false, None) => View::Listed,
-        };
-        let elements = rows.iter().map(|contact| contact.as_json(view)).collect();
-        Ok(Found { key: Self::KEY, elements, pagination })
-    }
-
-    fn one(organisation: &Organisation, _request: &Request, key: &str) -> Result<Found, Refusal> {
-        let contacts = &organisation.contacts;
-        let by_id = Uuid::parse_str(key).ok().and_then(|id| contacts.get(id));
-        let contact = by_id.or_else(|| contacts.find(&number_key(key))).ok_or(Refusal::NotFound)?;
-        Ok(single(Self::KEY, contact.as_json(View::Single)))
-    }
-
-    fn write(
-        organisation: &mut Organisation,
-        request: &Request,
-        sent: &Map<String, Value>,
-    ) -> Result<Uuid, Refused> {
-        save(organisation, request.now, request.method == "PUT", sent)
-    }
-
-    fn written(organisation: &Organisation, _request: &Request, id: Uuid) -> Map<String, Value> {
-        match organisation.contacts.get(id).map(|contact| contact.as_json(View::Written)) {
-            Some(Value::Object(body)) => body,
-            _ => Map::new(),
-        }
-    }
-
-    fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {
-        let texts = TEXTS.iter().map(|(field, _)| *field);
-        for field in ["ContactStatus"].into_iter().chain(texts) {
-            if let Some(value) = sent.get(field) {
-                body.insert(field.into(), value.clone());
-            }
-        }
-        for slots in ["Addresses", "Phones"] {
-            let mut echoed = sent.get(slots).and_then(Value::as_array).cloned().unwrap_or_default();
-            for slot in echoed.iter_mut().filter_map(Value::as_object_mut) {
-                slot.insert("ValidationErrors".into(), json!([]));
-            }
-            body.insert(slots.into(), Value::Array(echoed));
-        }
-        body.insert("ContactGroups".into(), json!([]));
-        for flag in ["IsSupplier", "IsCustomer"] {
-            if let Some(value) = sent.get(flag) {
-                body.insert(flag.into(), value.clone());
-            }
-        }
-        body.insert("ContactPersons".into(), sent.get("ContactPersons").cloned().unwrap_or_else(|| json!([])));
-    }
-}
-
-fn matches_term(contact: &Contact, term: &str) -> bool {
-    ["Name", "FirstName", "LastName", "ContactNumber", "CompanyNumber", "EmailAddress"]
-        .iter()
-        .any(|field| contact.text(field).is_some_and(|text| text.to_lowercase().contains(term)))
-}
 
 /// Also called for the `Contact` block of a document, when it has more than an id.
 pub(crate) fn save(
@@ -132,10 +51,11 @@ pub(crate) fn save(
     if organisation.contacts.find(&name_key(&name)).is_some_and(taken) {
         messages.push(name_taken(&name));
     }
-    if let Some(number) = given(sent, "ContactNumber") {
-        if organisation.contacts.find(&number_key(&number)).is_some_and(taken) {
-            messages.push(number_taken(&number));
-        }
+    let number = given(sent, "ContactNumber");
+    if let Some(number) =
+        number.filter(|number| organisation.contacts.find(&number_key(number)).is_some_and(taken))
+    {
+        messages.push(number_taken(&number));
     }
     let mut contact = match before {
         Some(held) => held,
@@ -152,9 +72,12 @@ pub(crate) fn save(
     Ok(id)
 }
 
-/// By id, then by number. A name alone finds only archived namesakes' absence: a second active contact of
-/// that name is refused, as recorded, so that callers have to look it up.
-fn find<'a>(organisation: &'a Organisation, sent: &Map<String, Value>) -> Result<Option<&'a Contact>, Refused> {
+/// By id, then by number, never by name alone: sources disagree whether Xero would update the contact that
+/// holds the name, and the stricter answer (refused) makes callers look it up first.
+fn find<'a>(
+    organisation: &'a Organisation,
+    sent: &Map<String, Value>,
+) -> Result<Option<&'a Contact>, Refused> {
     if let Some(id) = given(sent, "ContactID") {
         let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
         if !id.is_nil() {
@@ -199,7 +122,8 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<St
     }
     slots(sent, "Phones", "PhoneType", &PHONE_TYPES, &PHONE_TEXTS, &mut contact.phones, messages);
     slots(sent, "Addresses", "AddressType", &ADDRESS_TYPES, &ADDRESS_TEXTS, &mut contact.addresses, messages);
-    let letters = |text: &String| text.chars().all(|letter| letter.is_alphabetic() || " -.,'()&".contains(letter));
+    let letters =
+        |text: &String| text.chars().all(|letter| letter.is_alphabetic() || " -.,'()&".contains(letter));
     if !contact.addresses.iter().filter_map(|address| address.get("Country")).all(letters) {
         messages.push("The Country field accepts only letters".to_owned());
     }
@@ -263,9 +187,10 @@ fn slots<const N: usize>(
 }
 
 fn check_currency(organisation: &Organisation, contact: &Contact, messages: &mut Vec<String>) {
-    if let Some(currency) = contact.text("DefaultCurrency") {
-        if !organisation.currencies.iter().any(|known| known == currency) {
-            messages.push(format!("Organisation is not subscribed to currency {currency}"));
-        }
+    let currency = contact.text("DefaultCurrency");
+    if let Some(currency) =
+        currency.filter(|currency| !organisation.currencies.iter().any(|held| held == currency))
+    {
+        messages.push(format!("Organisation is not subscribed to currency {currency}"));
     }
 }

@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::Xero;
 use super::answer::{Answer, Found, Refusal};
-use super::contact_rules::Contacts;
+use super::contacts::Contacts;
 use super::held::Pending;
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{Access, TokenProblem};
-use super::invoice_rules::Invoices;
+use super::invoices::Invoices;
 use super::organisation::Organisation;
 use super::request::Request;
 use super::settings;
@@ -69,7 +69,9 @@ fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
                     let rows = xero.identity.connections(&access, query.parameter("authEventId"), &name_of);
                     Answer::json(200, &rows)
                 }
-                (&Method::DELETE, Some(id)) if xero.identity.delete_connection(&access, id) => Answer::empty(204),
+                (&Method::DELETE, Some(id)) if xero.identity.delete_connection(&access, id) => {
+                    Answer::empty(204)
+                }
                 _ => Answer::not_found(),
             }
         }
@@ -264,7 +266,8 @@ pub(crate) fn read_now(response: &mut Response) -> Bytes {
 /// What people see of the whole server.
 pub(crate) fn state_as_json(state: &super::Books) -> Value {
     let organisations = state.organisations.iter().map(|organisation| {
-        let request = Request::new("GET", "", "includeArchived=true&page=1&pageSize=1000", "", organisation.created);
+        let request =
+            Request::new("GET", "", "includeArchived=true&page=1&pageSize=1000", "", organisation.created);
         let all = |found: Result<Found, Refusal>| found.map(|found| found.elements).unwrap_or_default();
         serde_json::json!({
             "tenantId": organisation.tenant_id.to_string(), "name": organisation.name,

@@ -61,7 +61,11 @@ impl Xero {
         self.state().held.len()
     }
 
-    pub(crate) fn hold_if_asked(&self, pending: &Pending, key: Option<&(String, Fingerprint)>) -> Option<Slot> {
+    pub(crate) fn hold_if_asked(
+        &self,
+        pending: &Pending,
+        key: Option<&(String, Fingerprint)>,
+    ) -> Option<Slot> {
         let mut state = self.state();
         let path = pending.request.path.join("/");
         let hold = state.holds.iter_mut().find(|hold| {

@@ -78,11 +78,21 @@ impl Idempotency {
     }
 
     /// Also for an answer that a fault put in place of the one that was made.
-    pub(crate) fn remember(&self, client: &str, key: &str, request: &Fingerprint, now: Timestamp, answer: Answer) {
+    pub(crate) fn remember(
+        &self,
+        client: &str,
+        key: &str,
+        request: &Fingerprint,
+        now: Timestamp,
+        answer: Answer,
+    ) {
         let mut inner = locked(&self.inner);
         let id = (client.to_owned(), key.to_owned());
-        let kept =
-            inner.entry(id).or_insert_with(|| Remembered { first: now, request: request.clone(), answer: None });
+        let kept = inner.entry(id).or_insert_with(|| Remembered {
+            first: now,
+            request: request.clone(),
+            answer: None,
+        });
         if now < kept.first + KEPT {
             kept.answer = Some(answer);
         }

@@ -86,9 +86,9 @@ pub(crate) enum TokenProblem {
 impl Access {
     pub(crate) fn may(&self, scopes: &[&str], writes: bool) -> bool {
         scopes.iter().any(|wanted| {
-            self.scopes.iter().any(|held| {
-                held == wanted || (!writes && held.strip_suffix(".read") == Some(wanted))
-            })
+            self.scopes
+                .iter()
+                .any(|held| held == wanted || (!writes && held.strip_suffix(".read") == Some(wanted)))
         })
     }
 }
@@ -137,7 +137,13 @@ impl Identity {
     }
 
     /// A user's consent, as if given on Xero's page. Returns the authorization code.
-    pub(crate) fn consent(&self, client: &str, tenants: &[Uuid], scopes: &[String], now: Timestamp) -> String {
+    pub(crate) fn consent(
+        &self,
+        client: &str,
+        tenants: &[Uuid],
+        scopes: &[String],
+        now: Timestamp,
+    ) -> String {
         let mut inner = locked(&self.inner);
         let grant = inner.grant(client, tenants, scopes, now);
         let code = inner.ids.next().simple().to_string();
@@ -218,7 +224,12 @@ impl Identity {
     }
 
     /// `GET /connections`: a bare array, with seven fractional digits and no zone.
-    pub(crate) fn connections(&self, access: &Access, event: Option<&str>, name_of: &dyn Fn(Uuid) -> String) -> Value {
+    pub(crate) fn connections(
+        &self,
+        access: &Access,
+        event: Option<&str>,
+        name_of: &dyn Fn(Uuid) -> String,
+    ) -> Value {
         let inner = locked(&self.inner);
         let Some(grant) = inner.grants.get(&access.grant) else { return json!([]) };
         if event.is_some_and(|event| event != grant.event.to_string()) {
@@ -248,7 +259,8 @@ impl Identity {
 impl Inner {
     fn grant(&mut self, client: &str, tenants: &[Uuid], scopes: &[String], now: Timestamp) -> Uuid {
         let id = self.ids.next();
-        let connections = tenants.iter().map(|tenant| Connection { id: self.ids.next(), tenant: *tenant, created: now });
+        let connections =
+            tenants.iter().map(|tenant| Connection { id: self.ids.next(), tenant: *tenant, created: now });
         let grant = Grant {
             client: client.to_owned(),
             connections: connections.collect(),
@@ -282,7 +294,12 @@ impl Inner {
         app.cloned().ok_or("invalid_client")
     }
 
-    fn client_credentials(&mut self, app: &App, scope: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
+    fn client_credentials(
+        &mut self,
+        app: &App,
+        scope: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Value, &'static str> {
         if app.custom_connection.is_none() {
             return Err("unauthorized_client");
         }
@@ -291,7 +308,8 @@ impl Inner {
             Some(scope) => scope.split_whitespace().map(str::to_owned).collect(),
         };
         let assigned = |scope: &String| {
-            app.scopes.contains(scope) || scope.strip_suffix(".read").is_some_and(|w| app.scopes.iter().any(|s| s == w))
+            app.scopes.contains(scope)
+                || scope.strip_suffix(".read").is_some_and(|w| app.scopes.iter().any(|s| s == w))
         };
         if !asked.iter().all(assigned) {
             return Err("invalid_scope");
@@ -304,7 +322,11 @@ impl Inner {
     fn refresh(&mut self, app: &App, token: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
         let refresh = token.and_then(|token| self.refresh.get_mut(token)).ok_or("invalid_grant")?;
         let grant_id = refresh.grant;
-        let grant = self.grants.get(&grant_id).filter(|grant| grant.client == app.client_id).ok_or("invalid_grant")?;
+        let grant = self
+            .grants
+            .get(&grant_id)
+            .filter(|grant| grant.client == app.client_id)
+            .ok_or("invalid_grant")?;
         let past_grace = refresh.superseded.is_some_and(|at| now >= at + REFRESH_TOKEN_GRACE);
         if now >= refresh.expires || past_grace {
             return Err("invalid_grant");
@@ -316,7 +338,11 @@ impl Inner {
 
     fn exchange(&mut self, app: &App, code: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
         let (grant_id, expires) = code.and_then(|code| self.codes.remove(code)).ok_or("invalid_grant")?;
-        let grant = self.grants.get(&grant_id).filter(|grant| grant.client == app.client_id).ok_or("invalid_grant")?;
+        let grant = self
+            .grants
+            .get(&grant_id)
+            .filter(|grant| grant.client == app.client_id)
+            .ok_or("invalid_grant")?;
         if now >= expires {
             return Err("invalid_grant");
         }

@@ -100,7 +100,12 @@ impl Invoice {
         self.total - self.amount_paid - self.amount_credited
     }
 
-    pub(crate) fn as_json(&self, contact: Option<&Contact>, view: InvoiceView, unit_places: u32) -> Map<String, Value> {
+    pub(crate) fn as_json(
+        &self,
+        contact: Option<&Contact>,
+        view: InvoiceView,
+        unit_places: u32,
+    ) -> Map<String, Value> {
         use InvoiceView::{Listed, Paged, Single, Summary, Written};
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
@@ -227,9 +232,28 @@ impl Document for Invoice {
 }
 
 pub(crate) const FIELDS: &[&str] = &[
-    "invoiceid", "invoicenumber", "reference", "type", "status", "date", "duedate", "amountdue", "amountpaid",
-    "amountcredited", "subtotal", "totaltax", "total", "currencycode", "lineamounttypes", "updateddateutc",
-    "url", "senttocontact", "fullypaidondate", "contact.contactid", "contact.name", "contact.contactnumber",
+    "invoiceid",
+    "invoicenumber",
+    "reference",
+    "type",
+    "status",
+    "date",
+    "duedate",
+    "amountdue",
+    "amountpaid",
+    "amountcredited",
+    "subtotal",
+    "totaltax",
+    "total",
+    "currencycode",
+    "lineamounttypes",
+    "updateddateutc",
+    "url",
+    "senttocontact",
+    "fullypaidondate",
+    "contact.contactid",
+    "contact.name",
+    "contact.contactnumber",
 ];
 
 /// An invoice beside its contact, as a query sees it.

@@ -5,134 +5,28 @@
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::answer::{Found, Refusal};
 use super::contact::{name_key, number_key};
 use super::contact_rules::{self, ARCHIVED};
-use super::invoice::{
-    FIELDS, Invoice, InvoiceRow, InvoiceStatus, InvoiceType, InvoiceView, invoice_number_key,
-};
+use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
 use super::lines::{Terms, read_lines, settle};
 use super::organisation::Organisation;
-use super::request::{Request, select, single};
+use super::request::Request;
 use super::tax::{LineAmountTypes, totals};
-use super::wire::{self, read_day, read_number};
-use super::writing::{Refused, Resource, given, text_of};
-
-pub(crate) struct Invoices;
+use super::wire::{read_day, read_number};
+use super::writing::{Refused, given, text_of};
 
 const WRONG_STATUS: &str = "Invoice not of valid status for modification";
 const NUMBER_TAKEN: &str = "Invoice # must be unique.";
 const LONGEST_TEXT: usize = 255;
 
-impl Resource for Invoices {
-    const KEY: &'static str = "Invoices";
-    const ID: &'static str = "InvoiceID";
-
-    fn list(organisation: &Organisation, request: &Request) -> Result<Found, Refusal> {
-        let ids = request.ids("IDs");
-        let contacts = request.ids("ContactIDs");
-        let numbers = request.list("InvoiceNumbers");
-        let statuses = request.list("Statuses");
-        let term = request.parameter("searchTerm").map(str::to_lowercase);
-        let own = request.flag("createdByMyApp");
-        let among = |wanted: &Option<Vec<&str>>, text: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one.eq_ignore_ascii_case(text)))
-        };
-        let rows = organisation
-            .invoices
-            .since(request.modified_since)
-            .filter(|invoice| {
-                ids.as_ref().is_none_or(|ids| ids.contains(&invoice.id))
-                    && contacts.as_ref().is_none_or(|ids| ids.contains(&invoice.contact_id))
-                    && among(&numbers, &invoice.number)
-                    && among(&statuses, invoice.status.as_str())
-                    && (!own || invoice.created_by.as_ref() == Some(&request.client))
-                    && term.as_ref().is_none_or(|term| {
-                        [&invoice.number, &invoice.reference].iter().any(|text| text.to_lowercase().contains(term))
-                    })
-            })
-            .map(|invoice| row(organisation, invoice));
-        let summary = request.flag("summaryOnly");
-        let paged = summary || contacts.is_some() || numbers.is_some() || statuses.is_some();
-        let (rows, pagination) = select(request, rows, &|path| FIELDS.contains(&path), paged)?;
-        let view = match (summary, pagination) {
-            (true, _) => InvoiceView::Summary,
-            (false, Some(_)) => InvoiceView::Paged,
-            (false, None) => InvoiceView::Listed,
-        };
-        let places = request.unit_places();
-        let elements =
-            rows.iter().map(|row| Value::Object(row.invoice.as_json(row.contact, view, places))).collect();
-        Ok(Found { key: Self::KEY, elements, pagination })
-    }
-
-    fn one(organisation: &Organisation, request: &Request, key: &str) -> Result<Found, Refusal> {
-        let invoices = &organisation.invoices;
-        let by_id = Uuid::parse_str(key).ok().and_then(|id| invoices.get(id));
-        let invoice = by_id.or_else(|| invoices.find(&invoice_number_key(key))).ok_or(Refusal::NotFound)?;
-        let InvoiceRow { invoice, contact } = row(organisation, invoice);
-        let body = invoice.as_json(contact, InvoiceView::Single, request.unit_places());
-        Ok(single(Self::KEY, Value::Object(body)))
-    }
-
-    fn write(
-        organisation: &mut Organisation,
-        request: &Request,
-        sent: &Map<String, Value>,
-    ) -> Result<Uuid, Refused> {
-        save(organisation, request, sent)
-    }
-
-    fn written(organisation: &Organisation, request: &Request, id: Uuid) -> Map<String, Value> {
-        let Some(invoice) = organisation.invoices.get(id) else { return Map::new() };
-        let InvoiceRow { invoice, contact } = row(organisation, invoice);
-        invoice.as_json(contact, InvoiceView::Written, request.unit_places())
-    }
-
-    fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {
-        for field in ["Type", "InvoiceNumber", "Reference", "Url"] {
-            if let Some(value) = sent.get(field) {
-                body.insert(field.into(), value.clone());
-            }
-        }
-        for empty in ["Payments", "CreditNotes", "Prepayments", "Overpayments", "InvoiceAddresses"] {
-            body.insert(empty.into(), json!([]));
-        }
-        body.insert("InvoicePaymentServices".into(), json!([]));
-        if let Some(contact) = sent.get("Contact").and_then(Value::as_object) {
-            let mut contact = contact.clone();
-            for empty in ["Addresses", "Phones", "ContactGroups", "ContactPersons", "ValidationErrors"] {
-                contact.entry(empty).or_insert_with(|| json!([]));
-            }
-            body.insert("Contact".into(), Value::Object(contact));
-        }
-        for (field, text) in [("Date", "DateString"), ("DueDate", "DueDateString")] {
-            match given(sent, field).and_then(|day| read_day(&day)) {
-                Some(date) => {
-                    body.insert(text.into(), wire::day_text(date));
-                    body.insert(field.into(), wire::day(date));
-                }
-                None => body.extend(sent.get(field).map(|value| (field.to_owned(), value.clone()))),
-            }
-        }
-        for field in
-            ["Status", "LineAmountTypes", "LineItems", "SubTotal", "TotalTax", "Total", "CurrencyCode"]
-        {
-            if let Some(value) = sent.get(field) {
-                body.insert(field.into(), value.clone());
-            }
-        }
-    }
-}
-
-fn row<'a>(organisation: &'a Organisation, invoice: &'a Invoice) -> InvoiceRow<'a> {
-    InvoiceRow { invoice, contact: organisation.contacts.get(invoice.contact_id) }
-}
-
-fn save(organisation: &mut Organisation, request: &Request, sent: &Map<String, Value>) -> Result<Uuid, Refused> {
+pub(crate) fn save(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
     let creates_only = request.method == "PUT";
     let before = find(organisation, sent, creates_only)?;
     let id = before.as_ref().map(|held| held.id);
@@ -231,14 +125,21 @@ fn touches_paid(sent: &Map<String, Value>, held: &Invoice) -> bool {
         || other_currency
         || lines.is_some_and(|lines| {
             lines.iter().any(|line| {
-                ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount"].iter().any(|f| line.get(*f).is_some())
+                ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount"]
+                    .iter()
+                    .any(|f| line.get(*f).is_some())
             })
         })
 }
 
-fn blank(organisation: &mut Organisation, request: &Request, sent: &Map<String, Value>) -> Result<Invoice, String> {
+fn blank(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Invoice, String> {
     let kind = given(sent, "Type").unwrap_or_default();
-    let kind = InvoiceType::read(&kind).ok_or_else(|| format!("The Type '{kind}' is not valid: ACCREC or ACCPAY"))?;
+    let kind = InvoiceType::read(&kind)
+        .ok_or_else(|| format!("The Type '{kind}' is not valid: ACCREC or ACCPAY"))?;
     let is_sale = kind == InvoiceType::AccRec;
     Ok(Invoice {
         id: organisation.ids.next(),
@@ -275,15 +176,20 @@ fn resolve_contact(
     request: &Request,
     sent: Option<&Value>,
 ) -> Result<Option<Uuid>, Vec<String>> {
-    let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else { return Ok(None) };
+    let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else {
+        return Ok(None);
+    };
     let contacts = &organisation.contacts;
     let held = match given(block, "ContactID").map(|id| Uuid::parse_str(&id).ok()) {
         Some(id) => {
             let held = id.and_then(|id| contacts.get(id));
-            Some(held.ok_or_else(|| vec!["The contact with the specified ContactID could not be found".to_owned()])?)
+            Some(held.ok_or_else(|| {
+                vec!["The contact with the specified ContactID could not be found".to_owned()]
+            })?)
         }
         None => {
-            let by_number = given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
+            let by_number =
+                given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
             by_number.or_else(|| given(block, "Name").and_then(|name| contacts.find(&name_key(&name))))
         }
     };
@@ -293,7 +199,9 @@ fn resolve_contact(
     let held = held.map(|held| held.id);
     let identifies = ["ContactID", "ContactNumber", "Name"];
     match held {
-        Some(id) if block.len() == 1 && block.keys().all(|field| identifies.contains(&field.as_str())) => Ok(Some(id)),
+        Some(id) if block.len() == 1 && block.keys().all(|field| identifies.contains(&field.as_str())) => {
+            Ok(Some(id))
+        }
         held => {
             let mut block = block.clone();
             block.extend(held.map(|id| ("ContactID".to_owned(), id.to_string().into())));
@@ -426,8 +334,10 @@ fn read_amounts(
         messages.push("One or more line items must be specified".to_owned());
     }
     settle(organisation, &mut invoice.lines, terms, messages);
-    let totals =
-        totals(invoice.lines.iter().map(|line| (line.line_amount, line.tax_amount)), invoice.line_amount_types);
+    let totals = totals(
+        invoice.lines.iter().map(|line| (line.line_amount, line.tax_amount)),
+        invoice.line_amount_types,
+    );
     if terms.approved && totals.total < Decimal::ZERO {
         messages.push("The document total must not be less than zero".to_owned());
     }

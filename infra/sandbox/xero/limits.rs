@@ -112,7 +112,13 @@ impl Limiter {
     }
 
     /// Takes one call from each limit, or says which one is used up.
-    pub(crate) fn take(&self, client: &str, tenant: Uuid, per_day: u32, now: Timestamp) -> Result<Place, Problem> {
+    pub(crate) fn take(
+        &self,
+        client: &str,
+        tenant: Uuid,
+        per_day: u32,
+        now: Timestamp,
+    ) -> Result<Place, Problem> {
         let key = (client.to_owned(), tenant);
         let mut inner = locked(&self.inner);
         let Inner { accounts, apps } = &mut *inner;

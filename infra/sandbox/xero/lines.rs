@@ -107,7 +107,8 @@ fn read_line(
     let discount_rate = amount("DiscountRate");
     let discount_amount = amount("DiscountAmount");
     let total = amount("LineAmount");
-    line.tax_sent = amount("TaxAmount").map(|tax| places(tax, 2)).or(line.tax_sent.filter(|_| sent.len() <= 1));
+    line.tax_sent =
+        amount("TaxAmount").map(|tax| places(tax, 2)).or(line.tax_sent.filter(|_| sent.len() <= 1));
     line.quantity = quantity.or(line.quantity);
     line.unit_amount = unit_amount.or(line.unit_amount);
     line.discount_rate = discount_rate.or(line.discount_rate);
@@ -202,7 +203,12 @@ fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec
 }
 
 /// Accounts, tax types and tax of all lines, again on every save: approving a draft checks what it has.
-pub(crate) fn settle(organisation: &Organisation, lines: &mut [Line], terms: Terms, messages: &mut Vec<String>) {
+pub(crate) fn settle(
+    organisation: &Organisation,
+    lines: &mut [Line],
+    terms: Terms,
+    messages: &mut Vec<String>,
+) {
     for line in lines {
         let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
         let usable = account.filter(|account| account.active && account.kind != "BANK");

@@ -8,13 +8,16 @@ mod answer;
 mod by_hand;
 mod contact;
 mod contact_rules;
+mod contacts;
 mod door;
 mod filter;
+mod filter_parser;
 mod held;
 mod idempotency;
 mod identity;
 mod invoice;
 mod invoice_rules;
+mod invoices;
 mod limits;
 mod lines;
 mod organisation;
@@ -178,8 +181,10 @@ impl Xero {
         let now = self.now();
         let mut books = locked(&self.books);
         let place = 100 + books.organisations.len() as u64;
-        let organisation =
-            Organisation { tier: self.options.tier, ..Organisation::demo(name, self.seed.wrapping_add(place), now) };
+        let organisation = Organisation {
+            tier: self.options.tier,
+            ..Organisation::demo(name, self.seed.wrapping_add(place), now)
+        };
         let tenant = organisation.tenant_id;
         books.organisations.push(organisation);
         tenant
@@ -315,7 +320,8 @@ impl Provider for Xero {
                 made += usize::from(contact_rules::save(organisation, now, true, &fields).is_ok());
             }
             if let Some(lock) = wanted.get("period_lock").and_then(Value::as_str) {
-                organisation.period_lock = Some(wire::read_day(lock).ok_or("period_lock must be yyyy-MM-dd")?);
+                organisation.period_lock =
+                    Some(wire::read_day(lock).ok_or("period_lock must be yyyy-MM-dd")?);
             }
         }
         if let Some(hold) = wanted.get("hold") {
@@ -323,7 +329,10 @@ impl Provider for Xero {
             books.holds.push(Hold {
                 method: text("method"),
                 path: text("path"),
-                seconds: hold.get("seconds").and_then(Value::as_i64).ok_or("hold.seconds must be a number")?,
+                seconds: hold
+                    .get("seconds")
+                    .and_then(Value::as_i64)
+                    .ok_or("hold.seconds must be a number")?,
                 times: hold.get("times").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(1),
             });
         }

@@ -202,7 +202,8 @@ impl Organisation {
 
     /// The calendar day where the organisation is.
     pub(crate) fn today(&self, now: Timestamp) -> Date {
-        now.in_tz(self.time_zone).map_or_else(|_| now.to_zoned(jiff::tz::TimeZone::UTC).date(), |at| at.date())
+        now.in_tz(self.time_zone)
+            .map_or_else(|_| now.to_zoned(jiff::tz::TimeZone::UTC).date(), |at| at.date())
     }
 
     /// Why a document of this day can't be written, in Xero's words.
@@ -215,7 +216,9 @@ impl Organisation {
         };
         let year_end = self.year_end_lock.filter(|lock| date <= *lock);
         let period = self.period_lock.filter(|lock| date <= *lock);
-        year_end.map(|lock| sentence("end of year", lock)).or_else(|| period.map(|lock| sentence("period", lock)))
+        year_end
+            .map(|lock| sentence("end of year", lock))
+            .or_else(|| period.map(|lock| sentence("period", lock)))
     }
 
     pub(crate) fn as_json(&self) -> Value {

@@ -144,9 +144,8 @@ pub(crate) fn single(key: &'static str, element: Value) -> Found {
 
 /// ISO with or without a zone, or RFC 1123; whole seconds.
 fn http_moment(text: &str) -> Option<Timestamp> {
-    let at = moment(text).or_else(|| {
-        jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
-    })?;
+    let at = moment(text)
+        .or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok())?;
     Timestamp::from_second(at.as_second()).ok()
 }
 

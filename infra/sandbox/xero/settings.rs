@@ -12,7 +12,11 @@ use super::request::{Request, select};
 use super::wire;
 
 /// The rows of one settings endpoint, or none for a name that isn't one.
-pub(crate) fn rows(organisation: &Organisation, request: &Request, endpoint: &str) -> Option<(&'static str, Vec<Value>)> {
+pub(crate) fn rows(
+    organisation: &Organisation,
+    request: &Request,
+    endpoint: &str,
+) -> Option<(&'static str, Vec<Value>)> {
     let archived = request.flag("includeArchived");
     Some(match endpoint {
         "Organisation" | "Organisations" => ("Organisations", vec![organisation.as_json()]),
@@ -29,9 +33,7 @@ pub(crate) fn rows(organisation: &Organisation, request: &Request, endpoint: &st
             let rows = organisation.tracking.iter().filter(|category| archived || category.active);
             ("TrackingCategories", rows.map(TrackingCategory::as_json).collect())
         }
-        "Items" => {
-            ("Items", organisation.items.iter().map(|item| item.as_json(organisation)).collect())
-        }
+        "Items" => ("Items", organisation.items.iter().map(|item| item.as_json(organisation)).collect()),
         "BrandingThemes" => {
             let theme = json!({
                 "BrandingThemeID": organisation.branding_theme.to_string(), "Name": "Standard",
@@ -78,8 +80,8 @@ impl Fields for Row<'_> {
             Value::Bool(flag) => Field::Flag(*flag),
             Value::Number(_) => wire::read_number(value).map_or(Field::Null, Field::Number),
             Value::String(text) if text.starts_with("/Date(") => {
-                let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
-                let digits = text.contains('+').then(|| &digits[..digits.len() - 4]).unwrap_or(&digits);
+                let inner = text.trim_start_matches("/Date(").trim_end_matches(")/");
+                let digits = inner.split_once('+').map_or(inner, |(milliseconds, _)| milliseconds);
                 let at = digits.parse().ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
                 at.map_or(Field::Null, Field::Moment)
             }

@@ -38,7 +38,8 @@ pub(crate) fn line_amount(
     discount_amount: Option<Decimal>,
 ) -> Decimal {
     let full = quantity * unit_amount;
-    let rated = discount_rate.map_or(full, |rate| full * (Decimal::ONE_HUNDRED - rate) / Decimal::ONE_HUNDRED);
+    let rated =
+        discount_rate.map_or(full, |rate| full * (Decimal::ONE_HUNDRED - rate) / Decimal::ONE_HUNDRED);
     places(rated - discount_amount.unwrap_or_default(), 2)
 }
 
@@ -63,7 +64,8 @@ pub(crate) struct Totals {
 
 /// From (line amount, line tax).
 pub(crate) fn totals(lines: impl Iterator<Item = (Decimal, Decimal)>, kind: LineAmountTypes) -> Totals {
-    let (amount, tax) = lines.fold((Decimal::ZERO, Decimal::ZERO), |(a, t), (amount, tax)| (a + amount, t + tax));
+    let (amount, tax) =
+        lines.fold((Decimal::ZERO, Decimal::ZERO), |(a, t), (amount, tax)| (a + amount, t + tax));
     match kind {
         LineAmountTypes::Inclusive => Totals { sub_total: amount - tax, total_tax: tax, total: amount },
         _ => Totals { sub_total: amount, total_tax: tax, total: amount + tax },

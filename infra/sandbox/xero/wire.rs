@@ -148,7 +148,9 @@ mod tests {
     fn a_day_is_written_as_utc_midnight_and_read_back_from_every_form() {
         let date = jiff::civil::date(2026, 9, 14);
         assert_eq!(day(date), "/Date(1789344000000+0000)/");
-        for text in ["2026-09-14", "2026-09-14T00:00:00", "/Date(1789344000000+0000)/", "/Date(1789344000000)/"] {
+        for text in
+            ["2026-09-14", "2026-09-14T00:00:00", "/Date(1789344000000+0000)/", "/Date(1789344000000)/"]
+        {
             assert_eq!(read_day(text), Some(date), "{text}");
         }
         assert_eq!(read_day("14/09/2026"), None);

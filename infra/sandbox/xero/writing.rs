@@ -16,7 +16,10 @@ use super::wire;
 pub(crate) enum Refused {
     /// Fails the whole call with an empty 404.
     NotFound,
-    Element { id: Option<Uuid>, messages: Vec<String> },
+    Element {
+        id: Option<Uuid>,
+        messages: Vec<String>,
+    },
 }
 
 /// One kind of document: a file each, named in `routes.rs`.

@@ -66,7 +66,9 @@ async fn who_does_not_ask_for_json_gets_xml() {
 async fn what_is_unknown_is_an_empty_page_of_html() {
     let client = Client::new().await;
     let zero = "00000000-0000-0000-0000-000000000001";
-    for path in [format!("Invoices/{zero}"), "Invoices/INV-9".into(), format!("Contacts/{zero}"), "Nothing".into()] {
+    for path in
+        [format!("Invoices/{zero}"), "Invoices/INV-9".into(), format!("Contacts/{zero}"), "Nothing".into()]
+    {
         let reply = client.get(&path).await;
         assert_eq!((reply.status.as_u16(), reply.text.as_str()), (404, ""), "{path}");
         assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"));

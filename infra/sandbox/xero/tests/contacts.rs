@@ -14,13 +14,17 @@ async fn a_new_contact_shows_four_phones_and_two_addresses() {
     let sent = json!({ "Contacts": [{ "Name": "Acme", "EmailAddress": "a@acme.test",
         "Phones": [{ "PhoneType": "MOBILE", "PhoneNumber": "555" }] }] });
     let contact = client.put("Contacts", sent).await.json()["Contacts"][0].clone();
-    let types: Vec<_> = contact["Phones"].as_array().unwrap().iter().map(|phone| &phone["PhoneType"]).collect();
+    let types: Vec<_> =
+        contact["Phones"].as_array().unwrap().iter().map(|phone| &phone["PhoneType"]).collect();
     assert_eq!(types, ["DEFAULT", "DDI", "FAX", "MOBILE"]);
     assert_eq!(contact["Phones"][0]["PhoneNumber"], "");
     assert_eq!(contact["Phones"][3]["PhoneNumber"], "555");
-    assert_eq!(contact["Addresses"][0], json!({
-        "AddressType": "STREET", "City": "", "Region": "", "PostalCode": "", "Country": "",
-    }));
+    assert_eq!(
+        contact["Addresses"][0],
+        json!({
+            "AddressType": "STREET", "City": "", "Region": "", "PostalCode": "", "Country": "",
+        })
+    );
     assert_eq!(contact["HasValidationErrors"], false);
     assert!(contact.get("StatusAttributeString").is_none());
     let listed = client.get("Contacts?page=1").await.json()["Contacts"][0].clone();
@@ -46,8 +50,10 @@ async fn a_second_active_contact_of_one_name_is_refused_as_recorded() {
         if method == "PUT" {
             assert_eq!(
                 reply.messages(),
-                ["The contact name Acme is already assigned to another contact. The contact name must be unique \
-                  across all active contacts."]
+                [
+                    "The contact name Acme is already assigned to another contact. The contact name must be unique \
+                  across all active contacts."
+                ]
             );
         }
     }
@@ -145,7 +151,10 @@ async fn listings_hide_the_archived_and_filter_by_where_term_ids_and_time() {
     ledger.archive_contact(people[1].id);
     let list = async |query: &str| client.get(&format!("Contacts?{query}")).await.json();
     assert_eq!(names(&list("order=Name").await), ["Acme", "Café", "Dune"]);
-    assert_eq!(names(&list("order=Name%20DESC&includeArchived=true").await), ["Dune", "Café", "Bolt", "Acme"]);
+    assert_eq!(
+        names(&list("order=Name%20DESC&includeArchived=true").await),
+        ["Dune", "Café", "Bolt", "Acme"]
+    );
     let filter = format!("where={}", encoded("Name==\"aCME\" OR Name.StartsWith(\"caf\")"));
     assert_eq!(names(&list(&filter).await).len(), 2);
     assert_eq!(names(&list("searchTerm=UN").await), ["Dune"]);

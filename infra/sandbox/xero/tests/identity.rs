@@ -134,12 +134,18 @@ async fn strangers_and_foreign_tenants_are_told_apart() {
     let stranger = client.send("GET", "/api.xro/2.0/Contacts", &[("accept", "application/json")], "").await;
     assert_eq!(stranger.status, 401);
     let body = stranger.json();
-    assert_eq!((&body["Title"], &body["Detail"]), (&json!("Unauthorized"), &json!("AuthenticationUnsuccessful")));
+    assert_eq!(
+        (&body["Title"], &body["Detail"]),
+        (&json!("Unauthorized"), &json!("AuthenticationUnsuccessful"))
+    );
     let other = client.xero().add_organisation("Other").to_string();
     let reply = client.call("GET", "Contacts", &[("xero-tenant-id", &other)], "").await;
     assert_eq!(reply.status, 403);
     let body = reply.json();
-    assert_eq!((&body["title"], &body["detail"]), (&json!("Forbidden"), &json!("AuthenticationUnsuccessful")));
+    assert_eq!(
+        (&body["title"], &body["detail"]),
+        (&json!("Forbidden"), &json!("AuthenticationUnsuccessful"))
+    );
     let own = client.ledger().tenant_id().to_string();
     assert_eq!(client.call("GET", "Contacts", &[("xero-tenant-id", &own)], "").await.status, 200);
 }

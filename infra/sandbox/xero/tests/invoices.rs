@@ -48,9 +48,13 @@ async fn a_created_invoice_looks_as_recorded() {
     let (client, invoice) = ready().await;
     let body = created(&client, invoice).await;
     assert_eq!((&body["InvoiceNumber"], &body["Status"]), (&json!("INV-0001"), &json!("AUTHORISED")));
-    let amounts = ["AmountDue", "AmountPaid", "SubTotal", "TotalTax", "Total"].map(|field| digits(&body[field]));
+    let amounts =
+        ["AmountDue", "AmountPaid", "SubTotal", "TotalTax", "Total"].map(|field| digits(&body[field]));
     assert_eq!(amounts, ["24.15", "0.00", "21.00", "3.15", "24.15"]);
-    assert_eq!((&body["Date"], &body["DateString"]), (&json!("/Date(1795132800000+0000)/"), &json!("2026-11-20T00:00:00")));
+    assert_eq!(
+        (&body["Date"], &body["DateString"]),
+        (&json!("/Date(1795132800000+0000)/"), &json!("2026-11-20T00:00:00"))
+    );
     assert_eq!(body["UpdatedDateUTC"], "/Date(1795341600000+0000)/");
     assert_eq!(body["UpdatedDateUTCString"], "2026-11-22T10:00:00Z");
     let line = &body["LineItems"][0];
@@ -111,23 +115,34 @@ async fn an_authorised_invoice_is_voided_never_deleted_and_keeps_what_is_due() {
     let id = created(&client, invoice).await["InvoiceID"].clone();
     let delete = json!({ "InvoiceID": id, "Status": "DELETED" });
     let body = client.post("Invoices?summarizeErrors=false", delete).await.json()["Invoices"][0].clone();
-    assert_eq!(body["ValidationErrors"], json!([{ "Message": "Invoice not of valid status for modification" }]));
+    assert_eq!(
+        body["ValidationErrors"],
+        json!([{ "Message": "Invoice not of valid status for modification" }])
+    );
     assert_eq!((&body["Status"], &body["InvoiceID"]), (&json!("DELETED"), &id), "the echo is what was asked");
     assert_eq!((&body["HasErrors"], &body["StatusAttributeString"]), (&json!(true), &json!("ERROR")));
     let void = json!({ "InvoiceID": id, "Status": "VOIDED" });
-    let body = client.post("Invoices?summarizeErrors=false", void.clone()).await.json()["Invoices"][0].clone();
+    let body =
+        client.post("Invoices?summarizeErrors=false", void.clone()).await.json()["Invoices"][0].clone();
     assert_eq!((digits(&body["AmountDue"]), &body["StatusAttributeString"]), ("24.15".into(), &json!("OK")));
-    assert_eq!(client.post("Invoices", void).await.messages(), ["Invoice not of valid status for modification"]);
+    assert_eq!(
+        client.post("Invoices", void).await.messages(),
+        ["Invoice not of valid status for modification"]
+    );
 }
 
 #[tokio::test]
 async fn a_draft_may_lack_what_an_approved_invoice_needs() {
     let (client, invoice) = ready().await;
-    let bare = with(&invoice, json!({ "Status": "DRAFT", "LineItems": [{ "Description": "A", "UnitAmount": 1 }] }));
+    let bare =
+        with(&invoice, json!({ "Status": "DRAFT", "LineItems": [{ "Description": "A", "UnitAmount": 1 }] }));
     let draft = created(&client, bare.clone()).await;
     let approve = json!({ "InvoiceID": draft["InvoiceID"], "Status": "AUTHORISED" });
     assert_eq!(client.post("Invoices", approve).await.messages(), ["Account code must be specified"]);
-    assert_eq!(refused(&client, with(&bare, json!({ "Status": "PAID" }))).await, ["Invoice not of valid status for creation"]);
+    assert_eq!(
+        refused(&client, with(&bare, json!({ "Status": "PAID" }))).await,
+        ["Invoice not of valid status for creation"]
+    );
     client.ledger().archive_account("210");
     for code in ["999", "210", "090"] {
         let message = format!("Account code '{code}' is not a valid code for this document.");
@@ -171,10 +186,16 @@ async fn discounts_are_for_sales_only_and_totals_must_agree() {
     let (client, invoice) = ready().await;
     let body = created(&client, line(&invoice, json!({ "DiscountRate": 10 }))).await;
     assert_eq!((digits(&body["SubTotal"]), &body["IsDiscounted"]), ("18.90".into(), &json!(true)));
-    let bill = with(&line(&invoice, json!({ "DiscountRate": 10, "AccountCode": "400" })), json!({ "Type": "ACCPAY" }));
+    let bill = with(
+        &line(&invoice, json!({ "DiscountRate": 10, "AccountCode": "400" })),
+        json!({ "Type": "ACCPAY" }),
+    );
     assert_eq!(refused(&client, bill).await.len(), 1);
     let wrong = line(&invoice, json!({ "LineAmount": 25 }));
-    assert_eq!(refused(&client, wrong).await, ["The line total 25.00 does not match the expected line total 21.00"]);
+    assert_eq!(
+        refused(&client, wrong).await,
+        ["The line total 25.00 does not match the expected line total 21.00"]
+    );
 }
 
 #[tokio::test]
@@ -193,10 +214,13 @@ async fn items_fill_in_what_a_line_leaves_out() {
 #[tokio::test]
 async fn lines_are_replaced_by_id_and_left_alone_when_not_sent() {
     let (client, invoice) = ready().await;
-    let two = with(&invoice, json!({ "LineItems": [
+    let two = with(
+        &invoice,
+        json!({ "LineItems": [
         { "Description": "A", "UnitAmount": 1, "AccountCode": "200" },
         { "Description": "B", "UnitAmount": 2, "AccountCode": "200" },
-    ] }));
+    ] }),
+    );
     let first = created(&client, two).await;
     let id = &first["InvoiceID"];
     let same = client.post("Invoices", json!({ "InvoiceID": id, "Reference": "R" })).await.json();
@@ -249,7 +273,8 @@ async fn contacts_are_referred_to_made_or_edited_by_their_block() {
         refused(&client, with(&invoice, json!({ "Contact": null }))).await,
         ["A Contact must be specified for this type of transaction"]
     );
-    let bad = with(&line(&invoice, json!({ "AccountCode": "999" })), json!({ "Contact": { "Name": "Ghost" } }));
+    let bad =
+        with(&line(&invoice, json!({ "AccountCode": "999" })), json!({ "Contact": { "Name": "Ghost" } }));
     refused(&client, bad).await;
     assert!(client.ledger().contact_named("Ghost").is_none(), "a refused invoice makes no contact");
     let id = client.ledger().contact_named("Acme").unwrap().id;

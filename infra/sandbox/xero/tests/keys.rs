@@ -54,7 +54,11 @@ async fn an_internal_error_stays_under_its_key_whether_it_was_applied_or_not() {
     assert_eq!(keyed(&client, "one", "Acme").await.status, 500);
     assert_eq!(client.ledger().count_contacts(), 1);
     assert_eq!(keyed(&client, "one", "Acme").await.status, 500);
-    client.xero().harness.faults.add(Fault::on("PUT", "/Contacts", Fault::status(500, json!({ "Type": "oops" }))));
+    client.xero().harness.faults.add(Fault::on(
+        "PUT",
+        "/Contacts",
+        Fault::status(500, json!({ "Type": "oops" })),
+    ));
     assert_eq!(keyed(&client, "two", "Bolt").await.json()["Type"], "oops");
     let again = keyed(&client, "two", "Bolt").await;
     assert_eq!((again.status.as_u16(), client.ledger().count_contacts()), (500, 1));

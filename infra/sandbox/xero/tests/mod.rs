@@ -44,7 +44,8 @@ impl Reply {
     pub(super) fn messages(&self) -> Vec<String> {
         let body = self.json();
         let list = ["Elements", "Contacts", "Invoices"].iter().find_map(|key| body.get(key)).unwrap();
-        let refused = list.as_array().unwrap().iter().find_map(|element| element.get("ValidationErrors")).unwrap();
+        let refused =
+            list.as_array().unwrap().iter().find_map(|element| element.get("ValidationErrors")).unwrap();
         refused.as_array().unwrap().iter().map(|one| one["Message"].as_str().unwrap().to_owned()).collect()
     }
 }
@@ -94,7 +95,11 @@ impl Client {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-        Reply { status: head.status, headers: head.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     /// To the accounting API, with a token.
