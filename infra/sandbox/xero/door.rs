@@ -56,12 +56,12 @@ fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
     match (&head.method, head.uri.path()) {
         (&Method::POST, "/connect/token") => xero.identity.token(basic, &form, now),
         (&Method::POST, "/connect/revocation") => xero.identity.revoke(basic, &form),
-        (method, path) if path == "/connections" || path.starts_with("/connections/") => {
+        (method, path) if connections_path(path).is_some() => {
             let access = match authenticate(xero, &head.headers) {
                 Ok(access) => access,
                 Err(refusal) => return refusal,
             };
-            let id = path.strip_prefix("/connections/");
+            let id = connections_path(path).and_then(|rest| rest.strip_prefix('/'));
             match (method, id) {
                 (&Method::GET, None) => {
                     let query = Request::new("GET", "", head.uri.query().unwrap_or_default(), "", now);
@@ -77,6 +77,13 @@ fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
         }
         _ => Answer::not_found(),
     }
+}
+
+/// What follows `/connections`; the official clients write it with a capital.
+fn connections_path(path: &str) -> Option<&str> {
+    const NAME: &str = "/connections";
+    let (name, rest) = path.split_at_checked(NAME.len())?;
+    (name.eq_ignore_ascii_case(NAME) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
 }
 
 async fn accounting(xero: &Xero, head: &Parts, body: Bytes) -> Answer {

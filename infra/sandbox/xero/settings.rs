@@ -117,10 +117,19 @@ impl Account {
 }
 
 impl TaxRate {
+    /// One of a closed list that the official clients check.
+    fn report_type(&self) -> &str {
+        match self.tax_type.as_str() {
+            fixed @ ("NONE" | "GSTONIMPORTS") => fixed,
+            _ if self.for_revenue => "OUTPUT",
+            _ => "INPUT",
+        }
+    }
+
     fn as_json(&self) -> Value {
         let rate = wire::number(self.rate);
         json!({
-            "Name": self.name, "TaxType": self.tax_type, "ReportTaxType": self.tax_type,
+            "Name": self.name, "TaxType": self.tax_type, "ReportTaxType": self.report_type(),
             "CanApplyToAssets": true, "CanApplyToEquity": true, "CanApplyToExpenses": self.for_expenses,
             "CanApplyToLiabilities": true, "CanApplyToRevenue": self.for_revenue,
             "DisplayTaxRate": rate, "EffectiveRate": rate,

@@ -105,7 +105,8 @@ async fn connections_are_a_bare_array_and_end_by_their_own_id() {
     let client = Client::new().await;
     let bearer = format!("Bearer {}", client.token);
     let headers = [("authorization", bearer.as_str())];
-    let rows = client.send("GET", "/connections", &headers, "").await.json();
+    // The official clients write it with a capital.
+    let rows = client.send("GET", "/Connections", &headers, "").await.json();
     assert_eq!(rows[0]["tenantId"], client.ledger().tenant_id().to_string());
     assert_eq!(rows[0]["createdDateUtc"], "2026-11-22T10:00:00.0000000");
     let tenant = rows[0]["tenantId"].as_str().unwrap();
