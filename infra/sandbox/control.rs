@@ -28,7 +28,8 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/seed", post(seed::<P>))
         .route("/state", get(state::<P>))
         .route("/invariants", get(invariants::<P>))
-        .with_state(provider)
+        .with_state(provider.clone())
+        .merge(P::controls(provider))
 }
 
 async fn faults<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {

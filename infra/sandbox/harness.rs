@@ -70,6 +70,14 @@ pub trait Provider: Send + Sync + 'static {
 
     /// What is wrong with the kept state, in sentences; empty when all is as it should be.
     fn invariants(&self) -> Vec<String>;
+
+    /// Further control routes, below `/_sandbox`.
+    fn controls(_provider: Arc<Self>) -> Router
+    where
+        Self: Sized,
+    {
+        Router::new()
+    }
 }
 
 pub(crate) fn router<P: Provider>(provider: Arc<P>, routes: Router) -> Router {
