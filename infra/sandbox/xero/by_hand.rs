@@ -46,7 +46,9 @@ impl Ledger {
 
     fn change<T>(&self, change: impl FnOnce(&mut Organisation) -> T) -> Option<T> {
         let mut state = self.xero.state();
-        state.organisations.iter_mut().find(|one| one.tenant_id == self.tenant).map(change)
+        let organisation = state.organisations.iter_mut().find(|one| one.tenant_id == self.tenant)?;
+        organisation.actor = "A Person".to_owned();
+        Some(change(organisation))
     }
 
     /// Fields as the API has them, e.g. `{"Name": "Acme", "EmailAddress": "a@acme.test"}`.
@@ -120,6 +122,7 @@ impl Ledger {
                 contact.merged_to = merged_to;
                 contact.updated = now;
                 organisation.contacts.put(contact);
+                organisation.record(id, "Edited", now);
             }
         });
     }
@@ -239,6 +242,7 @@ impl Ledger {
                 invoice.status = InvoiceStatus::Voided;
                 invoice.updated = now;
                 organisation.invoices.put(invoice);
+                organisation.record(id, "Voided", now);
             }
         });
     }
@@ -253,6 +257,7 @@ impl Ledger {
                 invoice.fully_paid_on = Some(organisation.today(now));
                 invoice.updated = now;
                 organisation.invoices.put(invoice);
+                organisation.record(id, "Paid", now);
             }
         });
     }

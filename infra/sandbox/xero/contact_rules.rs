@@ -57,6 +57,11 @@ pub(crate) fn save(
     {
         messages.push(number_taken(&number));
     }
+    let changes = match (before.is_some(), given(sent, "ContactStatus").as_deref()) {
+        (false, _) => "Created",
+        (true, Some("ARCHIVED")) => "Archived",
+        (true, _) => "Edited",
+    };
     let mut contact = match before {
         Some(held) => held,
         None => Contact::new(organisation.ids.next(), now),
@@ -69,6 +74,7 @@ pub(crate) fn save(
     contact.updated = now;
     let id = contact.id;
     organisation.contacts.put(contact);
+    organisation.record(id, changes, now);
     Ok(id)
 }
 

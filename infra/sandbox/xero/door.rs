@@ -18,6 +18,7 @@ use super::Xero;
 use super::answer::{Answer, Found, Refusal};
 use super::contacts::Contacts;
 use super::held::Pending;
+use super::history;
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{Access, TokenProblem};
 use super::invoices::Invoices;
@@ -155,6 +156,7 @@ pub(crate) fn answer(state: &mut super::Books, pending: Pending) -> Answer {
         if request.method != "GET" {
             request.body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
         }
+        organisation.actor.clone_from(&provider);
         dispatch(organisation, &request)
     });
     match found {
@@ -192,6 +194,16 @@ fn resource<R: Resource>(organisation: &mut Organisation, request: &Request) -> 
         ("GET", [_]) => R::list(organisation, request),
         ("GET", [_, key]) => R::one(organisation, request, key),
         ("PUT", [_]) | ("POST", [_] | [_, _]) => write_all::<R>(organisation, request),
+        (method, [_, key, part]) if part == "History" => {
+            let found = R::one(organisation, request, key)?;
+            let id = found.elements.first().and_then(|one| one.get(R::ID)).and_then(|id| id.as_str());
+            let id = id.and_then(|id| Uuid::parse_str(id).ok()).ok_or(Refusal::NotFound)?;
+            match method {
+                "GET" => Ok(history::list(organisation, id)),
+                "PUT" => history::add(organisation, request, id),
+                _ => Err(Refusal::NotImplemented),
+            }
+        }
         (_, [_] | [_, _]) => Err(Refusal::NotImplemented),
         _ => Err(Refusal::NotFound),
     }

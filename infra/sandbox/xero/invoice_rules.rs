@@ -62,7 +62,16 @@ pub(crate) fn save(
     mark_contact(organisation, &invoice);
     invoice.updated = request.now;
     let id = invoice.id;
+    let changes = match (before.map(|held| held.status), invoice.status) {
+        (None, _) => "Created",
+        (Some(was), is) if was == is => "Edited",
+        (_, InvoiceStatus::Authorised | InvoiceStatus::Paid) => "Approved",
+        (_, InvoiceStatus::Voided) => "Voided",
+        (_, InvoiceStatus::Deleted) => "Deleted",
+        _ => "Edited",
+    };
     organisation.invoices.put(invoice);
+    organisation.record(id, changes, request.now);
     Ok(id)
 }
 

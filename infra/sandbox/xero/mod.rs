@@ -13,6 +13,7 @@ mod door;
 mod filter;
 mod filter_parser;
 mod held;
+mod history;
 mod idempotency;
 mod identity;
 mod invoice;

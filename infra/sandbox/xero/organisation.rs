@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::contact::Contact;
+use super::history::HistoryRecord;
 use super::invoice::Invoice;
 use super::limits::Tier;
 use super::shelf::Shelf;
@@ -93,6 +94,9 @@ pub(crate) struct Organisation {
     pub(crate) contacts: Shelf<Contact>,
     pub(crate) invoices: Shelf<Invoice>,
     pub(crate) next_invoice: u32,
+    pub(crate) history: Vec<HistoryRecord>,
+    /// Who is at it now, for the history: an app, or a person.
+    pub(crate) actor: String,
     pub(crate) ids: Ids,
 }
 
@@ -101,6 +105,7 @@ pub(crate) struct Organisation {
 pub(crate) struct Mark {
     contacts: usize,
     invoices: usize,
+    history: usize,
     next_invoice: u32,
 }
 
@@ -125,6 +130,8 @@ impl Organisation {
             contacts: Shelf::default(),
             invoices: Shelf::default(),
             next_invoice: 1,
+            history: Vec::new(),
+            actor: String::new(),
             ids,
         };
         for (code, name, kind, class, tax_type) in ACCOUNTS {
@@ -185,6 +192,7 @@ impl Organisation {
         Mark {
             contacts: self.contacts.mark(),
             invoices: self.invoices.mark(),
+            history: self.history.len(),
             next_invoice: self.next_invoice,
         }
     }
@@ -192,6 +200,7 @@ impl Organisation {
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         self.contacts.roll_back(mark.contacts);
         self.invoices.roll_back(mark.invoices);
+        self.history.truncate(mark.history);
         self.next_invoice = mark.next_invoice;
     }
 

@@ -348,3 +348,25 @@ async fn fifty_invoices_go_in_one_call_and_none_when_one_is_wrong() {
     assert_eq!(client.ledger().count_invoices(), 50);
     assert_eq!(created(&client, invoice).await["InvoiceNumber"], "INV-0051");
 }
+
+#[tokio::test]
+async fn the_history_tells_what_was_saved_and_not_what_was_refused() {
+    let (client, invoice) = ready().await;
+    let id = created(&client, with(&invoice, json!({ "Status": "DRAFT" }))).await["InvoiceID"].clone();
+    let path = format!("Invoices/{}/History", id.as_str().unwrap());
+    client.advance(60);
+    let edits =
+        json!({ "Invoices": [{ "InvoiceID": id, "Reference": "R" }, { "InvoiceID": id, "Status": "PAID" }] });
+    assert_eq!(client.post("Invoices", edits).await.status, 400);
+    client.post("Invoices", json!({ "InvoiceID": id, "Status": "AUTHORISED" })).await;
+    let note = client.put(&path, json!({ "HistoryRecords": [{ "Details": "Looked at" }] })).await.json();
+    assert_eq!(note["HistoryRecords"][0].as_object().unwrap().len(), 4);
+    let records = client.get(&path).await.json()["HistoryRecords"].clone();
+    let changes: Vec<_> = records.as_array().unwrap().iter().map(|one| &one["Changes"]).collect();
+    assert_eq!(changes, ["Note", "Approved", "Created"]);
+    assert_eq!(
+        (&records[1]["User"], &records[1]["DateUTCString"]),
+        (&json!("Sandbox App"), &json!("2026-11-22T10:01:00"))
+    );
+    assert_eq!(records[2]["DateUTC"], "/Date(1795341600000+0000)/");
+}
