@@ -74,6 +74,10 @@ impl TestAccount {
         }
     }
 
+    pub(super) fn answer(&self, call: &Call) -> Result<Response, Fault> {
+        (self.script)(call)
+    }
+
     pub(super) fn reads_of(&self, path: &str) -> Vec<Call> {
         self.reads.lock().unwrap().iter().filter(|call| call.path.ends_with(path)).cloned().collect()
     }
@@ -89,7 +93,7 @@ impl Account for TestAccount {
         // Others get their turn here, as they do while a call is under way.
         tokio::task::yield_now().await;
         self.reads.lock().unwrap().push(call.clone());
-        (self.script)(&call)
+        self.answer(&call)
     }
 
     fn table(&self) -> &dyn Table {
@@ -108,6 +112,10 @@ impl Account for TestAccount {
 pub(super) struct TestClock(Mutex<Timestamp>);
 
 impl TestClock {
+    pub(super) fn now_in(&self, seconds: i64) -> Timestamp {
+        *self.0.lock().unwrap() + SignedDuration::from_secs(seconds)
+    }
+
     pub(super) fn advance(&self, by: SignedDuration) {
         *self.0.lock().unwrap() += by;
     }

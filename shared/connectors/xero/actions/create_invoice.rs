@@ -124,6 +124,7 @@ impl Action for CreateInvoice {
         let options = clean(OPTIONS, planning.options, "").map_err(Fault::Terminal)?;
         let mut invoice = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         let existing = planning.existing.and_then(|document| text(document, "InvoiceID"));
+        settle_nulls(&mut invoice, existing.is_some()).map_err(Fault::Terminal)?;
         let status = status(&options, planning.existing);
         if let Some(status) = status {
             invoice.insert("Status".into(), status.into());
@@ -141,7 +142,6 @@ impl Action for CreateInvoice {
         let (endpoint, mut element) = match existing {
             Some(id) => (INVOICES_UPDATE, Object::from_iter([("InvoiceID".to_owned(), Value::from(id))])),
             None => {
-                object.retain(|_, value| !value.is_null());
                 marker::place(object, &planning.marker, planning.source_url).map_err(Fault::Terminal)?;
                 (INVOICES_CREATE, Object::from_iter([("Type".to_owned(), Value::from("ACCREC"))]))
             }
@@ -175,6 +175,30 @@ fn status(options: &Object, existing: Option<&Value>) -> Option<&'static str> {
         Some("SUBMITTED") if wanted == "AUTHORISED" => Some(wanted),
         Some(_) => None,
     }
+}
+
+/// JSON null means *empty it there*: a new invoice has nothing to empty, and of one that is there only texts can be.
+fn settle_nulls(invoice: &mut Object, is_update: bool) -> Result<(), Failure> {
+    for line in invoice.get_mut("LineItems").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(line) = line.as_object_mut() {
+            line.retain(|_, value| !value.is_null());
+        }
+    }
+    if !is_update {
+        invoice.retain(|_, value| !value.is_null());
+    }
+    for (name, value) in invoice.iter_mut().filter(|(_, value)| value.is_null()) {
+        match name.as_str() {
+            "Reference" | "Url" => *value = "".into(),
+            _ => {
+                return Err(Failure::new(
+                    "cannot_clear",
+                    format!("`{name}` can't be emptied in Xero: leave it out"),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What needs no knowledge of the organisation. An update may leave out what it doesn't change.

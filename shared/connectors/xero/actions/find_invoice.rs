@@ -28,7 +28,11 @@ const FIELDS: &[Field] = &[
     field("Status", Kind::Choice(STATUSES), "Invoices in this status."),
     field("DateFrom", Kind::Day, "Dated on or after this day."),
     field("DateTo", Kind::Day, "Dated on or before this day."),
-    field("Type", Kind::Choice(&["ACCREC", "ACCPAY"]), "ACCREC (sales, the default) or ACCPAY (bills)."),
+    field(
+        "Type",
+        Kind::Choice(&["ACCREC", "ACCPAY"]),
+        "ACCREC (sales, the default unless an id is given) or ACCPAY (bills).",
+    ),
 ];
 
 const EXAMPLE: &str = r#"id: invoice
@@ -63,7 +67,9 @@ impl Action for FindInvoice {
         if input.is_empty() {
             return Ok(Plan::Answer(json!({"found": false, "count": 0, "first": null, "records": []})));
         }
-        let kind = kind.unwrap_or_else(|| "ACCREC".to_owned());
+        // An id says already what it is of.
+        let sales = || if input.contains_key("InvoiceID") { "" } else { "ACCREC" }.to_owned();
+        let kind = kind.unwrap_or_else(sales);
         let short_code = self.directory.short_code(planning.account).await?;
         let input = Value::Object(input);
         let (shape, element) = match (only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
@@ -89,7 +95,8 @@ fn condition(input: &Value, kind: &str) -> String {
         let parts: Vec<&str> = value.split('-').collect();
         format!("DateTime({})", parts.join(","))
     };
-    let mut terms = vec![format!("Type=={}", quoted(kind))];
+    let mut terms: Vec<String> =
+        (!kind.is_empty()).then(|| format!("Type=={}", quoted(kind))).into_iter().collect();
     let mut add = |name: &str, comparison: &str, write: &dyn Fn(&str) -> String| {
         if let Some(value) = text(input, name) {
             terms.push(format!("{comparison}{}", write(value)));

@@ -128,6 +128,7 @@ impl Action for UpsertContact {
         let mut input = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         check_name(&mut input).map_err(Fault::Terminal)?;
         check_people(&mut input);
+        empty_nested(&mut input);
         let short_code = self.directory.short_code(planning.account).await?;
         let contacts = self.directory.contacts(planning.account).await?;
         decide(&contacts, &planning, input, short_code).map_err(Fault::Terminal)
@@ -153,6 +154,15 @@ fn check_people(input: &mut Object) {
         if let Some(flag) = person.get_mut("IncludeInEmails") {
             *flag = Value::Bool(flag == "true");
         }
+    }
+}
+
+/// Within phones, addresses and people, Xero empties what is sent as an empty text.
+fn empty_nested(input: &mut Object) {
+    let entries =
+        input.values_mut().filter_map(Value::as_array_mut).flatten().filter_map(Value::as_object_mut);
+    for value in entries.flat_map(Object::values_mut).filter(|value| value.is_null()) {
+        *value = "".into();
     }
 }
 
