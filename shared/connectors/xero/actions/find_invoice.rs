@@ -111,3 +111,66 @@ fn condition(input: &Value, kind: &str) -> String {
     add("DateTo", "Date<=", &day);
     terms.join(" AND ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connectors::xero::conformance::{catalog, operation, plan};
+    use crate::connectors::xero::testing::{TestTable, answer, marker, organisation_account};
+    use crate::ports::connector::{Element, MemberOutcome};
+
+    async fn planned(input: Value) -> Plan {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        plan(&catalog(), &account, "xero.find_invoice", &input, "f").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn numbers_of_many_runs_are_asked_for_together_and_other_criteria_each_alone() {
+        let (one, two) = (
+            operation(planned(json!({"InvoiceNumber": "INV-1"})).await),
+            operation(planned(json!({"InvoiceNumber": "INV-2"})).await),
+        );
+        assert_eq!(one.shape, two.shape);
+        let endpoint = catalog().endpoint(one.endpoint).unwrap().clone();
+        let element =
+            |operation: &Operation| Element { marker: marker("f"), value: operation.element.clone() };
+        let call = endpoint.compose(&one.shape, &[element(&one), element(&two)]);
+        assert_eq!(call.query[0], ("InvoiceNumbers".to_owned(), "INV-1,INV-2".to_owned()));
+        let other = operation(planned(json!({"Reference": "a \"b\"", "DateFrom": "2026-01-31"})).await);
+        assert_ne!(other.shape, one.shape);
+        let call = endpoint.compose(&other.shape, &[element(&other)]);
+        assert_eq!(
+            call.query[0].1,
+            r#"Type=="ACCREC" AND Reference=="a \"b\"" AND Date>=DateTime(2026,01,31)"#
+        );
+        let comma = operation(planned(json!({"InvoiceNumber": "A,B"})).await);
+        assert_eq!(comma.element, "InvoiceNumber==\"A,B\"");
+    }
+
+    #[tokio::test]
+    async fn each_search_gets_its_own_records_and_live_ones_come_first() {
+        let operation = operation(planned(json!({"InvoiceNumber": "INV-1"})).await);
+        let endpoint = catalog().endpoint(operation.endpoint).unwrap().clone();
+        let element = |number: &str| Element { marker: marker("f"), value: number.into() };
+        let body = json!({"Invoices": [
+            {"InvoiceID": "v", "Type": "ACCREC", "InvoiceNumber": "INV-1", "Status": "VOIDED"},
+            {"InvoiceID": "b", "Type": "ACCPAY", "InvoiceNumber": "INV-1", "Status": "PAID"},
+            {"InvoiceID": "l", "Type": "ACCREC", "InvoiceNumber": "inv-1", "Status": "DRAFT"},
+        ]});
+        let outcomes =
+            endpoint.settle(&operation.shape, &[element("INV-1"), element("INV-2")], &answer(&body));
+        let [MemberOutcome::Done(one), MemberOutcome::Done(two)] = &outcomes[..] else {
+            panic!("{outcomes:?}")
+        };
+        assert_eq!((&one["count"], &one["first"]["InvoiceID"]), (&json!(2), &json!("l")));
+        assert_eq!(*two, json!({"found": false, "count": 0, "first": null, "records": []}));
+    }
+
+    #[tokio::test]
+    async fn without_a_value_nothing_is_found_and_nobody_is_asked() {
+        let Plan::Answer(answer) = planned(json!({"InvoiceNumber": " "})).await else { panic!("no call") };
+        assert_eq!(answer["found"], false);
+    }
+}
