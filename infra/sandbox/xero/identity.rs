@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::organisation::Ids;
-use super::request::decode;
+use super::request::{Request, decode};
 use crate::locked;
 
 pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -36,6 +36,9 @@ pub const SCOPES: [&str; 8] = [
     "projects",
 ];
 
+/// These every app may ask for.
+const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 /// An app as its developer registered it.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -54,6 +57,13 @@ struct Connection {
     id: Uuid,
     tenant: Uuid,
     created: Timestamp,
+}
+
+impl App {
+    fn may_ask(&self, scope: &str) -> bool {
+        let whole = scope.strip_suffix(".read").unwrap_or(scope);
+        self.scopes.iter().any(|held| held == scope || held == whole)
+    }
 }
 
 /// One consent of one user to one app.
@@ -105,7 +115,16 @@ struct Inner {
     grants: HashMap<Uuid, Grant>,
     access: HashMap<String, (Uuid, Arc<Vec<String>>, Timestamp)>,
     refresh: HashMap<String, Refresh>,
-    codes: HashMap<String, (Uuid, Timestamp)>,
+    codes: HashMap<String, Code>,
+}
+
+/// What an authorization code was given for; it works once.
+#[derive(Debug)]
+struct Code {
+    grant: Uuid,
+    expires: Timestamp,
+    redirect_uri: Option<String>,
+    challenge: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,9 +165,47 @@ impl Identity {
     ) -> String {
         let mut inner = locked(&self.inner);
         let grant = inner.grant(client, tenants, scopes, now);
-        let code = inner.ids.next().simple().to_string();
-        inner.codes.insert(code.clone(), (grant, now + CODE_LIFE));
-        code
+        inner.code(Code { grant, expires: now + CODE_LIFE, redirect_uri: None, challenge: None })
+    }
+
+    /// `GET /identity/connect/authorize`, with a user who says yes for all these organisations.
+    /// What is wrong with the request shows on a page of Xero's own; the app is never told.
+    pub(crate) fn authorize(&self, asked: &Request, tenants: &[Uuid], now: Timestamp) -> Answer {
+        let mut inner = locked(&self.inner);
+        let app = asked.parameter("client_id").and_then(|id| inner.apps.get(id)).cloned();
+        let scopes: Vec<String> =
+            asked.parameter("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let redirect_uri = asked.parameter("redirect_uri");
+        let is_code = asked.parameter("response_type") == Some("code");
+        let method = asked.parameter("code_challenge_method");
+        let (Some(app), Some(redirect_uri), true) = (app, redirect_uri, is_code) else {
+            return error_page("invalid_request");
+        };
+        if !scopes.iter().all(|scope| IDENTITY_SCOPES.contains(&scope.as_str()) || app.may_ask(scope)) {
+            return error_page("invalid_scope");
+        }
+        if method.is_some_and(|method| method != "S256") {
+            return error_page("invalid_request");
+        }
+        let grant = inner.grant(&app.client_id, tenants, &scopes, now);
+        let code = inner.code(Code {
+            grant,
+            expires: now + CODE_LIFE,
+            redirect_uri: Some(redirect_uri.to_owned()),
+            challenge: asked.parameter("code_challenge").map(str::to_owned),
+        });
+        let mut target =
+            format!("{redirect_uri}{}code={code}", if redirect_uri.contains('?') { '&' } else { '?' });
+        if let Some(state) = asked.parameter("state") {
+            target.push_str("&state=");
+            target.extend(state.bytes().map(|byte| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                other => format!("%{other:02X}"),
+            }));
+        }
+        Answer { headers: vec![("location", target)], ..Answer::empty(302) }
     }
 
     /// Someone disconnects the app inside Xero: nobody is told, calls begin to answer 403.
@@ -200,7 +257,9 @@ impl Identity {
         let issued = match field("grant_type") {
             Some("client_credentials") => inner.client_credentials(&app, field("scope"), now),
             Some("refresh_token") => inner.refresh(&app, field("refresh_token"), now),
-            Some("authorization_code") => inner.exchange(&app, field("code"), now),
+            Some("authorization_code") => {
+                inner.exchange(&app, field("code"), field("redirect_uri"), field("code_verifier"), now)
+            }
             _ => Err("unsupported_grant_type"),
         };
         issued.map_or_else(refused, |body| Answer::json(200, &body))
@@ -257,6 +316,12 @@ impl Identity {
 }
 
 impl Inner {
+    fn code(&mut self, code: Code) -> String {
+        let text = self.ids.next().simple().to_string();
+        self.codes.insert(text.clone(), code);
+        text
+    }
+
     fn grant(&mut self, client: &str, tenants: &[Uuid], scopes: &[String], now: Timestamp) -> Uuid {
         let id = self.ids.next();
         let connections =
@@ -307,11 +372,7 @@ impl Inner {
             None => app.scopes.clone(),
             Some(scope) => scope.split_whitespace().map(str::to_owned).collect(),
         };
-        let assigned = |scope: &String| {
-            app.scopes.contains(scope)
-                || scope.strip_suffix(".read").is_some_and(|w| app.scopes.iter().any(|s| s == w))
-        };
-        if !asked.iter().all(assigned) {
+        if !asked.iter().all(|scope| app.may_ask(scope)) {
             return Err("invalid_scope");
         }
         let grant = self.grants.iter().find(|(_, grant)| grant.client == app.client_id).map(|(id, _)| *id);
@@ -336,19 +397,27 @@ impl Inner {
         Ok(self.issue(grant_id, scopes, true, now))
     }
 
-    fn exchange(&mut self, app: &App, code: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
-        let (grant_id, expires) = code.and_then(|code| self.codes.remove(code)).ok_or("invalid_grant")?;
-        let grant = self
-            .grants
-            .get(&grant_id)
-            .filter(|grant| grant.client == app.client_id)
-            .ok_or("invalid_grant")?;
-        if now >= expires {
+    fn exchange(
+        &mut self,
+        app: &App,
+        code: Option<&str>,
+        redirect_uri: Option<&str>,
+        verifier: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Value, &'static str> {
+        let code = code.and_then(|code| self.codes.remove(code)).ok_or("invalid_grant")?;
+        let grant = self.grants.get(&code.grant).filter(|grant| grant.client == app.client_id);
+        let grant = grant.ok_or("invalid_grant")?;
+        let same_place = code.redirect_uri.is_none_or(|wanted| Some(wanted.as_str()) == redirect_uri);
+        let proven = code.challenge.is_none_or(|challenge| {
+            verifier.is_some_and(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge)
+        });
+        if now >= code.expires || !same_place || !proven {
             return Err("invalid_grant");
         }
         let scopes = grant.scopes.clone();
         let offline = scopes.iter().any(|scope| scope == "offline_access");
-        Ok(self.issue(grant_id, scopes, offline, now))
+        Ok(self.issue(code.grant, scopes, offline, now))
     }
 
     fn issue(&mut self, grant_id: Uuid, scopes: Arc<Vec<String>>, offline: bool, now: Timestamp) -> Value {
@@ -381,6 +450,12 @@ impl Inner {
         body["scope"] = scopes.join(" ").into();
         body
     }
+}
+
+fn error_page(error: &'static str) -> Answer {
+    let page =
+        format!("<html><head><title>Xero | Error</title></head><body><p>Error: {error}</p></body></html>");
+    Answer { content_type: Some("text/html; charset=utf-8"), body: page.into(), ..Answer::empty(500) }
 }
 
 /// Only `error`; a description is usually absent.
