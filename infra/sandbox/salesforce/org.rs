@@ -104,7 +104,10 @@ impl Org {
             json!({ "Name": name, "Country": "GB", "LanguageLocaleKey": "en_US", "IsSandbox": true,
                     "TimeZoneSidKey": "Europe/London", "OrganizationType": "Developer Edition", "InstanceName": "CS1" }),
         );
-        self.place("Pricebook2", json!({ "Name": "Standard Price Book", "IsActive": true, "IsStandard": true }));
+        self.place(
+            "Pricebook2",
+            json!({ "Name": "Standard Price Book", "IsActive": true, "IsStandard": true }),
+        );
         self.access.register_default(&self.integration_user);
     }
 
@@ -114,7 +117,8 @@ impl Org {
             return String::new();
         };
         let id = self.next_id(&object);
-        let author = if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
+        let author =
+            if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
         self.sign(&mut fields, &id, &author, true);
         self.store.put(&object, Record { id: id.clone(), fields });
         id
