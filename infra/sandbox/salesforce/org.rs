@@ -15,6 +15,7 @@ use super::answer::Refused;
 use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
+use super::outbound::Outbound;
 use super::query::Cursors;
 use super::refusals::Refusals;
 use super::store::{Fields, Record, Store};
@@ -31,6 +32,7 @@ pub(crate) struct Org {
     pub(crate) usage: Usage,
     pub(crate) cursors: Cursors,
     pub(crate) refusals: Refusals,
+    pub(crate) outbound: Outbound,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
@@ -75,6 +77,7 @@ impl Org {
             usage: Usage::default(),
             cursors: Cursors::default(),
             refusals: Refusals::default(),
+            outbound: Outbound::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
             cases: 0,
@@ -173,6 +176,7 @@ impl Org {
         write: impl FnOnce(&mut Self) -> Result<String, Refused>,
     ) -> Result<String, Refused> {
         self.store.begin();
+        let notified = self.outbound.count();
         let written = write(self);
         let touched = self.store.touched();
         let versions: Vec<Late> = touched
@@ -184,6 +188,7 @@ impl Org {
             })
             .collect();
         self.store.roll_back(&self.schema);
+        self.outbound.hold(notified, visible);
         if written.is_ok() {
             self.late.extend(versions);
         }

@@ -233,7 +233,11 @@ fn broken_stamps(object: &Object, record: &Record, broken: &mut Vec<String>) {
     }
 }
 
-fn condition_of(org: &Org, object: &std::sync::Arc<Object>, condition: &str) -> Result<Filter, Refused> {
+pub(crate) fn condition_of(
+    org: &Org,
+    object: &std::sync::Arc<Object>,
+    condition: &str,
+) -> Result<Filter, Refused> {
     let text = format!("SELECT Id FROM {} WHERE {condition}", object.name);
     let select = soql::parse(&text)?;
     let none = || Refused::new(400, "MALFORMED_QUERY", "a condition is needed");

@@ -278,6 +278,7 @@ impl Org {
         self.sign(&mut record.fields, &id, &writer.user, before.is_none());
         let record = self.store.put(object, record);
         rules::settle_parent(self, object, &record);
+        self.notify(object, &record);
         Ok(())
     }
 

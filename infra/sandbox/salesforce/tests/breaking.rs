@@ -139,6 +139,14 @@ async fn people_steer_it_over_http() {
     assert_eq!(moved["now"], "2026-11-22T10:00:30Z");
     assert_eq!(control(&door, "PATCH", "options", json!({ "page_size": 10 })).await.status, 204);
     assert_eq!(door.org().options().page_size, 10);
+    let watch = json!({ "object": "Account", "fields": ["Name"] });
+    assert_eq!(control(&door, "POST", "outbound", watch).await.status, 204);
+    control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Phone": "1" })).await;
+    let mut due = control(&door, "GET", "outbound", Value::Null).await.json()[0].clone();
+    assert!(due["body"].as_str().unwrap().contains("<sf:Name>Acme</sf:Name>"));
+    (due["status"], due["body"]) = (json!(200), json!("<x:Ack>true</x:Ack>"));
+    let answered = control(&door, "POST", "outbound/answers", due).await.json();
+    assert_eq!(answered, json!({ "acknowledged": true }));
     assert_eq!(control(&door, "GET", "counters", Value::Null).await.json()["total"], 0);
     let seeded = control(&door, "POST", "seed", json!({ "opportunities": 3, "won": 1 })).await.json();
     assert_eq!(seeded["opportunities"].as_array().unwrap().len(), 3);
