@@ -191,3 +191,35 @@ impl axum::body::HttpBody for Broken {
         std::task::Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use crate::{Fault, FaultKind, Sandbox, Settings};
+
+    /// What comes back over a socket for one request.
+    fn ask(address: std::net::SocketAddr) -> Vec<u8> {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET /services/data HTTP/1.1\r\nHost: acme.example\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    }
+
+    #[tokio::test]
+    async fn over_a_socket_a_lost_reply_is_a_closed_connection_and_then_all_is_well() {
+        let sandbox = Sandbox::new(Settings::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(axum::serve(listener, sandbox.salesforce_router()).into_future());
+        sandbox.salesforce.faults().add(Fault::new(FaultKind::ReplyLost));
+        let answers = tokio::task::spawn_blocking(move || [ask(address), ask(address)]).await.unwrap();
+        assert_eq!(answers[0], b"");
+        assert!(answers[1].starts_with(b"HTTP/1.1 200 OK"));
+        assert_eq!(sandbox.salesforce.calls()[0].status, 0);
+        server.abort();
+    }
+}

@@ -74,7 +74,7 @@ pub struct Refused {
     /// Errors about a record always name its fields, be it none.
     pub fields: Option<Vec<String>>,
     /// A further member of the error, such as the matches of a duplicate rule.
-    pub extra: Option<(String, Value)>,
+    pub extra: Option<Box<(String, Value)>>,
 }
 
 impl Refused {
@@ -95,7 +95,7 @@ impl Refused {
     /// The array that a whole request is refused with.
     pub(crate) fn answer(&self) -> Answer {
         let mut error = serde_json::Map::new();
-        if let Some((name, value)) = &self.extra {
+        if let Some((name, value)) = self.extra.as_deref() {
             error.insert(name.clone(), value.clone());
         }
         error.insert("message".into(), self.message.clone().into());
@@ -109,7 +109,7 @@ impl Refused {
     /// One entry of `errors` in a result of a collection: `statusCode`, not `errorCode`.
     pub(crate) fn entry(&self) -> Value {
         let mut error = serde_json::Map::new();
-        if let Some((name, value)) = &self.extra {
+        if let Some((name, value)) = self.extra.as_deref() {
             error.insert(name.clone(), value.clone());
         }
         error.insert("statusCode".into(), self.code.clone().into());

@@ -32,12 +32,17 @@ pub(crate) fn update(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Resul
     let (all_or_none, records) = records(asked)?;
     Ok(each(org, all_or_none, false, &records, |org, fields| {
         let object = object_of(org, fields)?;
-        let (key, id) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("id")).ok_or_else(|| {
-            Refused::record("MISSING_ARGUMENT", "Id not specified in an update call", &[])
-        })?;
+        let (key, id) = fields
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("id"))
+            .ok_or_else(|| Refused::record("MISSING_ARGUMENT", "Id not specified in an update call", &[]))?;
         let id = id.as_str().and_then(ids::normalise).ok_or_else(|| {
             let shown = id.as_str().unwrap_or_default();
-            Refused::record("MALFORMED_ID", format!("{} ID: id value of incorrect type: {shown}", object.name), &["Id"])
+            Refused::record(
+                "MALFORMED_ID",
+                format!("{} ID: id value of incorrect type: {shown}", object.name),
+                &["Id"],
+            )
         })?;
         let mut changes = fields.clone();
         changes.remove(key);
@@ -67,12 +72,12 @@ pub(crate) fn upsert(
     Ok(each(org, all_or_none, true, &records, |org, fields| {
         let typed = object_of(org, fields)?;
         if typed.name != object.name {
-            let message = format!("Record type {} does not match the type of the request: {}", typed.name, object.name);
+            let message =
+                format!("Record type {} does not match the type of the request: {}", typed.name, object.name);
             return Err(Refused::record("INVALID_TYPE", message, &[]));
         }
-        let (name, value) = key_of(fields).ok_or_else(|| {
-            Refused::record("MISSING_ARGUMENT", format!("{field} not specified"), &[])
-        })?;
+        let (name, value) = key_of(fields)
+            .ok_or_else(|| Refused::record("MISSING_ARGUMENT", format!("{field} not specified"), &[]))?;
         if keys.iter().filter(|key| key.as_deref() == Some(&value.to_lowercase())).count() > 1 {
             let message = format!("Duplicate external id specified: {value}");
             return Err(Refused::record("DUPLICATE_EXTERNAL_ID", message, &[field]));
@@ -83,7 +88,8 @@ pub(crate) fn upsert(
             Upserted::Created(id) => Ok((id, Some(true))),
             Upserted::Updated(id) => Ok((id, Some(false))),
             Upserted::Ambiguous(several) => {
-                let message = format!("{field}: more than one record found for external id field: {several:?}");
+                let message =
+                    format!("{field}: more than one record found for external id field: {several:?}");
                 Err(Refused::record("DUPLICATE_VALUE", message, &[]))
             }
         }
@@ -95,7 +101,8 @@ pub(crate) fn delete(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Resul
     let ids = asked.parameter("ids").unwrap_or_default();
     let ids: Vec<&str> = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
     at_most(ids.len(), MOST_RECORDS)?;
-    let records: Vec<Fields> = ids.iter().map(|id| Fields::from_iter([("id".to_owned(), Value::from(*id))])).collect();
+    let records: Vec<Fields> =
+        ids.iter().map(|id| Fields::from_iter([("id".to_owned(), Value::from(*id))])).collect();
     Ok(each(org, all_or_none, false, &records, |org, fields| {
         let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
         let malformed = || Refused::record("MALFORMED_ID", format!("malformed id {id}"), &[]);
@@ -112,7 +119,9 @@ pub(crate) fn retrieve(org: &mut Org, asked: &Asked<'_>, object: &str) -> Result
     let listed = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let split = |name: &str| asked.parameter(name).unwrap_or_default().split(',').map(|it| it.trim().to_owned()).collect();
+    let split = |name: &str| {
+        asked.parameter(name).unwrap_or_default().split(',').map(|it| it.trim().to_owned()).collect()
+    };
     let (ids, fields): (Vec<String>, Vec<String>) = if asked.method == axum::http::Method::GET {
         (split("ids"), split("fields"))
     } else {
@@ -155,11 +164,13 @@ fn at_most(count: usize, most: usize) -> Result<(), Refused> {
 }
 
 fn object_of(org: &Org, fields: &Fields) -> Result<std::sync::Arc<super::objects::Object>, Refused> {
-    let named = fields.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
+    let named =
+        fields.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
     let named = named.ok_or_else(|| {
         Refused::record("INVALID_TYPE", "Record is missing its attributes: type must be specified", &[])
     })?;
-    let unknown = || Refused::record("INVALID_TYPE", format!("sObject type '{named}' is not supported."), &[]);
+    let unknown =
+        || Refused::record("INVALID_TYPE", format!("sObject type '{named}' is not supported."), &[]);
     org.schema.object(named).cloned().ok_or_else(unknown)
 }
 

@@ -28,7 +28,8 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
     let mut failed = false;
     for request in requests {
         let reference = request["referenceId"].as_str().unwrap_or_default();
-        let answer = if failed && all_or_none { Err(halted()) } else { one(org, writer, asked, request, &results) };
+        let answer =
+            if failed && all_or_none { Err(halted()) } else { one(org, writer, asked, request, &results) };
         let answer = answer.unwrap_or_else(Answer::from);
         failed |= answer.status >= 400;
         let content = content(answer.content);
@@ -44,7 +45,9 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
     }
     if failed && all_or_none {
         org.store.roll_back(&org.schema);
-        for response in responses.iter_mut().filter(|response| response["httpStatusCode"].as_u64() < Some(400)) {
+        for response in
+            responses.iter_mut().filter(|response| response["httpStatusCode"].as_u64() < Some(400))
+        {
             response["body"] = content(halted().answer().content);
             response["httpStatusCode"] = 400.into();
             response["httpHeaders"] = json!({});
@@ -177,7 +180,12 @@ pub(crate) fn batch(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Result
 }
 
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobject-tree.html
-pub(crate) fn tree(org: &mut Org, writer: &Writer, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
+pub(crate) fn tree(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    object: &str,
+) -> Result<Answer, Refused> {
     let body = asked.fields()?;
     let records = list(&body, "records", MOST_TREE_RECORDS)?;
     org.store.begin();
@@ -208,8 +216,11 @@ fn plant(
     let object = org.object(object).map_err(fail)?;
     let nested = |value: &Value| value.get("records").is_some();
     let mut fields: Fields = record.as_object().cloned().unwrap_or_default();
-    let children: Vec<(String, Value)> =
-        fields.iter().filter(|(_, value)| nested(value)).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let children: Vec<(String, Value)> = fields
+        .iter()
+        .filter(|(_, value)| nested(value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     fields.retain(|_, value| !nested(value));
     if let Some((field, id)) = parent {
         fields.insert(field.to_owned(), id.into());
@@ -232,7 +243,11 @@ fn plant(
 
 fn list<'a>(body: &'a Fields, name: &str, most: usize) -> Result<&'a [Value], Refused> {
     let Some(Value::Array(items)) = body.get(name) else {
-        return Err(Refused::new(400, "JSON_PARSER_ERROR", format!("The request body must have a list {name}")));
+        return Err(Refused::new(
+            400,
+            "JSON_PARSER_ERROR",
+            format!("The request body must have a list {name}"),
+        ));
     };
     if items.len() > most {
         return Err(Refused::new(400, "LIMIT_EXCEEDED", format!("{name}: at most {most} in one call")));

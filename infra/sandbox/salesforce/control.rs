@@ -6,6 +6,8 @@
 //! - `POST rules` (`{"object", "where", "message"}`), `POST refusals`
 //!   (`{"object"?, "record"?, "times"?, "code", "message", "status"?}`), `DELETE rules` clears both
 //! - `POST clients` (`{"id", "secret", "rotate"?, "public_key_pem"?}`), `POST grants` (`{"client"}`)
+//! - `POST outbound` (`{"object", "where"?, "fields"}`) makes an outbound message, `GET outbound` gives the
+//!   bodies due now, `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
 //! - `GET|PATCH options`, `DELETE sessions`, `DELETE queries`, `POST calls` (`{"used": 1000}`)
 
 use std::collections::HashMap;
@@ -19,6 +21,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::answer::Refused;
+use super::outbound::OutboundMessage;
 use super::refusals::Refusal;
 use super::tokens::Client;
 use super::{Options, Salesforce};
@@ -35,6 +38,8 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
         .route("/refusals", post(refusal))
         .route("/clients", post(client))
         .route("/grants", post(grant))
+        .route("/outbound", get(outbound).post(notify))
+        .route("/outbound/answers", post(answered))
         .route("/options", get(options).patch(configure))
         .route("/sessions", delete(sessions))
         .route("/queries", delete(queries))
@@ -138,6 +143,26 @@ async fn grant(State(org): Org, Json(wanted): Json<Value>) -> Response {
         Some(token) => Json(json!({ "refresh_token": token })).into_response(),
         None => said(Err("there is no such client".into())),
     }
+}
+
+async fn notify(State(org): Org, Json(wanted): Json<Value>) -> Response {
+    let fields: Vec<&str> =
+        wanted["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let object = wanted["object"].as_str().unwrap_or_default();
+    done(org.notify_of(object, wanted["where"].as_str(), &fields))
+}
+
+async fn outbound(State(org): Org) -> Json<Value> {
+    let due = org.outbound_due().into_iter();
+    Json(due.map(|it| json!({ "notifications": it.notifications, "body": it.body })).collect())
+}
+
+async fn answered(State(org): Org, Json(wanted): Json<Value>) -> Json<Value> {
+    let ids = wanted["notifications"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let message = OutboundMessage { notifications: ids.map(str::to_owned).collect(), body: String::new() };
+    let status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+    let acknowledged = org.outbound_answered(&message, status, wanted["body"].as_str().unwrap_or_default());
+    Json(json!({ "acknowledged": acknowledged }))
 }
 
 async fn options(State(org): Org) -> Json<Options> {

@@ -13,7 +13,8 @@ use super::values::label;
 use crate::clock::http_date;
 
 pub(crate) fn global(org: &Org, asked: &Asked<'_>) -> Answer {
-    let sobjects: Vec<Value> = org.schema.objects.iter().map(|object| about(object, &asked.version)).collect();
+    let sobjects: Vec<Value> =
+        org.schema.objects.iter().map(|object| about(object, &asked.version)).collect();
     unless_unchanged(org, asked, || json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects }))
 }
 

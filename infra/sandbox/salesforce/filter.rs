@@ -34,9 +34,10 @@ impl Access {
         let mut parts: Vec<&str> = path.text.split('.').collect();
         let field = parts.pop().unwrap_or_default();
         // `Opportunity.Name` in a query of Opportunities is `Name`.
-        if parts.first().is_some_and(|first| {
-            first.eq_ignore_ascii_case(&object.name) && object.parent(first).is_none()
-        }) {
+        if parts
+            .first()
+            .is_some_and(|first| first.eq_ignore_ascii_case(&object.name) && object.parent(first).is_none())
+        {
             parts.remove(0);
         }
         let mut here = object.clone();
@@ -45,7 +46,8 @@ impl Access {
             let reference = here.parent(part).ok_or_else(|| unknown_relationship(text, path, part))?;
             hops.push(reference.name.clone());
             let target = reference.reference_to.iter().filter_map(|name| org.schema.object(name));
-            let target = target.clone().find(|object| object.field(field).is_some()).or(target.clone().next());
+            let target =
+                target.clone().find(|object| object.field(field).is_some()).or(target.clone().next());
             here = target.cloned().ok_or_else(|| unknown_relationship(text, path, part))?;
         }
         let known = here.field(field).ok_or_else(|| unknown_field(text, path, field, &here.name))?;
@@ -94,13 +96,34 @@ pub(crate) enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    Compare { access: Access, operator: Operator, value: Value },
+    Compare {
+        access: Access,
+        operator: Operator,
+        value: Value,
+    },
     /// A day or more: from (inclusive) until (exclusive), compared as kept text.
-    Within { access: Access, operator: Operator, from: String, until: String },
-    Like { access: Access, pattern: Vec<char> },
-    In { access: Access, values: HashSet<String>, null: bool, negated: bool },
+    Within {
+        access: Access,
+        operator: Operator,
+        from: String,
+        until: String,
+    },
+    Like {
+        access: Access,
+        pattern: Vec<char>,
+    },
+    In {
+        access: Access,
+        values: HashSet<String>,
+        null: bool,
+        negated: bool,
+    },
     /// A multi-select picklist: each entry is a set that must be chosen together.
-    Includes { access: Access, sets: Vec<String>, negated: bool },
+    Includes {
+        access: Access,
+        sets: Vec<String>,
+        negated: bool,
+    },
 }
 
 impl Filter {
@@ -156,7 +179,8 @@ impl Filter {
             }),
             Self::In { access, values, null, negated } => {
                 let found = access.value(org, record);
-                let inside = if found.is_null() { *null } else { values.contains(&member(access.kind, found)) };
+                let inside =
+                    if found.is_null() { *null } else { values.contains(&member(access.kind, found)) };
                 inside != *negated
             }
             Self::Includes { access, sets, negated } => {
@@ -171,7 +195,11 @@ impl Filter {
     }
 
     /// The records that may be accepted, found by the best index there is; all of them when there is none.
-    pub(crate) fn candidates<'a>(filter: Option<&Self>, org: &'a Org, object: &Object) -> Vec<&'a Arc<Record>> {
+    pub(crate) fn candidates<'a>(
+        filter: Option<&Self>,
+        org: &'a Org,
+        object: &Object,
+    ) -> Vec<&'a Arc<Record>> {
         let table = org.store.table(&object.name);
         let conditions = match filter {
             Some(Self::And(all)) => all.as_slice(),
@@ -230,7 +258,9 @@ fn member(kind: FieldType, value: &Value) -> String {
     match value {
         Value::String(text) if kind.is_text() => text.to_lowercase(),
         Value::String(text) => text.clone(),
-        Value::Number(_) => values::amount(value).map_or_else(String::new, |amount| amount.normalize().to_string()),
+        Value::Number(_) => {
+            values::amount(value).map_or_else(String::new, |amount| amount.normalize().to_string())
+        }
         other => other.to_string(),
     }
 }
@@ -241,7 +271,9 @@ fn like(text: &[char], pattern: &[char]) -> bool {
         [] => text.is_empty(),
         ['%', rest @ ..] => (0..=text.len()).any(|skipped| like(&text[skipped..], rest)),
         ['_', rest @ ..] => !text.is_empty() && like(&text[1..], rest),
-        ['\\', letter, rest @ ..] | [letter, rest @ ..] => text.first() == Some(letter) && like(&text[1..], rest),
+        ['\\', letter, rest @ ..] | [letter, rest @ ..] => {
+            text.first() == Some(letter) && like(&text[1..], rest)
+        }
     }
 }
 
@@ -279,7 +311,8 @@ impl Test<'_> {
                 Ok(Filter::Includes { sets: texts.collect(), access: self.access, negated })
             }
             Operand::List(literals) => {
-                let values: Vec<Value> = literals.iter().map(|literal| self.value(literal)).collect::<Result<_, _>>()?;
+                let values: Vec<Value> =
+                    literals.iter().map(|literal| self.value(literal)).collect::<Result<_, _>>()?;
                 Ok(self.set(&values))
             }
             Operand::Query(select) => {
@@ -291,7 +324,11 @@ impl Test<'_> {
 
     fn set(self, list: &[Value]) -> Filter {
         let null = list.iter().any(Value::is_null);
-        let values = list.iter().filter(|value| !value.is_null()).map(|value| member(self.access.kind, value)).collect();
+        let values = list
+            .iter()
+            .filter(|value| !value.is_null())
+            .map(|value| member(self.access.kind, value))
+            .collect();
         Filter::In { negated: self.operator == Operator::NotIn, access: self.access, values, null }
     }
 
@@ -341,18 +378,21 @@ impl Test<'_> {
                 FieldType::Date => "date",
                 _ => "string",
             };
-            let how = if quoted { "should not be enclosed in quotes" } else { "should be enclosed in quotes" };
+            let how =
+                if quoted { "should not be enclosed in quotes" } else { "should be enclosed in quotes" };
             let how = if !quoted && !kind.is_text() && !kind.is_id() { "" } else { how };
             let joint = if how.is_empty() { "" } else { " and " };
             let field = &self.access.field;
-            let message = format!("value of filter criterion for field '{field}' must be of type {wanted}{joint}{how}");
+            let message =
+                format!("value of filter criterion for field '{field}' must be of type {wanted}{joint}{how}");
             self.error("INVALID_FIELD", &message)
         })
     }
 
     fn relative(self, name: &str, count: i64) -> Result<Filter, Refused> {
         let today = self.org.now.to_zoned(TimeZone::UTC).date();
-        let day = |days: i64| today.checked_add(Span::new().try_days(days).unwrap_or_default()).unwrap_or(today);
+        let day =
+            |days: i64| today.checked_add(Span::new().try_days(days).unwrap_or_default()).unwrap_or(today);
         let (from, until) = match name {
             "YESTERDAY" => (day(-1), day(0)),
             "TOMORROW" => (day(1), day(2)),
@@ -370,7 +410,8 @@ impl Test<'_> {
                 Ok(Filter::Within { access: self.access, operator: self.operator, from, until })
             }
             _ => {
-                let message = format!("value of filter criterion for field '{}' must not be a date", self.access.field);
+                let message =
+                    format!("value of filter criterion for field '{}' must not be a date", self.access.field);
                 Err(self.error("INVALID_FIELD", &message))
             }
         }

@@ -67,7 +67,8 @@ pub(crate) fn public_key(pem: &str) -> Result<Vec<u8>, String> {
     if pem.contains("BEGIN RSA PUBLIC KEY") {
         return Ok(der);
     }
-    let start = der.windows(RSA.len()).position(|window| window == RSA).ok_or("there is no RSA key in the PEM")?;
+    let start =
+        der.windows(RSA.len()).position(|window| window == RSA).ok_or("there is no RSA key in the PEM")?;
     let rest = &der[start + RSA.len()..];
     let header = match rest.first() {
         Some(length) if *length < 0x80 => 1,
@@ -76,7 +77,11 @@ pub(crate) fn public_key(pem: &str) -> Result<Vec<u8>, String> {
     };
     let length = match header {
         1 => usize::from(rest[0]),
-        _ => rest.get(1..header).ok_or("the key is cut short")?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+        _ => rest
+            .get(1..header)
+            .ok_or("the key is cut short")?
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
     };
     // The first byte of the bit string counts unused bits.
     rest.get(header + 1..header + length).map(<[u8]>::to_vec).ok_or_else(|| "the key is cut short".into())

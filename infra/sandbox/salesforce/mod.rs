@@ -15,6 +15,7 @@ mod limits;
 mod oauth;
 mod objects;
 mod org;
+mod outbound;
 mod person;
 mod query;
 mod records;
@@ -42,6 +43,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answer::Refused;
+pub use outbound::OutboundMessage;
 pub use refusals::{Check, Refusal};
 pub use seed::{Amounts, Seeded};
 pub use tokens::Client;

@@ -75,7 +75,11 @@ fn client(org: &Org, asked: &Asked<'_>, form: &Form, secret_needed: bool) -> Res
         Some((id, secret)) => (id, Some(secret)),
         None => (form.get("client_id").cloned().unwrap_or_default(), form.get("client_secret").cloned()),
     };
-    let client = org.access.clients.get(&id).ok_or_else(|| refuse("invalid_client_id", "client identifier invalid"))?;
+    let client = org
+        .access
+        .clients
+        .get(&id)
+        .ok_or_else(|| refuse("invalid_client_id", "client identifier invalid"))?;
     match secret {
         Some(secret) if secret == client.secret => Ok(client.clone()),
         None if !secret_needed => Ok(client.clone()),
@@ -138,7 +142,8 @@ fn authorize(org: &mut Org, form: &Form) -> Answer {
         used: false,
     };
     org.access.codes.insert(code.clone(), made);
-    let back = serde_urlencoded::to_string([("code", code.as_str()), ("state", &given("state"))]).unwrap_or_default();
+    let back = serde_urlencoded::to_string([("code", code.as_str()), ("state", &given("state"))])
+        .unwrap_or_default();
     let joint = if redirect.contains('?') { '&' } else { '?' };
     Answer::empty(302).with("location", format!("{redirect}{joint}{back}"))
 }
@@ -156,7 +161,9 @@ fn code(org: &mut Org, asked: &Asked<'_>, form: &Form, client: &Client) -> Resul
     }
     match (&code.challenge, form.get("code_verifier")) {
         (Some(_), None) => return Err(refuse("invalid_grant", "code verifier required")),
-        (Some(challenge), Some(verifier)) if *challenge != URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) => {
+        (Some(challenge), Some(verifier))
+            if *challenge != URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) =>
+        {
             return Err(refuse("invalid_request", "invalid code verifier"));
         }
         _ => {}

@@ -156,13 +156,15 @@ impl Object {
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Arc<Object>>,
     by_name: HashMap<String, usize>,
+    by_prefix: HashMap<String, usize>,
     /// Taken out of the objects in an org with one currency.
     multi_currency: bool,
 }
 
 impl Schema {
     pub(crate) fn standard(multi_currency: bool) -> Self {
-        let mut schema = Self { objects: Vec::new(), by_name: HashMap::new(), multi_currency };
+        let mut schema =
+            Self { objects: Vec::new(), by_name: HashMap::new(), by_prefix: HashMap::new(), multi_currency };
         let text = include_str!("standard_objects.txt");
         if let Err(error) = schema.add_objects(text) {
             unreachable!("the standard objects are part of this program: {error}");
@@ -179,8 +181,7 @@ impl Schema {
     }
 
     pub(crate) fn by_prefix(&self, id: &str) -> Option<&Arc<Object>> {
-        let prefix = id.get(..3)?;
-        self.objects.iter().find(|object| object.prefix == prefix)
+        Some(&self.objects[*self.by_prefix.get(id.get(..3)?)?])
     }
 
     /// The children of an object: (relationship name, child object, its reference field).
@@ -216,7 +217,7 @@ impl Schema {
         let [name, prefix, plural, rest @ ..] = words.as_slice() else {
             return Err(format!("`object {head}`: expected `object NAME PREFIX PLURAL [owned]`"));
         };
-        if prefix.len() != 3 || self.objects.iter().any(|object| object.prefix == *prefix) {
+        if prefix.len() != 3 || self.by_prefix.contains_key(*prefix) {
             return Err(format!("`object {head}`: the key prefix must be three free characters"));
         }
         let mut object = Object {
@@ -243,6 +244,7 @@ impl Schema {
         let place = self.objects.len();
         self.by_name.insert(object.name.clone(), place);
         self.by_name.insert(object.name.to_ascii_lowercase(), place);
+        self.by_prefix.insert(object.prefix.clone(), place);
         self.objects.push(Arc::new(object));
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::answer::Refused;
 use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
+use super::outbound::Outbound;
 use super::query::Cursors;
 use super::refusals::Refusals;
 use super::store::{Fields, Record, Store};
@@ -31,6 +32,7 @@ pub(crate) struct Org {
     pub(crate) usage: Usage,
     pub(crate) cursors: Cursors,
     pub(crate) refusals: Refusals,
+    pub(crate) outbound: Outbound,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
@@ -75,6 +77,7 @@ impl Org {
             usage: Usage::default(),
             cursors: Cursors::default(),
             refusals: Refusals::default(),
+            outbound: Outbound::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
             cases: 0,
@@ -104,7 +107,10 @@ impl Org {
             json!({ "Name": name, "Country": "GB", "LanguageLocaleKey": "en_US", "IsSandbox": true,
                     "TimeZoneSidKey": "Europe/London", "OrganizationType": "Developer Edition", "InstanceName": "CS1" }),
         );
-        self.place("Pricebook2", json!({ "Name": "Standard Price Book", "IsActive": true, "IsStandard": true }));
+        self.place(
+            "Pricebook2",
+            json!({ "Name": "Standard Price Book", "IsActive": true, "IsStandard": true }),
+        );
         self.access.register_default(&self.integration_user);
     }
 
@@ -114,7 +120,8 @@ impl Org {
             return String::new();
         };
         let id = self.next_id(&object);
-        let author = if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
+        let author =
+            if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
         self.sign(&mut fields, &id, &author, true);
         self.store.put(&object, Record { id: id.clone(), fields });
         id
@@ -169,6 +176,7 @@ impl Org {
         write: impl FnOnce(&mut Self) -> Result<String, Refused>,
     ) -> Result<String, Refused> {
         self.store.begin();
+        let notified = self.outbound.count();
         let written = write(self);
         let touched = self.store.touched();
         let versions: Vec<Late> = touched
@@ -180,6 +188,7 @@ impl Org {
             })
             .collect();
         self.store.roll_back(&self.schema);
+        self.outbound.hold(notified, visible);
         if written.is_ok() {
             self.late.extend(versions);
         }

@@ -18,7 +18,8 @@ use super::{Options, Salesforce};
 impl Salesforce {
     /// Creates a record as a person. Panics when the org refuses it: the caller's record is wrong.
     pub fn insert(&self, object: &str, fields: Value) -> String {
-        self.try_insert(object, fields).unwrap_or_else(|refused| panic!("insert {object}: {}", refused.message))
+        self.try_insert(object, fields)
+            .unwrap_or_else(|refused| panic!("insert {object}: {}", refused.message))
     }
 
     pub fn try_insert(&self, object: &str, fields: Value) -> Result<String, Refused> {
@@ -29,7 +30,8 @@ impl Salesforce {
 
     /// Changes a record as a person. Panics when the org refuses it.
     pub fn update(&self, object: &str, id: &str, fields: Value) {
-        self.try_update(object, id, fields).unwrap_or_else(|refused| panic!("update {object}: {}", refused.message));
+        self.try_update(object, id, fields)
+            .unwrap_or_else(|refused| panic!("update {object}: {}", refused.message));
     }
 
     pub fn try_update(&self, object: &str, id: &str, fields: Value) -> Result<(), Refused> {
@@ -186,7 +188,8 @@ impl Salesforce {
         let org = self.org();
         let mut everything = Map::new();
         for object in &org.schema.objects {
-            let records: Vec<Value> = org.store.table(&object.name).all().map(|it| shown(object, it)).collect();
+            let records: Vec<Value> =
+                org.store.table(&object.name).all().map(|it| shown(object, it)).collect();
             if !records.is_empty() {
                 everything.insert(object.name.clone(), records.into());
             }
@@ -230,7 +233,11 @@ fn broken_stamps(object: &Object, record: &Record, broken: &mut Vec<String>) {
     }
 }
 
-fn condition_of(org: &Org, object: &std::sync::Arc<Object>, condition: &str) -> Result<Filter, Refused> {
+pub(crate) fn condition_of(
+    org: &Org,
+    object: &std::sync::Arc<Object>,
+    condition: &str,
+) -> Result<Filter, Refused> {
     let text = format!("SELECT Id FROM {} WHERE {condition}", object.name);
     let select = soql::parse(&text)?;
     let none = || Refused::new(400, "MALFORMED_QUERY", "a condition is needed");

@@ -97,10 +97,14 @@ fn plan_of(org: &Org, text: &str, select: &Select, object: &Arc<Object>) -> Resu
             Item::Count => {}
             Item::Path(path) => {
                 let mut parts: Vec<&str> = path.text.split('.').collect();
-                if parts.len() > 1 && parts[0].eq_ignore_ascii_case(&object.name) && object.parent(parts[0]).is_none() {
+                if parts.len() > 1
+                    && parts[0].eq_ignore_ascii_case(&object.name)
+                    && object.parent(parts[0]).is_none()
+                {
                     parts.remove(0);
                 }
-                let duplicate = !add_column(org, text, path, &mut columns, std::slice::from_ref(object), &parts)?;
+                let duplicate =
+                    !add_column(org, text, path, &mut columns, std::slice::from_ref(object), &parts)?;
                 if duplicate {
                     let message = format!("duplicate field selected: {}", path.text);
                     return Err(error_at(text, path.at, "INVALID_FIELD", &message));
@@ -145,7 +149,8 @@ fn add_column(
                 return Err(unknown_field(text, path, first, if several { "Name" } else { entity }));
             }
         };
-        if columns.iter().any(|column| matches!(column, Column::Field { name: there, .. } if *there == name)) {
+        if columns.iter().any(|column| matches!(column, Column::Field { name: there, .. } if *there == name))
+        {
             return Ok(false);
         }
         columns.push(Column::Field { name, kind });
@@ -156,7 +161,9 @@ fn add_column(
     let name = reference.relationship.clone().unwrap_or_default();
     let targets: Vec<Arc<Object>> =
         reference.reference_to.iter().filter_map(|target| org.schema.object(target).cloned()).collect();
-    let there = columns.iter().position(|column| matches!(column, Column::Parent { name: there, .. } if *there == name));
+    let there = columns
+        .iter()
+        .position(|column| matches!(column, Column::Parent { name: there, .. } if *there == name));
     let place = there.unwrap_or_else(|| {
         let (reference, polymorphic) = (reference.name.clone(), reference.polymorphic());
         columns.push(Column::Parent { name, reference, polymorphic, columns: Vec::new() });
@@ -184,7 +191,14 @@ fn fields_of(
         "ALL" => |_| true,
         "STANDARD" => |name| !name.ends_with("__c"),
         "CUSTOM" => |name| name.ends_with("__c"),
-        _ => return Err(error_at(text, group.at, "MALFORMED_QUERY", &format!("unexpected token: '{}'", group.text))),
+        _ => {
+            return Err(error_at(
+                text,
+                group.at,
+                "MALFORMED_QUERY",
+                &format!("unexpected token: '{}'", group.text),
+            ));
+        }
     };
     columns.extend(all_columns(object, wanted));
     Ok(())
@@ -198,7 +212,8 @@ fn all_columns(object: &Object, wanted: fn(&str) -> bool) -> impl Iterator<Item 
 fn children(org: &Org, text: &str, inner: &Select, object: &Object) -> Result<Column, Refused> {
     let wanted = &inner.from;
     let mut known = org.schema.children(&object.name);
-    let Some((name, child, field)) = known.find(|(name, _, _)| name.eq_ignore_ascii_case(&wanted.text)) else {
+    let Some((name, child, field)) = known.find(|(name, _, _)| name.eq_ignore_ascii_case(&wanted.text))
+    else {
         let message = format!(
             "Didn't understand relationship '{}' in FROM part of query call. If you are attempting to use a custom \
              relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL \
@@ -239,7 +254,12 @@ impl Plan {
         self.sorted(org, Filter::candidates(self.filter.as_ref(), org, &self.object), deleted)
     }
 
-    fn sorted<'a>(&self, org: &'a Org, candidates: Vec<&'a Arc<Record>>, deleted: bool) -> Vec<&'a Arc<Record>> {
+    fn sorted<'a>(
+        &self,
+        org: &'a Org,
+        candidates: Vec<&'a Arc<Record>>,
+        deleted: bool,
+    ) -> Vec<&'a Arc<Record>> {
         let mut found: Vec<&Arc<Record>> = candidates
             .into_iter()
             .filter(|record| deleted || !record.is("IsDeleted"))
@@ -258,8 +278,20 @@ impl Plan {
             let (left, right) = (access.value(org, left), access.value(org, right));
             match (left.is_null(), right.is_null()) {
                 (true, true) => Ordering::Equal,
-                (true, false) => if *nulls_last { Ordering::Greater } else { Ordering::Less },
-                (false, true) => if *nulls_last { Ordering::Less } else { Ordering::Greater },
+                (true, false) => {
+                    if *nulls_last {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
+                (false, true) => {
+                    if *nulls_last {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
                 (false, false) if *descending => values::compare(access.kind, right, left),
                 (false, false) => values::compare(access.kind, left, right),
             }
@@ -285,7 +317,9 @@ impl Plan {
     ) {
         for column in columns {
             let (name, value) = match column {
-                Column::Field { name, kind: FieldType::Address } => (name, rules::address(object, record, name)),
+                Column::Field { name, kind: FieldType::Address } => {
+                    (name, rules::address(object, record, name))
+                }
                 Column::Field { name, .. } if name == "Type" && object.field("Type").is_none() => {
                     (name, object.name.clone().into())
                 }
@@ -350,7 +384,8 @@ fn attributes(object: &str, record: &Record, writing: &Writing<'_>) -> Value {
 pub(crate) fn answer(org: &mut Org, text: &str, writing: &Writing<'_>) -> Result<Value, Refused> {
     let select = soql::parse(text)?;
     let plan = plan(org, text, &select)?;
-    let ids: Vec<String> = plan.run(org, writing.deleted).into_iter().map(|record| record.id.clone()).collect();
+    let ids: Vec<String> =
+        plan.run(org, writing.deleted).into_iter().map(|record| record.id.clone()).collect();
     if plan.count_only {
         return Ok(json!({ "totalSize": ids.len(), "done": true, "records": [] }));
     }

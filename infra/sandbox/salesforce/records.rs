@@ -85,7 +85,9 @@ impl Org {
             .filter(|(_, _, field)| field.master)
             .flat_map(|(_, child, field)| {
                 let table = self.store.table(&child.name).with(&field.name, &before.id);
-                table.filter(|record| !record.is("IsDeleted")).map(move |record| (child.clone(), record.id.clone()))
+                table
+                    .filter(|record| !record.is("IsDeleted"))
+                    .map(move |record| (child.clone(), record.id.clone()))
             })
             .collect();
         for (child, id) in children {
@@ -135,10 +137,18 @@ impl Org {
         if field.kind == FieldType::Id {
             let id = ids::normalise(value);
             let record = id.and_then(|id| table.get(&id));
-            return record.filter(|record| !record.is("IsDeleted")).map(|record| record.id.clone()).into_iter().collect();
+            return record
+                .filter(|record| !record.is("IsDeleted"))
+                .map(|record| record.id.clone())
+                .into_iter()
+                .collect();
         }
         let value = value.trim();
-        table.with(&field.name, value).filter(|record| !record.is("IsDeleted")).map(|record| record.id.clone()).collect()
+        table
+            .with(&field.name, value)
+            .filter(|record| !record.is("IsDeleted"))
+            .map(|record| record.id.clone())
+            .collect()
     }
 
     /// A record that is there to be written: not there is an invalid cross reference, deleted says so.
@@ -157,7 +167,12 @@ impl Org {
     }
 
     /// Every value that was sent, as its field keeps it.
-    fn read(&self, object: &Object, input: &Fields, open: impl Fn(&Field) -> bool) -> Result<Fields, Refused> {
+    fn read(
+        &self,
+        object: &Object,
+        input: &Fields,
+        open: impl Fn(&Field) -> bool,
+    ) -> Result<Fields, Refused> {
         let mut read = Fields::new();
         for (name, value) in input.iter().filter(|(name, _)| *name != "attributes") {
             match object.field(name) {
@@ -188,7 +203,8 @@ impl Org {
 
     /// `"Account": {"Xero_Contact_Id__c": "…"}`: the parent, named by its external id.
     fn parent_by_key(&self, field: &Field, key: &Fields) -> Result<Value, Refused> {
-        let named = key.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
+        let named =
+            key.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
         if field.polymorphic() && named.is_none() {
             let message = "Nested object for polymorphic foreign key must have an attributes field before any other fields.";
             return Err(Refused::new(400, "JSON_PARSER_ERROR", message));
@@ -225,7 +241,9 @@ impl Org {
         let missing: Vec<&str> = object
             .fields
             .iter()
-            .filter(|field| field.required && field.kind != FieldType::Boolean && record.get(&field.name).is_null())
+            .filter(|field| {
+                field.required && field.kind != FieldType::Boolean && record.get(&field.name).is_null()
+            })
             .map(|field| field.name.as_str())
             .collect();
         if !missing.is_empty() {
@@ -242,12 +260,17 @@ impl Org {
         for field in object.fields.iter().filter(|field| field.unique) {
             let value = record.get(&field.name);
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let other = if value.is_null() { None } else {
+            let other = if value.is_null() {
+                None
+            } else {
                 self.with_value(object, field, &text).into_iter().find(|id| *id != record.id)
             };
             if let Some(other) = other {
-                let message =
-                    format!("duplicate value found: {} duplicates value on record with id: {}", field.name, &other[..15]);
+                let message = format!(
+                    "duplicate value found: {} duplicates value on record with id: {}",
+                    field.name,
+                    &other[..15]
+                );
                 return Err(Refused::record("DUPLICATE_VALUE", message, &[]));
             }
         }
@@ -255,6 +278,7 @@ impl Org {
         self.sign(&mut record.fields, &id, &writer.user, before.is_none());
         let record = self.store.put(object, record);
         rules::settle_parent(self, object, &record);
+        self.notify(object, &record);
         Ok(())
     }
 

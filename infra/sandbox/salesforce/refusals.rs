@@ -49,13 +49,13 @@ impl Refusal {
                         "url": format!("/services/data/v67.0/sobjects/{object}/{existing}") }, "Id": existing } }],
                 "rule": format!("Standard_{object}_Match_Rule_v1_1"), "size": 1, "success": true }] });
         let mut error = Refused::new(400, "DUPLICATES_DETECTED", message);
-        error.extra = Some(("duplicateResut".into(), found));
+        error.extra = Some(Box::new(("duplicateResut".into(), found)));
         Self { object: Some(object.to_owned()), record: None, times: 1, error, allow_save }
     }
 
     /// The name of the member as newer pages print it.
     pub fn with_key_spelled_right(mut self) -> Self {
-        if let Some((name, _)) = &mut self.error.extra {
+        if let Some((name, _)) = self.error.extra.as_deref_mut() {
             *name = "duplicateResult".into();
         }
         self
@@ -67,8 +67,15 @@ pub type Check = Arc<dyn Fn(&Value, Option<&Value>) -> Option<String> + Send + S
 
 enum Rule {
     /// Refuses records that match a SOQL condition.
-    Matches { object: String, filter: Filter, message: String },
-    Asks { object: String, check: Check },
+    Matches {
+        object: String,
+        filter: Filter,
+        message: String,
+    },
+    Asks {
+        object: String,
+        check: Check,
+    },
 }
 
 #[derive(Default)]

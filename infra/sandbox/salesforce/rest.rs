@@ -43,7 +43,11 @@ impl Asked<'_> {
 
     pub(crate) fn json(&self) -> Result<Value, Refused> {
         serde_json::from_slice(self.body).map_err(|error| {
-            let message = format!("Unexpected character or end of input at [line:{}, column:{}]", error.line(), error.column());
+            let message = format!(
+                "Unexpected character or end of input at [line:{}, column:{}]",
+                error.line(),
+                error.column()
+            );
             Refused::new(400, "JSON_PARSER_ERROR", message)
         })
     }
@@ -51,7 +55,11 @@ impl Asked<'_> {
     pub(crate) fn fields(&self) -> Result<Fields, Refused> {
         match self.json()? {
             Value::Object(fields) => Ok(fields),
-            _ => Err(Refused::new(400, "JSON_PARSER_ERROR", "Unexpected token START_ARRAY at [line:1, column:1]")),
+            _ => Err(Refused::new(
+                400,
+                "JSON_PARSER_ERROR",
+                "Unexpected token START_ARRAY at [line:1, column:1]",
+            )),
         }
     }
 
@@ -61,7 +69,8 @@ impl Asked<'_> {
             let size = options.split(',').find_map(|option| option.trim().strip_prefix("batchSize="))?;
             size.trim().parse::<usize>().ok()
         });
-        let page = wanted.map_or(org.options.page_size, |size| size.clamp(200, 2000).min(org.options.page_size));
+        let page =
+            wanted.map_or(org.options.page_size, |size| size.clamp(200, 2000).min(org.options.page_size));
         let child_page = org.options.child_page_size;
         Writing { version: &self.version, page: page.max(1), child_page: child_page.max(1), deleted }
     }
@@ -81,7 +90,9 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         let page = "<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>";
         return Answer::text(414, "text/html;charset=iso-8859-1", page);
     }
-    if length + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > LONGEST {
+    if length + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
+        > LONGEST
+    {
         let page = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>";
         return Answer::text(431, "text/html;charset=iso-8859-1", page);
     }
@@ -92,7 +103,11 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         return oauth::answer(org, &asked);
     }
     let Some(rest) = path.strip_prefix("/services/data") else {
-        return Answer::text(404, "text/html; charset=UTF-8", "<html><body>URL No Longer Exists</body></html>");
+        return Answer::text(
+            404,
+            "text/html; charset=UTF-8",
+            "<html><body>URL No Longer Exists</body></html>",
+        );
     };
     let rest = rest.trim_matches('/');
     if rest.is_empty() {
@@ -120,9 +135,10 @@ fn decoded(segment: &str) -> String {
 }
 
 fn base(uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri.authority().map(|authority| authority.as_str().to_owned()).or_else(|| {
-        headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned)
-    });
+    let host = uri
+        .authority()
+        .map(|authority| authority.as_str().to_owned())
+        .or_else(|| headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned));
     let proxied = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok());
     let scheme = uri.scheme_str().or(proxied).unwrap_or("http");
     format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))

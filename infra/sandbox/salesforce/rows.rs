@@ -28,7 +28,12 @@ const UPDATED_DAYS: i64 = 30;
 /// `GET …/deleted` looks back so many days.
 const DELETED_DAYS: i64 = 15;
 
-pub(crate) fn create(org: &mut Org, writer: &Writer, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
+pub(crate) fn create(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    object: &str,
+) -> Result<Answer, Refused> {
     let object = org.object(object)?;
     let id = org.create(&object, &asked.fields()?, writer)?;
     let body = json!({ "id": id, "success": true, "errors": [] });
@@ -52,7 +57,8 @@ pub(crate) fn get(
     };
     let modified = values::instant(record.text("LastModifiedDate")).unwrap_or(org.now);
     let tag = tag(&record);
-    let unchanged = asked.header("if-modified-since").and_then(http_instant).is_some_and(|since| modified <= since);
+    let unchanged =
+        asked.header("if-modified-since").and_then(http_instant).is_some_and(|since| modified <= since);
     let same = object.name == "Account" && asked.header("if-none-match") == Some(&tag);
     let answer = if unchanged || same {
         Answer::empty(304)
@@ -85,7 +91,8 @@ fn unchanged_since(asked: &Asked<'_>, object: &Object, record: &Record) -> Resul
     let modified = values::instant(record.text("LastModifiedDate"));
     let since = asked.header(header::IF_UNMODIFIED_SINCE.as_str()).and_then(http_instant);
     let newer = since.zip(modified).is_some_and(|(since, modified)| modified > since);
-    let other = asked.header("if-match").is_some_and(|wanted| object.name == "Account" && wanted != tag(record));
+    let other =
+        asked.header("if-match").is_some_and(|wanted| object.name == "Account" && wanted != tag(record));
     if newer || other {
         return Err(Refused::new(412, "PRECONDITION_FAILED", "One or more conditional headers do not match"));
     }
@@ -190,7 +197,8 @@ fn found(
 ) -> Result<Result<Arc<Record>, Vec<String>>, Refused> {
     let table = org.store.table(&object.name);
     if field == "Id" {
-        let record = ids::normalise(value).and_then(|id| table.get(&id).cloned()).ok_or_else(Refused::not_found)?;
+        let record =
+            ids::normalise(value).and_then(|id| table.get(&id).cloned()).ok_or_else(Refused::not_found)?;
         if record.is("IsDeleted") {
             return Err(Refused::new(404, "ENTITY_IS_DELETED", "entity is deleted"));
         }

@@ -87,7 +87,8 @@ fn opportunity(org: &Org, fields: &mut Fields, before: Option<&Record>) {
     let moved = before.is_none_or(|before| before.text("StageName") != stage);
     if moved && !stage.is_empty() {
         let known = STAGES.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(&stage));
-        let (forecast, probability) = known.map_or(("Pipeline", 50), |(_, forecast, chance)| (*forecast, *chance));
+        let (forecast, probability) =
+            known.map_or(("Pipeline", 50), |(_, forecast, chance)| (*forecast, *chance));
         fields.insert("IsClosed".into(), stage.starts_with("Closed").into());
         fields.insert("IsWon".into(), stage.eq_ignore_ascii_case("Closed Won").into());
         fields.insert("Probability".into(), written(probability.into(), false));
@@ -213,7 +214,11 @@ fn task(org: &Org, fields: &mut Fields) {
     let what = text(fields, "WhatId").to_owned();
     let account = match what.get(..3) {
         Some("001") => what.into(),
-        Some("006") => org.store.table("Opportunity").get(&what).map_or(Value::Null, |deal| deal.get("AccountId").clone()),
+        Some("006") => org
+            .store
+            .table("Opportunity")
+            .get(&what)
+            .map_or(Value::Null, |deal| deal.get("AccountId").clone()),
         _ => Value::Null,
     };
     fields.insert("AccountId".into(), account);

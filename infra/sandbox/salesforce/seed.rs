@@ -44,10 +44,22 @@ pub struct Seeded {
     pub campaigns: Vec<String>,
 }
 
-const FIRST: [&str; 12] =
-    ["Acme", "Boxwood", "Cobalt", "Dunmore", "Ember", "Fairfax", "Granite", "Harbour", "Ivy", "Juniper", "Kestrel", "Larch"];
-const SECOND: [&str; 10] =
-    ["Foods", "Logistics", "Partners", "Systems", "Builders", "Textiles", "Dental", "Studios", "Energy", "Marine"];
+const FIRST: [&str; 12] = [
+    "Acme", "Boxwood", "Cobalt", "Dunmore", "Ember", "Fairfax", "Granite", "Harbour", "Ivy", "Juniper",
+    "Kestrel", "Larch",
+];
+const SECOND: [&str; 10] = [
+    "Foods",
+    "Logistics",
+    "Partners",
+    "Systems",
+    "Builders",
+    "Textiles",
+    "Dental",
+    "Studios",
+    "Energy",
+    "Marine",
+];
 const FORM: [&str; 5] = ["Ltd", "& Co", "Group", "PLC", "LLC"];
 const GIVEN: [&str; 10] = ["Ana", "Ben", "Chloe", "Dev", "Erin", "Fatima", "George", "Hana", "Ivan", "Joy"];
 const FAMILY: [&str; 10] =
@@ -102,7 +114,8 @@ impl Maker<'_> {
         for number in 0..amounts.accounts.max(usize::from(amounts.opportunities > 0)) {
             self.account(number)?;
         }
-        let campaign = self.insert("Campaign", json!({ "Name": "Spring fair", "Type": "Trade Show", "IsActive": true }))?;
+        let campaign = self
+            .insert("Campaign", json!({ "Name": "Spring fair", "Type": "Trade Show", "IsActive": true }))?;
         self.made.campaigns.push(campaign);
         for number in 0..amounts.leads {
             let company = format!("{} {}", self.one(&FIRST), self.one(&SECOND));
@@ -119,7 +132,8 @@ impl Maker<'_> {
 
     /// Entries in the standard price book.
     fn products(&mut self, count: usize) -> Result<Vec<(String, &'static str)>, Refused> {
-        let books: Vec<String> = self.org.store.table("Pricebook2").all().map(|book| book.id.clone()).collect();
+        let books: Vec<String> =
+            self.org.store.table("Pricebook2").all().map(|book| book.id.clone()).collect();
         let book = books.first().cloned().unwrap_or_default();
         let mut entries = Vec::new();
         for number in 0..count {
@@ -129,7 +143,8 @@ impl Maker<'_> {
             let fields = json!({ "Name": format!("{name}{suffix}"), "ProductCode": format!("{code}{suffix}"),
                 "Family": family, "IsActive": true, "Description": format!("{name}, as agreed") });
             let product = self.insert("Product2", fields)?;
-            let fields = json!({ "Pricebook2Id": book, "Product2Id": product, "UnitPrice": price, "IsActive": true });
+            let fields =
+                json!({ "Pricebook2Id": book, "Product2Id": product, "UnitPrice": price, "IsActive": true });
             entries.push((self.insert("PricebookEntry", fields)?, price));
             self.made.products.push(product);
         }
@@ -138,7 +153,12 @@ impl Maker<'_> {
 
     fn account(&mut self, number: usize) -> Result<(), Refused> {
         let (country, city, code, phones) = *self.one(&PLACES);
-        let name = format!("{} {} {}", FIRST[number % FIRST.len()], SECOND[number / FIRST.len() % SECOND.len()], self.one(&FORM));
+        let name = format!(
+            "{} {} {}",
+            FIRST[number % FIRST.len()],
+            SECOND[number / FIRST.len() % SECOND.len()],
+            self.one(&FORM)
+        );
         let again = number / (FIRST.len() * SECOND.len());
         let name = if again == 0 { name } else { format!("{name} {again}") };
         let phone = format!("{}{:03}", self.one(&phones), self.random.random_range(100..1000));
@@ -155,7 +175,12 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn opportunity(&mut self, number: usize, won: bool, entries: &[(String, &'static str)]) -> Result<(), Refused> {
+    fn opportunity(
+        &mut self,
+        number: usize,
+        won: bool,
+        entries: &[(String, &'static str)],
+    ) -> Result<(), Refused> {
         let account = self.made.accounts[number % self.made.accounts.len()].clone();
         let stage = if won { "Closed Won" } else { *self.one(&OPEN_STAGES) };
         let days = self.random.random_range(0..60);
@@ -173,9 +198,12 @@ impl Maker<'_> {
                 _ => Value::Null,
             };
             let quantity = self.random.random_range(1..25);
-            self.insert("OpportunityLineItem", json!({ "OpportunityId": deal, "PricebookEntryId": entry,
+            self.insert(
+                "OpportunityLineItem",
+                json!({ "OpportunityId": deal, "PricebookEntryId": entry,
                 "Quantity": quantity, "UnitPrice": price, "Discount": discount, "SortOrder": place + 1,
-                "Description": format!("Line {} as quoted", place + 1) }))?;
+                "Description": format!("Line {} as quoted", place + 1) }),
+            )?;
         }
         self.made.opportunities.push(deal);
         Ok(())

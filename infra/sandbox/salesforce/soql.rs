@@ -144,7 +144,8 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Refused> {
             tokens.push((Token::Word(rest[..length].to_owned()), at));
             length
         } else if first.is_ascii_digit() || matches!(first, '-' | '+' | '.') {
-            let length = run(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.' | ':'));
+            let length =
+                run(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.' | ':'));
             tokens.push((Token::Literal(rest[..length].to_owned()), at));
             length
         } else if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
@@ -341,7 +342,11 @@ impl Parser<'_> {
                 while self.word(word) {
                     all.push(self.condition()?);
                 }
-                return if self.is_word("AND") || self.is_word("OR") { Err(self.unexpected()) } else { Ok(make(all)) };
+                return if self.is_word("AND") || self.is_word("OR") {
+                    Err(self.unexpected())
+                } else {
+                    Ok(make(all))
+                };
             }
         }
         Ok(first)
@@ -404,7 +409,9 @@ impl Parser<'_> {
         match self.take() {
             Token::Text(text) => Ok(Literal::Text(text)),
             Token::Literal(text) if text.contains('T') => Ok(Literal::DateTime(text)),
-            Token::Literal(text) if text.len() == 10 && text.matches('-').count() == 2 => Ok(Literal::Date(text)),
+            Token::Literal(text) if text.len() == 10 && text.matches('-').count() == 2 => {
+                Ok(Literal::Date(text))
+            }
             Token::Literal(text) => Ok(Literal::Number(text)),
             Token::Word(word) => match word.to_ascii_uppercase().as_str() {
                 "NULL" => Ok(Literal::Null),
@@ -462,17 +469,21 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_shown_in_its_place() {
         let message = refusal("SELECT Id FORM Account");
-        let expected = "\nSELECT Id FORM Account\n          ^\nERROR at Row:1:Column:11\nunexpected token: 'FORM'";
+        let expected =
+            "\nSELECT Id FORM Account\n          ^\nERROR at Row:1:Column:11\nunexpected token: 'FORM'";
         assert_eq!(message, expected);
         assert!(refusal("SELECT Id FROM Account WHERE").ends_with("unexpected token: '<EOF>'"));
-        assert!(refusal("SELECT Id FROM A WHERE a = 1 AND b = 2 OR c = 3").ends_with("unexpected token: 'OR'"));
+        assert!(
+            refusal("SELECT Id FROM A WHERE a = 1 AND b = 2 OR c = 3").ends_with("unexpected token: 'OR'")
+        );
         assert!(refusal("SELECT Id FROM A WHERE Name = 'O'Brien'").ends_with("unexpected token: 'Brien'"));
     }
 
     #[test]
     fn escapes_in_texts_are_undone() {
         let select = parse(r"SELECT Id FROM A WHERE Name = 'O\'Brien \\ \u00e9\n'").unwrap();
-        let Some(Condition::Test { operand: Operand::One(Literal::Text(text)), .. }) = select.condition else {
+        let Some(Condition::Test { operand: Operand::One(Literal::Text(text)), .. }) = select.condition
+        else {
             panic!("not a test")
         };
         assert_eq!(text, "O'Brien \\ é\n");

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::org::{Org, Writer};
 use super::answer::Refused;
+use super::org::{Org, Writer};
 
 /// An app that may ask for tokens.
 #[derive(Debug, Clone)]
@@ -89,7 +89,8 @@ pub(crate) struct Access {
 
 impl Access {
     pub(crate) fn register_default(&mut self, user: &str) {
-        let client = Client { user: Some(user.to_owned()), ..Client::new("sandbox-client", "sandbox-secret") };
+        let client =
+            Client { user: Some(user.to_owned()), ..Client::new("sandbox-client", "sandbox-secret") };
         self.clients.insert(client.id.clone(), client);
     }
 
@@ -133,7 +134,8 @@ impl Org {
             user: user.to_owned(),
             client: client.to_owned(),
             issued: self.now,
-            expires: Timestamp::from_second(self.now.as_second() + self.options.session_seconds).unwrap_or(self.now),
+            expires: Timestamp::from_second(self.now.as_second() + self.options.session_seconds)
+                .unwrap_or(self.now),
             grant,
         };
         let now = self.now;

@@ -67,7 +67,8 @@ pub(crate) fn read(field: &Field, value: &Value) -> Result<Value, Refused> {
 fn worded(field: &Field, text: &str) -> Result<Value, Refused> {
     if field.length > 0 && text.chars().count() > field.length {
         let start: String = text.chars().take(255).collect();
-        let message = format!("{}: data value too large: {start} (max length={})", spoken(&field.name), field.length);
+        let message =
+            format!("{}: data value too large: {start} (max length={})", spoken(&field.name), field.length);
         return Err(Refused::record("STRING_TOO_LONG", message, &[&field.name]));
     }
     let chosen = |value: &str| field.picklist.iter().any(|known| known.eq_ignore_ascii_case(value));
@@ -94,7 +95,8 @@ fn number(field: &Field, text: &str) -> Result<Value, Refused> {
     let rounded = amount.round_dp_with_strategy(field.scale, RoundingStrategy::MidpointAwayFromZero);
     let room = field.precision.saturating_sub(field.scale).min(28);
     if rounded.abs() >= Decimal::from_i128_with_scale(10_i128.pow(room), 0) {
-        let message = format!("{}: value outside of valid range on numeric field: {text}", spoken(&field.name));
+        let message =
+            format!("{}: value outside of valid range on numeric field: {text}", spoken(&field.name));
         return Err(Refused::record("NUMBER_OUTSIDE_VALID_RANGE", message, &[&field.name]));
     }
     Ok(written(rounded, field.kind == FieldType::Int))
@@ -120,7 +122,9 @@ pub(crate) fn amount(value: &Value) -> Option<Decimal> {
 fn wrong_type(field: &Field, value: &Value) -> Refused {
     let (token, shown) = match value {
         Value::String(text) => ("VALUE_STRING", text.clone()),
-        Value::Number(number) if number.to_string().contains('.') => ("VALUE_NUMBER_FLOAT", number.to_string()),
+        Value::Number(number) if number.to_string().contains('.') => {
+            ("VALUE_NUMBER_FLOAT", number.to_string())
+        }
         Value::Number(number) => ("VALUE_NUMBER_INT", number.to_string()),
         Value::Bool(true) => ("VALUE_TRUE", "true".into()),
         Value::Bool(false) => ("VALUE_FALSE", "false".into()),
@@ -217,7 +221,9 @@ mod tests {
         assert_eq!(take("Opportunity", "CloseDate", json!("2026-05-24")).unwrap(), json!("2026-05-24"));
         let (code, message) = take("Opportunity", "CloseDate", json!("24/05/2026")).unwrap_err();
         assert_eq!(code, "JSON_PARSER_ERROR");
-        assert!(message.starts_with("Cannot deserialize instance of date from VALUE_STRING value 24/05/2026"));
+        assert!(
+            message.starts_with("Cannot deserialize instance of date from VALUE_STRING value 24/05/2026")
+        );
     }
 
     #[test]
@@ -226,8 +232,14 @@ mod tests {
         assert_eq!(take("Account", "Phone", json!("")).unwrap(), Value::Null);
         let (code, message) = take("Account", "AccountNumber", json!("x".repeat(41))).unwrap_err();
         assert_eq!(code, "STRING_TOO_LONG");
-        assert!(message.ends_with("(max length=40)") && message.starts_with("Account Number: data value too large"));
+        assert!(
+            message.ends_with("(max length=40)")
+                && message.starts_with("Account Number: data value too large")
+        );
         let (code, message) = take("Account", "ParentId", json!("Acme")).unwrap_err();
-        assert_eq!((code.as_str(), message.as_str()), ("MALFORMED_ID", "Parent ID: id value of incorrect type: Acme"));
+        assert_eq!(
+            (code.as_str(), message.as_str()),
+            ("MALFORMED_ID", "Parent ID: id value of incorrect type: Acme")
+        );
     }
 }

@@ -55,6 +55,11 @@ fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
     let basic = text(&head.headers, "authorization");
     let form = String::from_utf8_lossy(body);
     match (&head.method, head.uri.path()) {
+        (&Method::GET, "/identity/connect/authorize") => {
+            let asked = Request::new("GET", "", head.uri.query().unwrap_or_default(), "", now);
+            let tenants: Vec<Uuid> = xero.state().organisations.iter().map(|one| one.tenant_id).collect();
+            xero.identity.authorize(&asked, &tenants, now)
+        }
         (&Method::POST, "/connect/token") => xero.identity.token(basic, &form, now),
         (&Method::POST, "/connect/revocation") => xero.identity.revoke(basic, &form),
         (method, path) if connections_path(path).is_some() => {

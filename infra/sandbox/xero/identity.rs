@@ -6,16 +6,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::organisation::Ids;
-use super::request::decode;
+use super::request::{Request, decode};
 use crate::locked;
 
 pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(30);
@@ -36,6 +33,9 @@ pub const SCOPES: [&str; 8] = [
     "projects",
 ];
 
+/// These every app may ask for.
+const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 /// An app as its developer registered it.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -50,20 +50,27 @@ pub struct App {
 }
 
 #[derive(Debug, Clone)]
-struct Connection {
-    id: Uuid,
-    tenant: Uuid,
-    created: Timestamp,
+pub(super) struct Connection {
+    pub(super) id: Uuid,
+    pub(super) tenant: Uuid,
+    pub(super) created: Timestamp,
+}
+
+impl App {
+    pub(super) fn may_ask(&self, scope: &str) -> bool {
+        let whole = scope.strip_suffix(".read").unwrap_or(scope);
+        self.scopes.iter().any(|held| held == scope || held == whole)
+    }
 }
 
 /// One consent of one user to one app.
 #[derive(Debug, Clone)]
-struct Grant {
-    client: String,
-    user: Uuid,
-    event: Uuid,
-    scopes: Arc<Vec<String>>,
-    connections: Vec<Connection>,
+pub(super) struct Grant {
+    pub(super) client: String,
+    pub(super) user: Uuid,
+    pub(super) event: Uuid,
+    pub(super) scopes: Arc<Vec<String>>,
+    pub(super) connections: Vec<Connection>,
 }
 
 /// Who a token speaks for.
@@ -99,20 +106,29 @@ pub(crate) struct Identity {
 }
 
 #[derive(Debug)]
-struct Inner {
-    ids: Ids,
-    apps: HashMap<String, App>,
-    grants: HashMap<Uuid, Grant>,
-    access: HashMap<String, (Uuid, Arc<Vec<String>>, Timestamp)>,
-    refresh: HashMap<String, Refresh>,
-    codes: HashMap<String, (Uuid, Timestamp)>,
+pub(super) struct Inner {
+    pub(super) ids: Ids,
+    pub(super) apps: HashMap<String, App>,
+    pub(super) grants: HashMap<Uuid, Grant>,
+    pub(super) access: HashMap<String, (Uuid, Arc<Vec<String>>, Timestamp)>,
+    pub(super) refresh: HashMap<String, Refresh>,
+    pub(super) codes: HashMap<String, Code>,
+}
+
+/// What an authorization code was given for; it works once.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) grant: Uuid,
+    pub(super) expires: Timestamp,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) challenge: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Refresh {
-    grant: Uuid,
-    expires: Timestamp,
-    superseded: Option<Timestamp>,
+pub(super) struct Refresh {
+    pub(super) grant: Uuid,
+    pub(super) expires: Timestamp,
+    pub(super) superseded: Option<Timestamp>,
 }
 
 impl Identity {
@@ -146,9 +162,47 @@ impl Identity {
     ) -> String {
         let mut inner = locked(&self.inner);
         let grant = inner.grant(client, tenants, scopes, now);
-        let code = inner.ids.next().simple().to_string();
-        inner.codes.insert(code.clone(), (grant, now + CODE_LIFE));
-        code
+        inner.code(Code { grant, expires: now + CODE_LIFE, redirect_uri: None, challenge: None })
+    }
+
+    /// `GET /identity/connect/authorize`, with a user who says yes for all these organisations.
+    /// What is wrong with the request shows on a page of Xero's own; the app is never told.
+    pub(crate) fn authorize(&self, asked: &Request, tenants: &[Uuid], now: Timestamp) -> Answer {
+        let mut inner = locked(&self.inner);
+        let app = asked.parameter("client_id").and_then(|id| inner.apps.get(id)).cloned();
+        let scopes: Vec<String> =
+            asked.parameter("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let redirect_uri = asked.parameter("redirect_uri");
+        let is_code = asked.parameter("response_type") == Some("code");
+        let method = asked.parameter("code_challenge_method");
+        let (Some(app), Some(redirect_uri), true) = (app, redirect_uri, is_code) else {
+            return error_page("invalid_request");
+        };
+        if !scopes.iter().all(|scope| IDENTITY_SCOPES.contains(&scope.as_str()) || app.may_ask(scope)) {
+            return error_page("invalid_scope");
+        }
+        if method.is_some_and(|method| method != "S256") {
+            return error_page("invalid_request");
+        }
+        let grant = inner.grant(&app.client_id, tenants, &scopes, now);
+        let code = inner.code(Code {
+            grant,
+            expires: now + CODE_LIFE,
+            redirect_uri: Some(redirect_uri.to_owned()),
+            challenge: asked.parameter("code_challenge").map(str::to_owned),
+        });
+        let mut target =
+            format!("{redirect_uri}{}code={code}", if redirect_uri.contains('?') { '&' } else { '?' });
+        if let Some(state) = asked.parameter("state") {
+            target.push_str("&state=");
+            target.extend(state.bytes().map(|byte| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                other => format!("%{other:02X}"),
+            }));
+        }
+        Answer { headers: vec![("location", target)], ..Answer::empty(302) }
     }
 
     /// Someone disconnects the app inside Xero: nobody is told, calls begin to answer 403.
@@ -200,7 +254,9 @@ impl Identity {
         let issued = match field("grant_type") {
             Some("client_credentials") => inner.client_credentials(&app, field("scope"), now),
             Some("refresh_token") => inner.refresh(&app, field("refresh_token"), now),
-            Some("authorization_code") => inner.exchange(&app, field("code"), now),
+            Some("authorization_code") => {
+                inner.exchange(&app, field("code"), field("redirect_uri"), field("code_verifier"), now)
+            }
             _ => Err("unsupported_grant_type"),
         };
         issued.map_or_else(refused, |body| Answer::json(200, &body))
@@ -256,131 +312,10 @@ impl Identity {
     }
 }
 
-impl Inner {
-    fn grant(&mut self, client: &str, tenants: &[Uuid], scopes: &[String], now: Timestamp) -> Uuid {
-        let id = self.ids.next();
-        let connections =
-            tenants.iter().map(|tenant| Connection { id: self.ids.next(), tenant: *tenant, created: now });
-        let grant = Grant {
-            client: client.to_owned(),
-            connections: connections.collect(),
-            user: self.ids.next(),
-            event: self.ids.next(),
-            scopes: Arc::new(scopes.to_vec()),
-        };
-        self.grants.insert(id, grant);
-        id
-    }
-
-    /// HTTP Basic, or the fields in the body.
-    fn authenticate(
-        &self,
-        basic: Option<&str>,
-        client: Option<&str>,
-        secret: Option<&str>,
-    ) -> Result<App, &'static str> {
-        let decoded = basic
-            .and_then(|header| header.strip_prefix("Basic "))
-            .and_then(|text| STANDARD.decode(text.trim()).ok())
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        let (client, secret) = match decoded.as_deref().and_then(|pair| pair.split_once(':')) {
-            Some((client, secret)) => (decode(client), decode(secret)),
-            None => (client.unwrap_or_default().to_owned(), secret.unwrap_or_default().to_owned()),
-        };
-        if client.is_empty() || client == "undefined" {
-            return Err("unauthorized_client");
-        }
-        let app = self.apps.get(&client).filter(|app| app.client_secret == secret);
-        app.cloned().ok_or("invalid_client")
-    }
-
-    fn client_credentials(
-        &mut self,
-        app: &App,
-        scope: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Value, &'static str> {
-        if app.custom_connection.is_none() {
-            return Err("unauthorized_client");
-        }
-        let asked: Vec<String> = match scope {
-            None => app.scopes.clone(),
-            Some(scope) => scope.split_whitespace().map(str::to_owned).collect(),
-        };
-        let assigned = |scope: &String| {
-            app.scopes.contains(scope)
-                || scope.strip_suffix(".read").is_some_and(|w| app.scopes.iter().any(|s| s == w))
-        };
-        if !asked.iter().all(assigned) {
-            return Err("invalid_scope");
-        }
-        let grant = self.grants.iter().find(|(_, grant)| grant.client == app.client_id).map(|(id, _)| *id);
-        let grant = grant.ok_or("invalid_client")?;
-        Ok(self.issue(grant, Arc::new(asked), false, now))
-    }
-
-    fn refresh(&mut self, app: &App, token: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
-        let refresh = token.and_then(|token| self.refresh.get_mut(token)).ok_or("invalid_grant")?;
-        let grant_id = refresh.grant;
-        let grant = self
-            .grants
-            .get(&grant_id)
-            .filter(|grant| grant.client == app.client_id)
-            .ok_or("invalid_grant")?;
-        let past_grace = refresh.superseded.is_some_and(|at| now >= at + REFRESH_TOKEN_GRACE);
-        if now >= refresh.expires || past_grace {
-            return Err("invalid_grant");
-        }
-        refresh.superseded.get_or_insert(now);
-        let scopes = grant.scopes.clone();
-        Ok(self.issue(grant_id, scopes, true, now))
-    }
-
-    fn exchange(&mut self, app: &App, code: Option<&str>, now: Timestamp) -> Result<Value, &'static str> {
-        let (grant_id, expires) = code.and_then(|code| self.codes.remove(code)).ok_or("invalid_grant")?;
-        let grant = self
-            .grants
-            .get(&grant_id)
-            .filter(|grant| grant.client == app.client_id)
-            .ok_or("invalid_grant")?;
-        if now >= expires {
-            return Err("invalid_grant");
-        }
-        let scopes = grant.scopes.clone();
-        let offline = scopes.iter().any(|scope| scope == "offline_access");
-        Ok(self.issue(grant_id, scopes, offline, now))
-    }
-
-    fn issue(&mut self, grant_id: Uuid, scopes: Arc<Vec<String>>, offline: bool, now: Timestamp) -> Value {
-        let expires = now + ACCESS_TOKEN_LIFE;
-        let nonce = self.ids.next();
-        let (client, user, event) = match self.grants.get(&grant_id) {
-            Some(grant) => (grant.client.as_str(), grant.user, grant.event),
-            None => ("", Uuid::nil(), Uuid::nil()),
-        };
-        let claims = json!({
-            "nbf": now.as_second(), "exp": expires.as_second(), "iss": "https://identity.xero.com",
-            "aud": "https://identity.xero.com/resources", "client_id": client, "xero_userid": user.to_string(),
-            "authentication_event_id": event.to_string(), "jti": nonce.simple().to_string(), "scope": *scopes,
-        });
-        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
-        let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
-        // Not a signature: nobody but this server has to believe it.
-        let seal = URL_SAFE_NO_PAD.encode(Sha256::digest(payload.as_bytes()));
-        let token = format!("{header}.{payload}.{seal}");
-        let mut body = json!({
-            "access_token": token, "expires_in": ACCESS_TOKEN_LIFE.as_secs(), "token_type": "Bearer",
-        });
-        self.access.insert(token, (grant_id, scopes.clone(), expires));
-        if offline {
-            let refresh = self.ids.next().simple().to_string();
-            body["refresh_token"] = refresh.as_str().into();
-            let expires = now + REFRESH_TOKEN_LIFE;
-            self.refresh.insert(refresh, Refresh { grant: grant_id, expires, superseded: None });
-        }
-        body["scope"] = scopes.join(" ").into();
-        body
-    }
+fn error_page(error: &'static str) -> Answer {
+    let page =
+        format!("<html><head><title>Xero | Error</title></head><body><p>Error: {error}</p></body></html>");
+    Answer { content_type: Some("text/html; charset=utf-8"), body: page.into(), ..Answer::empty(500) }
 }
 
 /// Only `error`; a description is usually absent.

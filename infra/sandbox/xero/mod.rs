@@ -28,6 +28,7 @@ mod shelf;
 mod tax;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod wire;
 mod writing;
 

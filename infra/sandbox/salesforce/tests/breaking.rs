@@ -27,7 +27,8 @@ async fn a_used_up_day_is_403_without_retry_after_until_it_has_rolled_on() {
     assert_eq!(last.json()["DailyApiRequests"], json!({ "Max": 15_000, "Remaining": 0 }));
     assert_eq!(last.header("sforce-limit-info"), "api-usage=15000/15000");
     let reply = door.call("GET", "/limits", None).await;
-    let expected = json!([{ "message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED" }]);
+    let expected =
+        json!([{ "message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED" }]);
     assert_eq!((reply.status, reply.json()), (403, expected));
     assert!(reply.headers.get("retry-after").is_none());
     assert_eq!(door.org().count_403(), 1);
@@ -49,8 +50,10 @@ async fn a_locked_row_fails_once_and_only_it() {
     let door = Door::new();
     let [one, two] = ["A", "B"].map(|name| door.org().insert("Account", json!({ "Name": name })));
     door.org().refuse(Refusal::row_lock(&one));
-    let records: Vec<Value> =
-        [&one, &two].iter().map(|id| json!({ "attributes": { "type": "Account" }, "Id": id, "Phone": "1" })).collect();
+    let records: Vec<Value> = [&one, &two]
+        .iter()
+        .map(|id| json!({ "attributes": { "type": "Account" }, "Id": id, "Phone": "1" }))
+        .collect();
     let body = json!({ "records": records });
     let results = door.call("PATCH", "/composite/sobjects", Some(body.clone())).await.json();
     assert_eq!(results[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");
@@ -80,7 +83,8 @@ async fn validation_rules_hold_for_the_api_and_for_people() {
     assert_eq!(control(&door, "POST", "rules", rule).await.status, 204);
     let fields = json!({ "Name": "D", "StageName": "Closed Won", "CloseDate": "2026-12-01" });
     let refused = door.call("POST", "/sobjects/Opportunity", Some(fields.clone())).await;
-    let expected = json!([{ "message": "No account", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": [] }]);
+    let expected =
+        json!([{ "message": "No account", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": [] }]);
     assert_eq!((refused.status, refused.json()), (400, expected));
     assert!(door.org().try_insert("Opportunity", fields).is_err());
 }
@@ -123,16 +127,33 @@ async fn people_steer_it_over_http() {
     assert_eq!(control(&door, "POST", "fields", field).await.status, 204);
     let made = control(&door, "POST", "records/Account", json!({ "Name": "Acme", "Ext__c": "1" })).await;
     let id = made.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Ext__c": "2" })).await.status, 204);
-    assert_eq!(control(&door, "GET", &format!("records/Account/{id}"), Value::Null).await.json()["Ext__c"], "2");
+    assert_eq!(
+        control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Ext__c": "2" })).await.status,
+        204
+    );
+    assert_eq!(
+        control(&door, "GET", &format!("records/Account/{id}"), Value::Null).await.json()["Ext__c"],
+        "2"
+    );
     let moved = control(&door, "POST", "clock", json!({ "advance_seconds": 30 })).await.json();
     assert_eq!(moved["now"], "2026-11-22T10:00:30Z");
     assert_eq!(control(&door, "PATCH", "options", json!({ "page_size": 10 })).await.status, 204);
     assert_eq!(door.org().options().page_size, 10);
+    let watch = json!({ "object": "Account", "fields": ["Name"] });
+    assert_eq!(control(&door, "POST", "outbound", watch).await.status, 204);
+    control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Phone": "1" })).await;
+    let mut due = control(&door, "GET", "outbound", Value::Null).await.json()[0].clone();
+    assert!(due["body"].as_str().unwrap().contains("<sf:Name>Acme</sf:Name>"));
+    (due["status"], due["body"]) = (json!(200), json!("<x:Ack>true</x:Ack>"));
+    let answered = control(&door, "POST", "outbound/answers", due).await.json();
+    assert_eq!(answered, json!({ "acknowledged": true }));
     assert_eq!(control(&door, "GET", "counters", Value::Null).await.json()["total"], 0);
     let seeded = control(&door, "POST", "seed", json!({ "opportunities": 3, "won": 1 })).await.json();
     assert_eq!(seeded["opportunities"].as_array().unwrap().len(), 3);
-    assert_eq!(control(&door, "GET", "invariants", Value::Null).await.json(), json!({ "ok": true, "broken": [] }));
+    assert_eq!(
+        control(&door, "GET", "invariants", Value::Null).await.json(),
+        json!({ "ok": true, "broken": [] })
+    );
     assert_eq!(control(&door, "POST", "reset", Value::Null).await.status, 204);
     assert_eq!(door.org().records("Account").len(), 0);
 }
@@ -149,5 +170,8 @@ async fn the_same_seed_makes_the_same_org() {
     let door = Door::new();
     let made = door.org().fill(&Amounts { accounts: 10, opportunities: 30, won: 7, ..Amounts::default() });
     assert_eq!(made.opportunities.len(), 30);
-    assert_eq!(door.org().find("Opportunity", "IsWon = true AND HasOpportunityLineItem = true").unwrap().len(), 7);
+    assert_eq!(
+        door.org().find("Opportunity", "IsWon = true AND HasOpportunityLineItem = true").unwrap().len(),
+        7
+    );
 }

@@ -3,6 +3,7 @@
 mod breaking;
 mod collections;
 mod oauth;
+mod outbound;
 mod query;
 mod records;
 mod soql;

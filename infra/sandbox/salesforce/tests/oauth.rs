@@ -38,11 +38,20 @@ async fn a_wrong_client_a_wrong_secret_and_an_unknown_grant_are_told_apart() {
     for (grant, id, secret, error, description) in [
         ("client_credentials", "who", "sandbox-secret", "invalid_client_id", "client identifier invalid"),
         ("client_credentials", "sandbox-client", "no", "invalid_client", "invalid client credentials"),
-        ("password", "sandbox-client", "sandbox-secret", "unsupported_grant_type", "grant type not supported"),
+        (
+            "password",
+            "sandbox-client",
+            "sandbox-secret",
+            "unsupported_grant_type",
+            "grant type not supported",
+        ),
     ] {
         let form = [("grant_type", grant), ("client_id", id), ("client_secret", secret)];
         let reply = door.form(TOKEN, &form).await;
-        assert_eq!((reply.status, reply.json()), (400, json!({ "error": error, "error_description": description })));
+        assert_eq!(
+            (reply.status, reply.json()),
+            (400, json!({ "error": error, "error_description": description }))
+        );
     }
 }
 
@@ -61,7 +70,8 @@ async fn an_access_token_ends_after_two_hours_with_401() {
 async fn a_refresh_token_stays_the_same_where_it_doesnt_rotate() {
     let door = Door::new();
     let refresh = door.org().grant("sandbox-client").unwrap();
-    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "sandbox-client")];
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "sandbox-client")];
     for _ in 0..2 {
         let body = door.form(TOKEN, &form).await.json();
         assert!(body["access_token"].is_string() && body.get("refresh_token").is_none());
@@ -74,7 +84,11 @@ async fn where_refresh_tokens_rotate_an_old_one_used_again_ends_the_grant() {
     door.org().register_client(Client::new("turning", "s").rotating());
     let first = door.org().grant("turning").unwrap();
     let form = |token: String| {
-        [("grant_type", "refresh_token".to_owned()), ("refresh_token", token), ("client_id", "turning".into())]
+        [
+            ("grant_type", "refresh_token".to_owned()),
+            ("refresh_token", token),
+            ("client_id", "turning".into()),
+        ]
     };
     let ask = async |token: &str| {
         let form = form(token.to_owned());
@@ -108,7 +122,8 @@ async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not()
     door.org().register_client(client);
     let now = door.sandbox.clock.now().as_second();
     let user = "integration@sandbox.example";
-    let claims = |sub: &str, aud: &str, exp: i64| json!({ "iss": "signer", "sub": sub, "aud": aud, "exp": exp });
+    let claims =
+        |sub: &str, aud: &str, exp: i64| json!({ "iss": "signer", "sub": sub, "aud": aud, "exp": exp });
     let ask = async |assertion: String| {
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         door.form(TOKEN, &[("grant_type", grant), ("assertion", &assertion)]).await
@@ -117,14 +132,22 @@ async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not()
     let good = ask(assertion(claims(user, login, now + 170))).await;
     assert_eq!(good.status, 200);
     assert!(good.json().get("refresh_token").is_none());
-    let why = async |assertion: String| ask(assertion).await.json()["error_description"].as_str().unwrap().to_owned();
+    let why = async |assertion: String| {
+        ask(assertion).await.json()["error_description"].as_str().unwrap().to_owned()
+    };
     assert_eq!(why(assertion(claims(user, login, now + 600))).await, "expired authorization code");
     assert_eq!(why(assertion(claims(user, "https://other.example", now + 60))).await, "audience is invalid");
-    assert_eq!(why(assertion(claims("no@body", login, now + 60))).await, "user hasn't approved this consumer");
+    assert_eq!(
+        why(assertion(claims("no@body", login, now + 60))).await,
+        "user hasn't approved this consumer"
+    );
     let mut forged = assertion(claims(user, login, now + 60));
     let cut = forged.rfind('.').unwrap();
     forged.truncate(cut);
-    assert_eq!(why(format!("{forged}.{}", STANDARD.encode("no").trim_end_matches('='))).await, "invalid assertion");
+    assert_eq!(
+        why(format!("{forged}.{}", STANDARD.encode("no").trim_end_matches('='))).await,
+        "invalid assertion"
+    );
 }
 
 #[tokio::test]
@@ -146,8 +169,14 @@ async fn the_web_flow_gives_a_code_once_and_checks_the_verifier() {
         back.split(['=', '&']).nth(1).unwrap().to_owned()
     };
     let ask = async |code: &str, verifier: &str| {
-        let form = [("grant_type", "authorization_code"), ("code", code), ("client_id", "sandbox-client"),
-            ("client_secret", "sandbox-secret"), ("redirect_uri", "http://localhost/back"), ("code_verifier", verifier)];
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("client_id", "sandbox-client"),
+            ("client_secret", "sandbox-secret"),
+            ("redirect_uri", "http://localhost/back"),
+            ("code_verifier", verifier),
+        ];
         door.form(TOKEN, &form).await.json()
     };
     let code = consent().await;
@@ -160,7 +189,8 @@ async fn the_web_flow_gives_a_code_once_and_checks_the_verifier() {
 async fn introspection_tells_the_expiry_revocation_ends_it_and_userinfo_refuses_in_plain_text() {
     let mut door = Door::new();
     let token = door.token.clone();
-    let auth = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret"), ("token", token.as_str())];
+    let auth =
+        [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret"), ("token", token.as_str())];
     let body = door.form("/services/oauth2/introspect", &auth).await.json();
     assert_eq!((&body["active"], &body["exp"]), (&json!(true), &json!(1_795_341_600 + 7200)));
     let revoked = door.form("/services/oauth2/revoke", &[("token", &token)]).await;

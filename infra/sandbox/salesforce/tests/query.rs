@@ -12,7 +12,8 @@ fn ids(page: &Value) -> Vec<String> {
 #[tokio::test]
 async fn a_row_has_its_attributes_first_its_parents_nested_and_its_nulls_written() {
     let door = Door::new();
-    let account = door.org().insert("Account", json!({ "Name": "O'Brien & Sons", "Phone": " 0113 496 0123 " }));
+    let account =
+        door.org().insert("Account", json!({ "Name": "O'Brien & Sons", "Phone": " 0113 496 0123 " }));
     let fields = json!({ "Name": "Deal", "AccountId": account, "StageName": "Closed Won", "CloseDate": "2026-12-01", "Amount": 1500 });
     let deal = door.org().insert("Opportunity", fields);
     let soql = "SELECT Id, Name, Amount, NextStep, CloseDate, Account.Name, Account.Owner.Username, Account.Parent.Name, \
@@ -60,7 +61,9 @@ async fn every_row_of_a_long_query_comes_once_over_its_pages() {
 async fn a_query_that_nobody_continues_is_forgotten() {
     let door = Door::new();
     door.org().fill(&Amounts { accounts: 5, opportunities: 0, ..Amounts::default() });
-    door.org().configure(|options| (options.page_size, options.locator_seconds, options.session_seconds) = (2, 900, 9000));
+    door.org().configure(|options| {
+        (options.page_size, options.locator_seconds, options.session_seconds) = (2, 900, 9000)
+    });
     let page = door.query("SELECT Id FROM Account").await.json();
     let next = page["nextRecordsUrl"].as_str().unwrap().trim_start_matches("/services/data/v67.0").to_owned();
     assert_eq!(door.call("GET", &next, None).await.status, 200);
@@ -88,7 +91,8 @@ async fn children_come_nested_with_pages_of_their_own() {
     assert_eq!(contacts["records"][0]["LastName"], "N4");
     assert_eq!(contacts["records"][0]["Account"]["Name"], "Acme");
     assert_eq!(page["records"][1]["Contacts"], Value::Null);
-    let next = contacts["nextRecordsUrl"].as_str().unwrap().trim_start_matches("/services/data/v67.0").to_owned();
+    let next =
+        contacts["nextRecordsUrl"].as_str().unwrap().trim_start_matches("/services/data/v67.0").to_owned();
     let rest = door.call("GET", &next, None).await.json();
     assert_eq!(rest["records"][0]["LastName"], "N1");
     assert_eq!(rest["done"], true);
@@ -99,8 +103,13 @@ async fn deleted_records_are_seen_only_by_query_all() {
     let door = Door::new();
     let account = door.org().insert("Account", json!({ "Name": "Acme" }));
     assert_eq!(door.call("DELETE", &format!("/sobjects/Account/{account}"), None).await.status, 204);
-    assert_eq!(door.query("SELECT COUNT() FROM Account").await.json(), json!({ "totalSize": 0, "done": true, "records": [] }));
-    let text = serde_urlencoded::to_string([("q", "SELECT Id, IsDeleted FROM Account WHERE IsDeleted = true")]).unwrap();
+    assert_eq!(
+        door.query("SELECT COUNT() FROM Account").await.json(),
+        json!({ "totalSize": 0, "done": true, "records": [] })
+    );
+    let text =
+        serde_urlencoded::to_string([("q", "SELECT Id, IsDeleted FROM Account WHERE IsDeleted = true")])
+            .unwrap();
     let all = door.call("GET", &format!("/queryAll?{text}"), None).await.json();
     assert_eq!(all["records"][0]["IsDeleted"], true);
 }
@@ -115,9 +124,12 @@ async fn errors_name_the_field_the_type_or_the_relationship_in_salesforces_words
     };
     let (code, message) = refused("SELECT Id, Bogus FROM Account").await;
     assert_eq!(code, "INVALID_FIELD");
-    assert_eq!(message, "\nSELECT Id, Bogus FROM Account\n           ^\nERROR at Row:1:Column:12\nNo such column 'Bogus' on \
+    assert_eq!(
+        message,
+        "\nSELECT Id, Bogus FROM Account\n           ^\nERROR at Row:1:Column:12\nNo such column 'Bogus' on \
         entity 'Account'. If you are attempting to use a custom field, be sure to append the '__c' after the custom \
-        field name. Please reference your WSDL or the describe call for the appropriate names.");
+        field name. Please reference your WSDL or the describe call for the appropriate names."
+    );
     let (code, message) = refused("SELECT Id FROM Acount").await;
     assert_eq!(code, "INVALID_TYPE");
     assert!(message.contains("sObject type 'Acount' is not supported."));
@@ -125,7 +137,8 @@ async fn errors_name_the_field_the_type_or_the_relationship_in_salesforces_words
     assert_eq!(code, "INVALID_FIELD");
     assert!(message.contains("Didn't understand relationship 'Foo' in field path."));
     assert_eq!(refused("SELECT Id, (SELECT Id FROM Deals) FROM Account").await.0, "INVALID_TYPE");
-    let (code, message) = refused("SELECT Id FROM Account WHERE SystemModstamp > '2026-01-01T00:00:00Z'").await;
+    let (code, message) =
+        refused("SELECT Id FROM Account WHERE SystemModstamp > '2026-01-01T00:00:00Z'").await;
     assert_eq!(code, "INVALID_FIELD");
     assert!(message.ends_with("must be of type dateTime and should not be enclosed in quotes"), "{message}");
     assert_eq!(refused("SELECT Id FROM Account WHERE Description = 'x'").await.0, "INVALID_FIELD");

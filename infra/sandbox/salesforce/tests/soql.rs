@@ -16,7 +16,10 @@ fn simple(random: &mut StdRng, accounts: &[String]) -> Condition {
     match random.random_range(0..9) {
         0 => {
             let than = random.random_range(0..40) * 10;
-            (format!("Amount >= {than}"), Box::new(move |row| amount(row).is_some_and(|it| it >= f64::from(than))))
+            (
+                format!("Amount >= {than}"),
+                Box::new(move |row| amount(row).is_some_and(|it| it >= f64::from(than))),
+            )
         }
         1 => {
             let than = random.random_range(0..40) * 10;
@@ -30,15 +33,21 @@ fn simple(random: &mut StdRng, accounts: &[String]) -> Condition {
         4 => {
             let some: Vec<String> = accounts.choose_multiple(random, 3).cloned().collect();
             let list = some.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
-            (format!("AccountId NOT IN ({list})"), Box::new(move |row| !some.iter().any(|id| row["AccountId"] == *id)))
+            (
+                format!("AccountId NOT IN ({list})"),
+                Box::new(move |row| !some.iter().any(|id| row["AccountId"] == *id)),
+            )
         }
         5 => {
             let letter = *["a", "B", "c"].choose(random).unwrap();
             let lower = letter.to_lowercase();
-            (format!("Name LIKE '{letter}_eal%'"), Box::new(move |row| {
-                let name = row["Name"].as_str().unwrap().to_lowercase();
-                name.starts_with(&lower) && name.get(2..5) == Some("eal")
-            }))
+            (
+                format!("Name LIKE '{letter}_eal%'"),
+                Box::new(move |row| {
+                    let name = row["Name"].as_str().unwrap().to_lowercase();
+                    name.starts_with(&lower) && name.get(2..5) == Some("eal")
+                }),
+            )
         }
         6 => {
             let minute = random.random_range(0..30);
@@ -74,17 +83,23 @@ async fn any_condition_gives_what_a_plain_filter_gives() {
         }
         let amount = (random.random_range(0..4) > 0).then(|| random.random_range(0..40) * 10);
         let stage = *["Prospecting", "Closed Won", "Closed Lost"].choose(&mut random).unwrap();
-        let name = format!("{}deal {number}", ["A ", "Bd", "c"].choose(&mut random).unwrap()).replace(' ', "");
+        let name =
+            format!("{}deal {number}", ["A ", "Bd", "c"].choose(&mut random).unwrap()).replace(' ', "");
         let account = (random.random_range(0..5) > 0).then(|| accounts.choose(&mut random).unwrap());
-        door.org().insert("Opportunity", json!({ "Name": name, "StageName": stage, "CloseDate": "2026-12-01",
-            "Amount": amount, "AccountId": account }));
+        door.org().insert(
+            "Opportunity",
+            json!({ "Name": name, "StageName": stage, "CloseDate": "2026-12-01",
+            "Amount": amount, "AccountId": account }),
+        );
     }
     let all = door.org().records("Opportunity");
     let mut matched = 0;
     for _ in 0..400 {
         let (text, accepts) = condition(&mut random, &accounts, 3);
-        let found: Vec<Value> = door.org().find("Opportunity", &text).unwrap().iter().map(|row| row["Id"].clone()).collect();
-        let mut wanted: Vec<Value> = all.iter().filter(|row| accepts(row)).map(|row| row["Id"].clone()).collect();
+        let found: Vec<Value> =
+            door.org().find("Opportunity", &text).unwrap().iter().map(|row| row["Id"].clone()).collect();
+        let mut wanted: Vec<Value> =
+            all.iter().filter(|row| accepts(row)).map(|row| row["Id"].clone()).collect();
         wanted.sort_by(|left, right| left.as_str().cmp(&right.as_str()));
         matched += wanted.len();
         assert_eq!(found, wanted, "{text}");
@@ -97,20 +112,38 @@ async fn semi_joins_relative_days_nulls_and_order_work() {
     let door = Door::new();
     let org = door.org();
     let [big, small] = ["Big", "Small"].map(|name| org.insert("Account", json!({ "Name": name })));
-    for (name, account, amount) in [("b", &big, json!(500)), ("a", &small, json!(null)), ("c", &small, json!(20))] {
+    for (name, account, amount) in
+        [("b", &big, json!(500)), ("a", &small, json!(null)), ("c", &small, json!(20))]
+    {
         let fields = json!({ "Name": name, "AccountId": account, "Amount": amount, "StageName": "Prospecting", "CloseDate": "2026-11-21" });
         org.insert("Opportunity", fields);
     }
     let names = async |soql: &str| {
         let page = door.query(soql).await.json();
-        page["records"].as_array().unwrap().iter().map(|row| row["Name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["Name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
-    let joined = "SELECT Name FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE Amount > 100)";
+    let joined =
+        "SELECT Name FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE Amount > 100)";
     assert_eq!(names(joined).await, ["Big"]);
     assert_eq!(names("SELECT Name FROM Opportunity ORDER BY Amount").await, ["a", "c", "b"]);
     assert_eq!(names("SELECT Name FROM Opportunity ORDER BY Amount DESC NULLS LAST").await, ["b", "c", "a"]);
-    assert_eq!(names("SELECT Name FROM Opportunity ORDER BY Account.Name DESC, Name LIMIT 2 OFFSET 1").await, ["c", "b"]);
-    assert_eq!(names("SELECT Name FROM Opportunity WHERE CloseDate = YESTERDAY AND CreatedDate = TODAY ORDER BY Name").await.len(), 3);
+    assert_eq!(
+        names("SELECT Name FROM Opportunity ORDER BY Account.Name DESC, Name LIMIT 2 OFFSET 1").await,
+        ["c", "b"]
+    );
+    assert_eq!(
+        names(
+            "SELECT Name FROM Opportunity WHERE CloseDate = YESTERDAY AND CreatedDate = TODAY ORDER BY Name"
+        )
+        .await
+        .len(),
+        3
+    );
     assert_eq!(names("SELECT Name FROM Opportunity WHERE CloseDate > YESTERDAY").await.len(), 0);
     assert_eq!(names("SELECT FIELDS(ALL) FROM Opportunity WHERE Name = 'B' LIMIT 200").await, ["b"]);
 }

@@ -17,9 +17,18 @@ async fn a_late_commit_appears_later_with_an_older_stamp() {
     let names = async || {
         let page = door.query(soql).await.json();
         let rows = page["records"].as_array().unwrap().clone();
-        rows.iter().map(|row| (row["Name"].as_str().unwrap().to_owned(), row["SystemModstamp"].as_str().unwrap()[11..19].to_owned())).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| {
+                (
+                    row["Name"].as_str().unwrap().to_owned(),
+                    row["SystemModstamp"].as_str().unwrap()[11..19].to_owned(),
+                )
+            })
+            .collect::<Vec<_>>()
     };
-    let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect::<Vec<_>>();
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect::<Vec<_>>()
+    };
     assert_eq!(names().await, pairs(&[("Kept", "10:00:00"), ("Newer", "10:02:00")]));
     assert!(door.org().get("Account", &late).is_none());
     door.sandbox.clock.advance_seconds(120);
@@ -62,5 +71,8 @@ async fn updated_and_deleted_list_the_ids_of_a_window() {
     let updated = door.call("GET", &format!("/sobjects/Account/updated/?{window}"), None).await.json();
     assert_eq!(updated, json!({ "ids": [kept], "latestDateCovered": "2026-11-22T10:02:00.000+0000" }));
     let deleted = door.call("GET", &format!("/sobjects/Account/deleted/?{window}"), None).await.json();
-    assert_eq!(deleted["deletedRecords"], json!([{ "id": gone, "deletedDate": "2026-11-22T10:01:00.000+0000" }]));
+    assert_eq!(
+        deleted["deletedRecords"],
+        json!([{ "id": gone, "deletedDate": "2026-11-22T10:01:00.000+0000" }])
+    );
 }

@@ -163,3 +163,43 @@ async fn a_web_app_must_name_its_tenant() {
     headers.push(("xero-tenant-id", &tenant));
     assert_eq!(client.send("GET", "/api.xro/2.0/Contacts", &headers, "").await.status, 200);
 }
+
+#[tokio::test]
+async fn the_consent_page_sends_the_user_back_with_a_code_that_needs_its_verifier() {
+    let client = Client::new().await;
+    web_app(&client).await;
+    let verifier = "a".repeat(43);
+    // base64url(SHA-256(verifier))
+    let challenge = "ZtNPunH49FD35FWYhT5Tv8I7vRKQJ8uxMaL0_9eHjNA";
+    let page = "/identity/connect/authorize?response_type=code&client_id=web-app&redirect_uri=http%3A%2F%2Flocalhost%2Fcb";
+    let asked = format!(
+        "{page}&scope=openid%20offline_access%20accounting.contacts&state=a%20b&code_challenge={challenge}&code_challenge_method=S256"
+    );
+    let code = async || {
+        let reply = client.send("GET", &asked, &[], "").await;
+        assert_eq!(reply.status, 302);
+        let target = reply.header("location").unwrap().to_owned();
+        let rest = target.strip_prefix("http://localhost/cb?code=").unwrap();
+        rest.strip_suffix("&state=a%20b").unwrap().to_owned()
+    };
+    for (verifier, redirect, status) in [
+        ("wrong", "http://localhost/cb", 400),
+        (&verifier, "http://localhost/other", 400),
+        (&verifier, "http://localhost/cb", 200),
+    ] {
+        let code = code().await;
+        let form = format!(
+            "grant_type=authorization_code&code={code}&redirect_uri={redirect}&code_verifier={verifier}"
+        );
+        assert_eq!(token(&client, &form).await.status, status, "{verifier} {redirect}");
+    }
+    let late = code().await;
+    client.advance(300);
+    let form = format!(
+        "grant_type=authorization_code&code={late}&redirect_uri=http://localhost/cb&code_verifier={verifier}"
+    );
+    assert_eq!(token(&client, &form).await.json(), json!({ "error": "invalid_grant" }));
+    for wrong in [page.replace("web-app", "nobody"), format!("{page}&scope=accounting.journals.read")] {
+        assert_eq!(client.send("GET", &wrong, &[], "").await.status, 500, "a page of Xero's, no redirect");
+    }
+}
