@@ -1,3 +1,4 @@
 //! Room: connectors.
 
+pub mod salesforce;
 pub mod xero;
