@@ -1,6 +1,7 @@
 //! Room: flow.
 
 pub mod file;
+mod kinds;
 pub mod schema;
 pub mod unpolled;
 

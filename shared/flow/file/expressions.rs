@@ -39,6 +39,8 @@ pub(super) struct Use<'n> {
 pub(super) struct Known<'f> {
     pub(super) tables: &'f Object,
     pub(super) settings: &'f Object,
+    /// What the trigger reads of the record, where it says so.
+    pub(super) fields_read: Option<Vec<&'f str>>,
 }
 
 /// A path that an expression mentions, and its byte in the scalar's text.
@@ -57,6 +59,7 @@ pub(super) fn check(uses: &[Use<'_>], known: &Known<'_>, reader: &mut Reader<'_,
             Ok(mentions) => {
                 let wrong = |mention: &Mention| look_up(mention, place, known, reader);
                 findings.extend(mentions.iter().filter_map(wrong));
+                reader.warnings.extend(mentions.iter().filter_map(|mention| not_read(mention, place, known)));
                 let gone =
                     tables_named(&place.scalar.text).filter(|(_, name)| !known.tables.contains_key(*name));
                 findings.extend(gone.map(|(offset, name)| {
@@ -110,6 +113,27 @@ fn look_up(
             Some(unknown(at, "unknown_name", "value", root, ROOTS.into_iter().chain(locals)))
         }
     }
+}
+
+/// A field of the record that the trigger doesn't read is always empty.
+fn not_read(mention: &Mention, place: &Use<'_>, known: &Known<'_>) -> Option<Finding> {
+    let read = known.fields_read.as_ref()?;
+    let path = match mention.path.split_first() {
+        Some((root, path)) if root == "record" && !path.is_empty() => path,
+        _ => return None,
+    };
+    let same = |(written, known): (&String, &str)| written.eq_ignore_ascii_case(known);
+    if read.iter().any(|field| path.iter().zip(field.split('.')).all(same)) {
+        return None;
+    }
+    let path = path.join(".");
+    let at = place.scalar.place_of(mention.offset);
+    let message = format!("record.{path} is always empty: the trigger doesn't read that field");
+    let advice = nearest(&path, read.iter().copied()).map_or_else(
+        || format!("add {path} to the trigger's fields"),
+        |meant| format!("did you mean record.{meant}?"),
+    );
+    Some(Finding::new(at, "field_not_read", message).advise(advice))
 }
 
 /// `require` is looked at before any step: only the event is there.

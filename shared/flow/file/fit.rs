@@ -15,6 +15,7 @@ use super::read::Reader;
 use super::scalar::{is_null, is_template, number, value_of};
 use super::tree::{Entry, Kind, Node, Place, Scalar, Style};
 use crate::domain::Object;
+use crate::flow::kinds::{accepts, alternatives, constant, expected, knows, types};
 
 /// References followed before a schema is taken to allow anything.
 const MAX_REFERENCES: usize = 16;
@@ -404,12 +405,6 @@ fn too_long(node: &Node, scalar: &Scalar, schema: &Value, what: &str, reader: &m
     }
 }
 
-fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
-    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    let is_null = |schema: &&Value| schema.get("type").and_then(Value::as_str) == Some("null");
-    Some(alternatives.iter().filter(|schema| !is_null(schema)).collect())
-}
-
 /// Whether an alternative is worth quoting from: a list for a list, a map for a map.
 fn is_possible(node: &Node, schema: &Value) -> bool {
     match &node.kind {
@@ -420,46 +415,4 @@ fn is_possible(node: &Node, schema: &Value) -> bool {
         Kind::List(_) => accepts(schema, "array"),
         Kind::Map(_) => accepts(schema, "object"),
     }
-}
-
-fn constant(schema: &Value) -> Option<&Value> {
-    schema.get("const").or_else(|| match schema.get("enum")?.as_array()?.as_slice() {
-        [only] => Some(only),
-        _ => None,
-    })
-}
-
-fn knows(schema: &Value, name: &str) -> bool {
-    schema.pointer(&format!("/properties/{name}")).is_some()
-}
-
-fn types(schema: &Value) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(kind)) => vec![kind],
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).filter(|k| *k != "null").collect()
-        }
-        _ if schema.get("properties").is_some() => vec!["object"],
-        _ => Vec::new(),
-    }
-}
-
-fn accepts(schema: &Value, kind: &str) -> bool {
-    let types = types(schema);
-    let fixed = schema.get("enum").is_some() || schema.get("const").is_some();
-    types.contains(&kind) || (types.is_empty() && !fixed)
-}
-
-fn expected(types: &[&str]) -> String {
-    let words = types.iter().map(|kind| match *kind {
-        "string" => "a text",
-        "number" => "a number",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "a map of fields",
-        _ => "one of a few values",
-    });
-    let words: Vec<&str> = words.collect();
-    if words.is_empty() { "one of a few values".to_owned() } else { words.join(" or ") }
 }
