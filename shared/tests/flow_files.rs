@@ -1,6 +1,8 @@
 //! The flows that ship, and every action's and trigger's example, against the real catalog: the reader and the
 //! published schema take them all, and each flow's sample event has what the flow requires.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it didn't expect")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

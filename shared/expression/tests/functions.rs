@@ -10,8 +10,7 @@ fn fails(expression: &str) -> ExpressionError {
 fn every_documented_example_gives_what_it_says() {
     for guide in GUIDES {
         for (expression, expected) in guide.examples {
-            let rendered =
-                Template::expression(expression).unwrap().render(&scope(json!({})), &Engine::default());
+            let rendered = Template::expression(expression).unwrap().render(&scope(json!({})), &Engine::default());
             assert_eq!(rendered.map(|value| value.to_string()), Ok(expected.to_string()), "{expression}");
         }
     }
@@ -58,16 +57,9 @@ fn what_is_not_in_a_map_or_table_fails_and_names_what_is() {
 
 #[test]
 fn money_ends_as_a_number_with_its_digits() {
-    let result = run(
-        "return { total: money.add('0.10', '0.20'), text: `${money.round(2)}`, parts: money.split('10', 4) }",
-        json!({}),
-    )
-    .unwrap();
+    let result = run("return { total: money.add('0.10', '0.20'), text: `${money.round(2)}`, parts: money.split('10', 4) }", json!({})).unwrap();
     assert_eq!(result.to_string(), r#"{"total":0.30,"text":"2.00","parts":[2.50,2.50,2.50,2.50]}"#);
-    assert_eq!(
-        render("{{ money.mul('12345678901234.56', '100.01') }}", json!({})).unwrap().to_string(),
-        "1234691346913461.3456"
-    );
+    assert_eq!(render("{{ money.mul('12345678901234.56', '100.01') }}", json!({})).unwrap().to_string(), "1234691346913461.3456");
     assert_eq!(fails("money.add('1,5', 2)").code(), "not_an_amount");
     assert_eq!(fails("money.add(null, 2)").code(), "not_an_amount");
     assert_eq!(fails("money.split(1, 0)").code(), "bad_split");

@@ -82,8 +82,8 @@ impl<'s> Fit<'s> {
         match &node.kind {
             Kind::Scalar(scalar) => self.scalar(node, scalar, schema, what, reader),
             Kind::List(nodes) => self.list(node, nodes, schema, what, reader),
-            Kind::Map(entries) if self.templates && node.get("each").is_some() && !knows(schema, "each") => {
-                self.each(node, entries, schema, what, reader)
+            Kind::Map(_) if self.templates && node.get("each").is_some() && !knows(schema, "each") => {
+                self.each(node, schema, what, reader)
             }
             Kind::Map(entries) => self.map(node, entries, schema, what, reader),
         }
@@ -260,14 +260,7 @@ impl<'s> Fit<'s> {
     }
 
     /// `{each: record.Lines, as: line, when: …, with: {…}, plus: [{…}]}`: a list made of a list.
-    fn each<'n>(
-        self,
-        node: &'n Node,
-        entries: &'n [Entry],
-        schema: &'s Value,
-        what: &str,
-        reader: &mut Reader<'n, '_>,
-    ) -> Value {
+    fn each<'n>(self, node: &'n Node, schema: &'s Value, what: &str, reader: &mut Reader<'n, '_>) -> Value {
         if !accepts(schema, "array") {
             let message = format!("{what} is {}, but `each` makes a list", expected(&types(schema)));
             reader.finding(Finding::new(node.place, "wrong_shape", message));
@@ -276,7 +269,6 @@ impl<'s> Fit<'s> {
         let items = schema.get("items").unwrap_or(&ANYTHING);
         let mut made = Object::new();
         let Some(mut fields) = Fields::of(node, format!("{what} (each)"), reader) else { return Value::Null };
-        debug_assert!(!entries.is_empty());
         if let Some(each) = fields.take("each").and_then(|node| reader.scalar(node, &format!("{what}.each")))
         {
             reader.writes(Written::Expression, each);

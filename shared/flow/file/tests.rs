@@ -443,3 +443,24 @@ fn a_file_that_is_too_large_or_no_flow_at_all_is_one_problem() {
     assert_eq!(bad("just a text")[0].code, "wrong_shape");
     assert_eq!(bad("a: [")[0].code, "not_yaml");
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_the_reader_panic_and_a_refused_file_always_says_why(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "flow: a\n", "trigger: { type: manual }\n", "steps:\n", "  - ", "set: ", "{ a: b }\n", "when: ", "\"{{", "}}\"",
+                "record.é", "steps.x", "[", "]", "|\n", ">\n", "    ", "\n", "table('", "&x ", "*x", "? ", "!!str ", "<<: ", "\t", "#",
+                "{ each: a, with: ", "action: xero.create_invoice\n", "with: ", "Contact: ", "null", "-", "'", "on_error: ",
+            ]),
+            0..40,
+        )
+    ) {
+        let text = pieces.concat();
+        let Reading { flow, problems, .. } = check(&text, "f.yaml", &catalog(), &load);
+        proptest::prop_assert_eq!(flow.is_none(), !problems.is_empty());
+        for problem in problems {
+            proptest::prop_assert!(problem.line >= 1 && problem.column >= 1 && !problem.message.is_empty());
+        }
+    }
+}
