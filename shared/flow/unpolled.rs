@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::domain::flow::Order;
 use crate::domain::{Object, Value};
-use crate::expression::Path;
+use crate::flow::file::is_path;
 use crate::ports::connector::TriggerDescription;
 
 pub fn unpolled_triggers() -> Vec<TriggerDescription> {
@@ -21,7 +21,7 @@ pub(super) fn wrong_options(trigger: &str, options: &Object) -> Option<(&'static
         "http.webhook" => {
             let open =
                 options.get("secret_path") == Some(&Value::Bool(false)) && !options.contains_key("signature");
-            let event_id = text("event_id").filter(|path| Path::parse(path).is_none());
+            let event_id = text("event_id").filter(|path| !is_path(path));
             if open {
                 let message = "without a secret in the URL or a `signature`, anybody could start the flow";
                 return Some(("secret_path", "webhook_open", message.to_owned()));

@@ -5,7 +5,7 @@ use super::problem::Finding;
 use super::read::Reader;
 use super::tree::{Place, Scalar};
 use crate::domain::Object;
-use crate::expression::{Condition, Path, ROOTS, Reference, Script, SyntaxError, Template};
+use crate::expression::{Condition, ROOTS, Reference, Script, SyntaxError, Template};
 
 /// What a scalar of the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,14 +174,14 @@ fn mentions(place: &Use<'_>) -> Result<Vec<Mention>, Finding> {
         Written::Expression => Template::expression(source).map(|template| template.references()),
         Written::Condition => Condition::compile(source).map(|condition| condition.references()),
         Written::Script => Script::compile(source).map(|script| script.references().to_vec()),
-        Written::Path => match Path::parse(source) {
-            Some(path) => Ok(vec![Reference { path: path.names(), offset: 0 }]),
-            None => {
-                let finding =
-                    Finding::new(place.scalar.place_of(0), "bad_path", format!("`{source}` is no path"));
-                return Err(finding.advise("name a field: record.Account.Name".to_owned()));
-            }
-        },
+        Written::Path if is_path(source) => {
+            Template::expression(source).map(|template| template.references())
+        }
+        Written::Path => {
+            let finding =
+                Finding::new(place.scalar.place_of(0), "bad_path", format!("`{source}` is no path"));
+            return Err(finding.advise("name a field: record.Account.Name".to_owned()));
+        }
     };
     let references = references.map_err(|error| {
         let at = place.scalar.place_of(base + offset_of(source, &error));
@@ -189,6 +189,23 @@ fn mentions(place: &Use<'_>) -> Result<Vec<Mention>, Finding> {
     })?;
     let mention = |reference: Reference| Mention { path: reference.path, offset: base + reference.offset };
     Ok(references.into_iter().map(mention).collect())
+}
+
+/// Names with points between them, and numbers in brackets: `record.Lines[0].Id`.
+pub(in crate::flow) fn is_path(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let is_index = |index: &str| {
+        index
+            .strip_suffix(']')
+            .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
+    };
+    text.trim().split('.').all(|piece| {
+        let mut parts = piece.split('[');
+        parts.next().is_some_and(is_name) && parts.all(is_index)
+    })
 }
 
 /// A condition that stands in braces as a whole, without them; and where it begins.
