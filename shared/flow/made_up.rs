@@ -81,7 +81,7 @@ fn create_invoice() -> ActionDescription {
                         "ItemCode": { "type": "string" },
                         "Description": { "type": "string" },
                         "Quantity": { "type": "number" },
-                        "UnitAmount": { "type": "number" },
+                        "UnitAmount": { "type": ["number", "string", "null"] },
                         "DiscountRate": { "type": "number" },
                         "AccountCode": { "type": "string" },
                     },
