@@ -259,6 +259,10 @@ impl Trigger for UpdatedRecord {
     async fn fetch(&self, _: &Interest, _: &RecordId, _: &dyn Account) -> Result<Option<Change>, Fault> {
         Err(Fault::Terminal(refused()))
     }
+    fn settled(&self, interest: &Interest) -> Interest {
+        interest.clone()
+    }
+
     fn project(&self, _interest: &Interest, record: &Value) -> Value {
         record.clone()
     }
