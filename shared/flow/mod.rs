@@ -1,1 +1,72 @@
-//! Room: flow.
+//! The product, one file per arrow: receive, wake, poll, claim, walk, gate, settle, recover, rerun, keep, notify.
+//!
+//! It knows ports and the catalog; it names no provider, no AWS and no SQLite.
+
+pub mod account;
+pub mod budget;
+pub mod claim;
+pub mod compile;
+pub mod connections;
+pub mod dispatch;
+pub mod flows;
+pub mod gate;
+pub mod keep;
+pub mod links;
+pub mod notify;
+pub mod poll;
+pub mod receive;
+pub mod recover;
+pub mod refresh;
+pub mod rerun;
+pub mod rows;
+pub mod run;
+pub mod settle;
+pub mod stack;
+pub mod transitions;
+pub mod walk;
+
+pub use stack::Stack;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::ports::Unavailable;
+use crate::ports::table::TableError;
+
+/// The product's own ground gave way: table, queue, vault. Nothing was decided; another try may help.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Port(#[from] Unavailable),
+    #[error(transparent)]
+    Row(#[from] rows::RowError),
+    /// What was asked can't be done as asked: a person's mistake, said with code and advice.
+    #[error(transparent)]
+    Asked(#[from] Failure),
+}
+
+impl FlowError {
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Table(TableError::Full(why)) => Failure::new(
+                "disk_full",
+                format!("nothing can be stored ({why}); free some space, what waits goes on by itself"),
+            ),
+            Self::Table(error) => Failure::new("table_unavailable", error.to_string()),
+            Self::Port(error) => Failure::new("port_unavailable", error.to_string()),
+            Self::Row(error) => Failure::new("unreadable_row", error.to_string()),
+            Self::Asked(failure) => failure.clone(),
+        }
+    }
+}
+
+/// Our own ground gave way: the step has not been started, and uses up no attempt.
+pub fn fault_of(error: &FlowError, now: Timestamp) -> Fault {
+    Fault::Retry(Again {
+        at: now + SignedDuration::from_secs(10),
+        reason: Reason::NotStarted,
+        failure: error.failure(),
+    })
+}

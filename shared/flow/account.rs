@@ -1,0 +1,215 @@
+//! An account as the product uses it: budgeted, authorised and classified calls.
+//!
+//! Reads go through [`Account::read`]; the gate uses the parts (`reserve`, `send`) since a group's row is written
+//! between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::budget::{Budgets, NotYet, Permit, Priority};
+use super::connections::Connections;
+use super::notify::Notices;
+use super::refresh::Tokens;
+use super::{FlowError, fault_of};
+use crate::domain::connection::Connection;
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::ports::Ports;
+use crate::ports::clock::Clock;
+use crate::ports::connector::{Account, Call, Connector, Verdict};
+use crate::ports::http::{HttpError, Response};
+use crate::ports::random::Random;
+use crate::ports::table::Table;
+
+/// A wait for a limit that is shorter than this is waited out; a longer one is handed back.
+const WAITED_OUT: SignedDuration = SignedDuration::from_secs(3);
+
+/// One account for one batch of work.
+#[derive(Clone)]
+pub struct Client {
+    pub connection: Arc<Connection>,
+    pub connector: Arc<dyn Connector>,
+    pub priority: Priority,
+    /// No call is started that could end after this.
+    pub deadline: Timestamp,
+    ports: Ports,
+    budgets: Budgets,
+    tokens: Tokens,
+    connections: Connections,
+    notices: Notices,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub struct Exchange {
+    pub response: Option<Response>,
+    pub verdict: Verdict,
+}
+
+impl Client {
+    #[expect(clippy::too_many_arguments, reason = "the parts of a stack, named once, in `Stack::client`")]
+    pub fn new(
+        connection: Arc<Connection>,
+        connector: Arc<dyn Connector>,
+        priority: Priority,
+        deadline: Timestamp,
+        ports: Ports,
+        budgets: Budgets,
+        tokens: Tokens,
+        connections: Connections,
+        notices: Notices,
+    ) -> Self {
+        Self { connection, connector, priority, deadline, ports, budgets, tokens, connections, notices }
+    }
+
+    /// One send of the account's budget. Short waits are waited out, as long as the call can still end in time.
+    pub async fn reserve(&self) -> Result<Permit, Fault> {
+        let limits = self.connector.limits(&self.connection);
+        loop {
+            let now = self.ports.clock.now();
+            if now + signed(limits.timeout) > self.deadline {
+                return Err(self.not_started(now, "the batch has no time left for another call"));
+            }
+            let taken = self.budgets.take(&self.connection, &limits, self.priority).await;
+            let not_yet: NotYet = match taken.map_err(|e| fault_of(&e.into(), now))? {
+                Ok(permit) => return Ok(permit),
+                Err(not_yet) => not_yet,
+            };
+            if not_yet.wait(now) > WAITED_OUT {
+                return Err(not_yet.fault(&self.connection));
+            }
+            self.ports.clock.sleep(not_yet.wait(now).unsigned_abs().max(Duration::from_millis(5))).await;
+        }
+    }
+
+    /// Gives back a reservation for a call that was not made.
+    pub async fn cancel(&self, permit: &Permit) {
+        // A slot that can't be given back expires by itself.
+        let _ = self.budgets.give_back(&self.connection, permit, &Default::default(), None).await;
+    }
+
+    /// Makes the call; after a 401 once more, with a fresh token. The permit is given back.
+    pub async fn send(&self, permit: Permit, call: &Call, key: Option<&str>) -> Result<Exchange, Fault> {
+        let token = match self.tokens.token(&self.connection, self.connector.as_ref(), None).await {
+            Ok(token) => token,
+            Err(fault) => {
+                self.cancel(&permit).await;
+                return Err(fault);
+            }
+        };
+        let exchange = self.exchange(&permit, call, key, &token).await?;
+        let Verdict::Unauthorised(failure) = &exchange.verdict else { return Ok(exchange) };
+        let fresh = self.tokens.token(&self.connection, self.connector.as_ref(), Some(&token)).await?;
+        tracing::info!(connection = %self.connection.id, code = %failure.code, "token refreshed after a 401");
+        let permit = self.reserve().await?;
+        self.exchange(&permit, call, key, &fresh).await
+    }
+
+    async fn exchange(
+        &self,
+        permit: &Permit,
+        call: &Call,
+        key: Option<&str>,
+        token: &crate::ports::connector::Token,
+    ) -> Result<Exchange, Fault> {
+        let mut request = self.connector.authorise(&self.connection, token, call, key);
+        request.timeout = self.connector.limits(&self.connection).timeout;
+        let result = self.ports.http.send(request).await;
+        let verdict = self.connector.classify(call.method, &result);
+        let usage = result.as_ref().map(|response| self.connector.usage(response)).unwrap_or_default();
+        let limited = match &verdict {
+            Verdict::Limited { limit, retry_after, .. } => Some((*limit, *retry_after)),
+            _ => None,
+        };
+        match self.budgets.give_back(&self.connection, permit, &usage, limited).await {
+            Ok(true) => self.notices.long_pause(&self.connection).await,
+            Ok(false) => {}
+            // The slot expires; what the call did is known and must not be lost over this.
+            Err(error) => tracing::warn!(connection = %self.connection.id, %error, "budget not given back"),
+        }
+        Ok(Exchange { response: result.ok(), verdict })
+    }
+
+    /// What a verdict means for one run, when nothing of the call was applied or it only read.
+    pub async fn fault(&self, verdict: Verdict) -> Fault {
+        let now = self.ports.clock.now();
+        match verdict {
+            Verdict::Answered => Fault::terminal("answered", "the call was answered"),
+            Verdict::Refused(failure) => Fault::Terminal(failure),
+            Verdict::Limited { failure, .. } => {
+                let paused = self.budgets.look(&self.connection).await.ok().and_then(|b| b.paused(now));
+                match paused {
+                    Some(not_yet) => not_yet.fault(&self.connection),
+                    None => Fault::Retry(Again { at: now, reason: Reason::Limit, failure }),
+                }
+            }
+            Verdict::Unauthorised(failure) | Verdict::Forbidden(failure) => self.parked(now, failure).await,
+            Verdict::NotApplied(failure) => retry(now, failure),
+            Verdict::InDoubt { failure, .. } => Fault::InDoubt(failure),
+        }
+    }
+
+    /// A fresh token was refused too, or a right is missing: only a person can mend that.
+    async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
+        self.notices.parked(&self.connection, &failure).await;
+        if failure.code == "tenant_not_authorised"
+            && let Err(error) = self.connections.needs_reconnect(&self.connection.id).await
+        {
+            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
+        }
+        Fault::Retry(Again { at: now + SignedDuration::from_mins(15), reason: Reason::Parked, failure })
+    }
+
+    fn not_started(&self, now: Timestamp, why: &str) -> Fault {
+        Fault::Retry(Again {
+            at: now,
+            reason: Reason::NotStarted,
+            failure: Failure::new("not_started", format!("{}: {why}", self.connection.id)),
+        })
+    }
+
+    pub async fn paused(&self) -> Result<Option<NotYet>, FlowError> {
+        Ok(self.budgets.look(&self.connection).await?.paused(self.ports.clock.now()))
+    }
+}
+
+/// To be tried again; when, the wait decides by how often it was tried.
+pub fn retry(now: Timestamp, failure: Failure) -> Fault {
+    Fault::Retry(Again { at: now, reason: Reason::Failed, failure })
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::from_mins(1))
+}
+
+#[async_trait]
+impl Account for Client {
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    async fn read(&self, call: Call) -> Result<Response, Fault> {
+        let permit = self.reserve().await?;
+        let exchange = self.send(permit, &call, None).await?;
+        match (exchange.verdict, exchange.response) {
+            (Verdict::Answered, Some(response)) => Ok(response),
+            // A read changes nothing: doubt is only a failed try.
+            (Verdict::InDoubt { failure, .. }, _) => Err(retry(self.ports.clock.now(), failure)),
+            (verdict, _) => Err(self.fault(verdict).await),
+        }
+    }
+
+    fn table(&self) -> &dyn Table {
+        self.ports.table.as_ref()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.ports.clock.as_ref()
+    }
+
+    fn random(&self) -> &dyn Random {
+        self.ports.random.as_ref()
+    }
+}

@@ -1,0 +1,434 @@
+//! The account budget: all workers share one row per provider account, so that no limit is ever passed.
+//!
+//! A rolling log of the last 61 seconds' sends is safe whatever the phase of a provider's fixed minute. Slots for
+//! calls in flight expire, so that a crash doesn't keep one. The day's count is the lower of ours and what the
+//! headers say. The arithmetic is pure and tested by itself; [`Budgets`] keeps it in the table.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::rows::{document_of, item_of};
+use crate::domain::connection::Connection;
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::ports::Ports;
+use crate::ports::connector::{LimitKind, Limits, Usage};
+use crate::ports::random::random_uuid;
+use crate::ports::table::{Condition, Key, TableError, Write};
+
+/// Who asks: backfills leave room for live events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    Live,
+    Bulk,
+}
+
+/// The state of an account's limits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Milliseconds of each send of the last 61 seconds, oldest first.
+    sends: Vec<i64>,
+    /// Calls in flight: id, and when the slot is free in any case.
+    slots: Vec<(Uuid, i64)>,
+    /// When the count of the day began.
+    day_began: i64,
+    day_count: u32,
+    /// What the headers said last: remaining calls of the day and of the minute, and when.
+    header_day: Option<(u32, i64)>,
+    header_minute: Option<(u32, i64)>,
+    header_day_limit: Option<u32>,
+    /// Nothing is sent before this: a limit was hit.
+    paused_until: i64,
+    paused_for: Option<LimitKind>,
+    /// The owner was told of this pause.
+    told: bool,
+}
+
+/// A send that is allowed: give it back when the call has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    slot: Uuid,
+}
+
+/// Not now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotYet {
+    pub until: Timestamp,
+    pub limit: LimitKind,
+}
+
+const MINUTE: i64 = 61_000;
+const DAY: i64 = 24 * 3_600_000;
+/// A fifth of the minute and of the day is kept from backfills.
+const KEPT_FOR_LIVE: u32 = 5;
+/// When all slots are taken by other processes: look again after this.
+const SLOT_WAIT: i64 = 250;
+
+impl Budget {
+    /// Takes one send, or says when to ask again.
+    pub fn take(
+        &mut self,
+        now: Timestamp,
+        limits: &Limits,
+        priority: Priority,
+        slot: Uuid,
+    ) -> Result<Permit, NotYet> {
+        let at = now.as_millisecond();
+        self.sends.retain(|sent| at - sent < MINUTE);
+        self.slots.retain(|(_, free_at)| *free_at > at);
+        if at - self.day_began >= DAY {
+            (self.day_began, self.day_count, self.header_day) = (at, 0, None);
+        }
+        let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit };
+
+        if self.paused_until > at {
+            return Err(not_yet(self.paused_until, self.paused_for.unwrap_or(LimitKind::Minute)));
+        }
+        if let Some(left) = self.day_left(limits)
+            && left <= kept(self.day_limit(limits).unwrap_or(0), priority)
+        {
+            return Err(not_yet(self.day_began + DAY, LimitKind::Day));
+        }
+        if let Some(minute) = limits.minute {
+            let allowed = minute.saturating_sub(kept(minute, priority)) as usize;
+            if self.sends.len() >= allowed.max(1) {
+                let oldest = self.sends[self.sends.len() - allowed.max(1)];
+                return Err(not_yet(oldest + MINUTE, LimitKind::Minute));
+            }
+            // Somebody else uses the account too: their calls show in the headers only.
+            if let Some((remaining, said_at)) = self.header_minute
+                && at - said_at < MINUTE
+            {
+                let since = self.sends.iter().filter(|sent| **sent > said_at).count();
+                if since >= remaining as usize {
+                    return Err(not_yet(said_at + MINUTE, LimitKind::Minute));
+                }
+            }
+        }
+        if self.slots.len() >= limits.in_flight as usize {
+            return Err(not_yet(at + SLOT_WAIT, LimitKind::InFlight));
+        }
+        self.sends.push(at);
+        self.day_count += 1;
+        let free_at = at + i64::try_from(limits.timeout.as_millis()).unwrap_or(60_000) + 5_000;
+        self.slots.push((slot, free_at));
+        Ok(Permit { slot })
+    }
+
+    /// A call has ended.
+    pub fn give_back(&mut self, now: Timestamp, permit: &Permit, usage: &Usage) {
+        let at = now.as_millisecond();
+        self.slots.retain(|(slot, _)| *slot != permit.slot);
+        // Of several answers on their way, the lowest number is the newest.
+        let lower = |old: Option<(u32, i64)>, new: u32| match old {
+            Some((remaining, said_at)) if at - said_at < 1_000 && remaining < new => (remaining, at),
+            _ => (new, at),
+        };
+        if let Some(remaining) = usage.minute_remaining {
+            self.header_minute = Some(lower(self.header_minute, remaining));
+        }
+        if let Some(remaining) = usage.day_remaining {
+            self.header_day = Some(lower(self.header_day, remaining));
+        }
+        if usage.day_limit.is_some() {
+            self.header_day_limit = usage.day_limit;
+        }
+    }
+
+    /// A limit was hit anyway: nothing is sent until the time that the provider gave. Returns whether it is long
+    /// enough to tell its owner, for the first time.
+    pub fn pause(&mut self, now: Timestamp, limit: LimitKind, retry_after: Option<Duration>) -> bool {
+        let wait = retry_after.unwrap_or(match limit {
+            LimitKind::InFlight => Duration::from_secs(1),
+            LimitKind::Minute | LimitKind::AppMinute => Duration::from_secs(61),
+            LimitKind::Day => Duration::from_hours(1),
+        });
+        let until = now.as_millisecond() + i64::try_from(wait.as_millis()).unwrap_or(DAY) + 1_000;
+        if until > self.paused_until {
+            if self.paused_until <= now.as_millisecond() {
+                self.told = false;
+            }
+            (self.paused_until, self.paused_for) = (until, Some(limit));
+        }
+        let long = wait > Duration::from_mins(15);
+        let tell = long && !self.told;
+        self.told |= long;
+        tell
+    }
+
+    pub fn paused(&self, now: Timestamp) -> Option<NotYet> {
+        (self.paused_until > now.as_millisecond()).then(|| NotYet {
+            until: instant(self.paused_until, now),
+            limit: self.paused_for.unwrap_or(LimitKind::Minute),
+        })
+    }
+
+    pub fn day_count(&self) -> u32 {
+        self.day_count
+    }
+
+    fn day_limit(&self, limits: &Limits) -> Option<u32> {
+        match (limits.day, self.header_day_limit) {
+            (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        }
+    }
+
+    fn day_left(&self, limits: &Limits) -> Option<u32> {
+        let counted = self.day_limit(limits).map(|limit| limit.saturating_sub(self.day_count));
+        let header = self.header_day.map(|(remaining, said_at)| {
+            let since = self.sends.iter().filter(|sent| **sent > said_at).count();
+            remaining.saturating_sub(u32::try_from(since).unwrap_or(u32::MAX))
+        });
+        match (counted, header) {
+            (Some(counted), Some(header)) => Some(counted.min(header)),
+            (counted, header) => counted.or(header),
+        }
+    }
+}
+
+fn kept(limit: u32, priority: Priority) -> u32 {
+    match priority {
+        Priority::Live => 0,
+        Priority::Bulk => limit.div_ceil(KEPT_FOR_LIVE),
+    }
+}
+
+fn instant(milliseconds: i64, otherwise: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(otherwise)
+}
+
+/// The budgets of all accounts, in the table; the rows that this process wrote last are remembered, so that a
+/// take costs one write and no read.
+#[derive(Clone)]
+pub struct Budgets {
+    ports: Ports,
+    accounts: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Remembered>>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    budget: Option<Budget>,
+    revision: i64,
+}
+
+impl std::fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Budgets")
+    }
+}
+
+impl Budgets {
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, accounts: Arc::default() }
+    }
+
+    /// One send, or when to ask again.
+    pub async fn take(
+        &self,
+        connection: &Connection,
+        limits: &Limits,
+        priority: Priority,
+    ) -> Result<Result<Permit, NotYet>, TableError> {
+        let slot = random_uuid(self.ports.random.as_ref());
+        self.change(connection, |budget, now| {
+            let taken = budget.take(now, limits, priority, slot);
+            (taken.is_ok(), taken)
+        })
+        .await
+    }
+
+    /// The call has ended: `limited` when a limit was hit. Returns whether the owner must be told of a long pause.
+    pub async fn give_back(
+        &self,
+        connection: &Connection,
+        permit: &Permit,
+        usage: &Usage,
+        limited: Option<(LimitKind, Option<Duration>)>,
+    ) -> Result<bool, TableError> {
+        self.change(connection, |budget, now| {
+            budget.give_back(now, permit, usage);
+            let tell = limited.is_some_and(|(limit, retry_after)| budget.pause(now, limit, retry_after));
+            (true, tell)
+        })
+        .await
+    }
+
+    /// The state as it is now, for people and for the look before a claim.
+    pub async fn look(&self, connection: &Connection) -> Result<Budget, TableError> {
+        self.change(connection, |budget, _| (false, budget.clone())).await
+    }
+
+    async fn change<T>(
+        &self,
+        connection: &Connection,
+        mut step: impl FnMut(&mut Budget, Timestamp) -> (bool, T),
+    ) -> Result<T, TableError> {
+        let account = budget_key(connection);
+        let remembered = {
+            let mut accounts = self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(accounts.entry(account.partition.clone()).or_default())
+        };
+        let mut remembered = remembered.lock().await;
+        loop {
+            if remembered.budget.is_none() {
+                let item = self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
+                remembered.revision = item.as_ref().and_then(|i| i.integer("revision")).unwrap_or(0);
+                remembered.budget =
+                    Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
+            }
+            let mut budget = remembered.budget.clone().unwrap_or_default();
+            let (write, result) = step(&mut budget, self.ports.clock.now());
+            if !write {
+                // What is remembered may be behind what another process wrote: don't rely on it twice.
+                remembered.budget = None;
+                return Ok(result);
+            }
+            let mut item = item_of(account.clone(), &budget);
+            item.fields.insert("revision".into(), (remembered.revision + 1).into());
+            let when = if remembered.revision == 0 {
+                Condition::Missing("revision".into())
+            } else {
+                Condition::equals("revision", remembered.revision)
+            };
+            match self.ports.table.write(vec![Write::put(item, when)]).await {
+                Ok(()) => {
+                    remembered.revision += 1;
+                    remembered.budget = Some(budget);
+                    return Ok(result);
+                }
+                Err(TableError::Refused(_)) => remembered.budget = None,
+                Err(other) => {
+                    remembered.budget = None;
+                    return Err(other);
+                }
+            }
+        }
+    }
+}
+
+/// One row per provider account, however many connections lead to it.
+fn budget_key(connection: &Connection) -> Key {
+    Key::new(format!("B#{}#{}", connection.provider.as_str(), connection.account), "budget")
+}
+
+impl NotYet {
+    /// The wait as a step's fault: it uses up no attempt.
+    pub fn fault(self, connection: &Connection) -> Fault {
+        let (code, limit) = match self.limit {
+            LimitKind::Minute => ("minute_limit", "calls a minute"),
+            LimitKind::Day => ("day_limit", "calls a day"),
+            LimitKind::InFlight => ("in_flight_limit", "calls at once"),
+            LimitKind::AppMinute => ("app_limit", "calls a minute of the whole app"),
+        };
+        let message = format!("{} has used up its {limit}; goes on at {:.0}", connection.id, self.until);
+        Fault::Retry(Again { at: self.until, reason: Reason::Limit, failure: Failure::new(code, message) })
+    }
+
+    pub fn wait(self, now: Timestamp) -> SignedDuration {
+        self.until.duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            minute: Some(60),
+            in_flight: 5,
+            day: Some(1_000),
+            timeout: Duration::from_mins(1),
+            longest_call: Duration::from_mins(6),
+            key_window: None,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn send(budget: &mut Budget, second: i64, priority: Priority) -> Result<(), NotYet> {
+        let permit = budget.take(at(second), &limits(), priority, Uuid::from_u128(u128::MAX))?;
+        budget.give_back(at(second), &permit, &Usage::default());
+        Ok(())
+    }
+
+    #[test]
+    fn the_sixty_first_call_waits_until_the_first_is_61_seconds_old() {
+        let mut budget = Budget::default();
+        for n in 0..60 {
+            send(&mut budget, n / 2, Priority::Live).unwrap();
+        }
+        let not_yet = send(&mut budget, 30, Priority::Live).unwrap_err();
+        assert_eq!(not_yet, NotYet { until: at(61), limit: LimitKind::Minute });
+        send(&mut budget, 61, Priority::Live).unwrap();
+    }
+
+    #[test]
+    fn backfills_leave_a_fifth_of_the_minute_to_live_events() {
+        let mut budget = Budget::default();
+        for _ in 0..48 {
+            send(&mut budget, 0, Priority::Bulk).unwrap();
+        }
+        assert!(send(&mut budget, 1, Priority::Bulk).is_err());
+        for _ in 0..12 {
+            send(&mut budget, 1, Priority::Live).unwrap();
+        }
+        assert!(send(&mut budget, 1, Priority::Live).is_err());
+    }
+
+    #[test]
+    fn five_are_in_flight_at_the_most_and_a_crash_frees_its_slot() {
+        let mut budget = Budget::default();
+        for n in 0..5 {
+            budget.take(at(0), &limits(), Priority::Live, Uuid::from_u128(n)).unwrap();
+        }
+        let not_yet = budget.take(at(0), &limits(), Priority::Live, Uuid::from_u128(9)).unwrap_err();
+        assert_eq!(not_yet.limit, LimitKind::InFlight);
+        budget.take(at(66), &limits(), Priority::Live, Uuid::from_u128(9)).unwrap();
+    }
+
+    #[test]
+    fn the_day_ends_at_its_limit_and_a_fifth_is_kept_for_live_events() {
+        let mut budget = Budget::default();
+        for n in 0..800 {
+            send(&mut budget, n * 2, Priority::Bulk).unwrap();
+        }
+        let not_yet = send(&mut budget, 1_700, Priority::Bulk).unwrap_err();
+        assert_eq!(not_yet, NotYet { until: at(86_400), limit: LimitKind::Day });
+        for n in 0..200 {
+            send(&mut budget, 1_700 + n * 2, Priority::Live).unwrap();
+        }
+        assert_eq!(send(&mut budget, 2_200, Priority::Live).unwrap_err().limit, LimitKind::Day);
+        send(&mut budget, 86_400, Priority::Live).unwrap();
+    }
+
+    #[test]
+    fn headers_that_say_less_than_our_count_are_believed() {
+        let mut budget = Budget::default();
+        let permit = budget.take(at(0), &limits(), Priority::Live, Uuid::nil()).unwrap();
+        let usage = Usage { minute_remaining: Some(1), day_remaining: Some(2), ..Usage::default() };
+        budget.give_back(at(0), &permit, &usage);
+        send(&mut budget, 1, Priority::Live).unwrap();
+        assert_eq!(send(&mut budget, 2, Priority::Live).unwrap_err().until, at(61));
+        send(&mut budget, 61, Priority::Live).unwrap();
+        assert_eq!(send(&mut budget, 130, Priority::Live), Ok(()), "sends older than the log are in the count");
+    }
+
+    #[test]
+    fn a_limit_that_is_hit_pauses_until_the_time_given_and_a_long_one_is_told_once() {
+        let mut budget = Budget::default();
+        assert!(!budget.pause(at(0), LimitKind::Minute, Some(Duration::from_secs(26))));
+        assert_eq!(send(&mut budget, 20, Priority::Live).unwrap_err().until, at(27));
+        send(&mut budget, 27, Priority::Live).unwrap();
+        assert!(budget.pause(at(30), LimitKind::Day, Some(Duration::from_secs(66_975))));
+        assert!(!budget.pause(at(31), LimitKind::Day, Some(Duration::from_secs(66_974))));
+        assert_eq!(budget.paused(at(40)).unwrap().limit, LimitKind::Day);
+    }
+}

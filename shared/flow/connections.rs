@@ -1,0 +1,151 @@
+//! Connections: their rows, their names, and the secrets that belong to them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::rows::{document_of, item_of};
+use super::{FlowError, fault_of};
+use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::{Failure, Fault};
+use crate::ports::Ports;
+use crate::ports::table::{Condition, Key, Query, Write};
+
+const PARTITION: &str = "connections";
+
+/// What a process keeps of the connections between two looks at the table.
+#[derive(Clone)]
+pub struct Connections {
+    ports: Ports,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    read_at: i64,
+    connections: HashMap<ConnectionId, Arc<Connection>>,
+}
+
+/// A process believes for this long what it read; a reconnect is seen everywhere after it.
+const BELIEVED_FOR: i64 = 15_000;
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connections")
+    }
+}
+
+impl Connections {
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, known: Arc::default() }
+    }
+
+    pub async fn list(&self) -> Result<Vec<Arc<Connection>>, FlowError> {
+        let now = self.ports.clock.now().as_millisecond();
+        {
+            let known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if !known.connections.is_empty() && now - known.read_at < BELIEVED_FOR {
+                let mut list: Vec<_> = known.connections.values().cloned().collect();
+                list.sort_by(|a, b| a.id.cmp(&b.id));
+                return Ok(list);
+            }
+        }
+        let mut list = Vec::new();
+        let mut query = Query::new(PARTITION);
+        loop {
+            let page = self.ports.table.query(query.clone()).await?;
+            for item in &page.items {
+                list.push(Arc::new(document_of::<Connection>(item)?));
+            }
+            if page.after.is_none() {
+                break;
+            }
+            query.after = page.after;
+        }
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.read_at = now;
+        known.connections = list.iter().map(|c| (c.id.clone(), Arc::clone(c))).collect();
+        Ok(list)
+    }
+
+    pub async fn get(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, FlowError> {
+        Ok(self.list().await?.into_iter().find(|c| c.id == *id))
+    }
+
+    /// The named one, or the only one of its kind.
+    pub async fn choose(
+        &self,
+        provider: Provider,
+        name: Option<&ConnectionId>,
+    ) -> Result<Arc<Connection>, Fault> {
+        let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
+        let of_kind: Vec<_> = list.into_iter().filter(|c| c.provider == provider).collect();
+        let names = || of_kind.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
+        match name {
+            Some(name) => of_kind.iter().find(|c| c.id == *name).cloned().ok_or_else(|| {
+                Fault::terminal(
+                    "unknown_connection",
+                    format!(
+                        "no {} connection is called `{name}` (there are: {}); add it with `counterfoil connection add`",
+                        provider.as_str(),
+                        if of_kind.is_empty() { "none".to_owned() } else { names() }
+                    ),
+                )
+            }),
+            None => match of_kind.as_slice() {
+                [only] => Ok(Arc::clone(only)),
+                [] => Err(Fault::terminal(
+                    "missing_connection",
+                    format!(
+                        "there is no {0} connection; add one with `counterfoil connection add NAME --provider {0}`",
+                        provider.as_str()
+                    ),
+                )),
+                _ => Err(Fault::terminal(
+                    "ambiguous_connection",
+                    format!(
+                        "there are several {} connections ({}); name one with `connection:`",
+                        provider.as_str(),
+                        names()
+                    ),
+                )),
+            },
+        }
+    }
+
+    pub async fn save(&self, connection: &Connection) -> Result<(), FlowError> {
+        let item = item_of(Key::new(PARTITION, connection.id.as_str()), connection);
+        self.ports.table.write(vec![Write::put(item, Condition::Always)]).await?;
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        Ok(())
+    }
+
+    /// The grant is dead: runs park until a person connects again. Returns whether this is news.
+    pub async fn needs_reconnect(&self, id: &ConnectionId) -> Result<bool, FlowError> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        let Some(connection) = self.get(id).await? else { return Ok(false) };
+        if connection.state == ConnectionState::NeedsReconnect {
+            return Ok(false);
+        }
+        self.save(&Connection { state: ConnectionState::NeedsReconnect, ..(*connection).clone() }).await?;
+        Ok(true)
+    }
+}
+
+/// The vault's name for what a client proves itself with: its secret, or its private key.
+pub fn client_secret_name(connection: &ConnectionId) -> String {
+    format!("connection/{connection}/client")
+}
+
+/// The vault's name for the newest token.
+pub fn token_name(connection: &ConnectionId) -> String {
+    format!("connection/{connection}/token")
+}
+
+/// Why nothing moves until a person has reconnected.
+pub fn reconnect_failure(connection: &ConnectionId, because: &Failure) -> Failure {
+    Failure::new(
+        "needs_reconnect",
+        format!("{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"),
+    )
+}
