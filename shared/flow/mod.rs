@@ -8,6 +8,7 @@ pub mod claim;
 pub mod compile;
 pub mod connections;
 pub mod dispatch;
+pub mod file;
 pub mod flows;
 pub mod gate;
 pub mod keep;
@@ -20,10 +21,15 @@ pub mod refresh;
 pub mod rerun;
 pub mod rows;
 pub mod run;
+pub mod schema;
 pub mod settle;
 pub mod stack;
 pub mod transitions;
+pub mod unpolled;
 pub mod walk;
+
+#[cfg(test)]
+mod made_up;
 
 pub use stack::Stack;
 

@@ -155,9 +155,21 @@ impl Run {
         .await
     }
 
-    /// Writes the row and lets the claim go; the order row too when the run has ended.
-    pub async fn release(&self, now: Timestamp, extra: Vec<Write>) -> Result<(), NotWritten> {
-        self.save(now, Claim::Released, extra, |_| {}).await
+    /// Writes the row and lets the claim go; the order row too when the run has ended. `still_held`: other runs
+    /// are held under the order row after this.
+    pub async fn release(
+        &self,
+        now: Timestamp,
+        extra: Vec<Write>,
+        still_held: bool,
+    ) -> Result<(), NotWritten> {
+        self.save(now, Claim::Released { still_held }, extra, |_| {}).await
+    }
+
+    /// The generation that the run's last write will have or has.
+    pub async fn generation_at_end(&self) -> i64 {
+        let state = self.state.lock().await;
+        if state.claimed { state.generation } else { state.generation + 1 }
     }
 
     /// What is known of the order row.
@@ -241,15 +253,15 @@ impl Run {
         let of = self.order.as_ref()?;
         let key = order_key(self.flow, &of.record);
         let takes = matches!(claim, Claim::Held) && !row.holds_order;
-        let gives_up = matches!(claim, Claim::Released) && row.holds_order && row.status.is_final();
+        let gives_up = row.holds_order && row.status.is_final();
         let next = if takes {
             row.holds_order = true;
             let stamp = of.stamp.as_millisecond();
             let applied = Some(state.order.applied.map_or(stamp, |applied| applied.max(stamp)));
             OrderRow { active: Some(self.id), applied, held: state.order.held }
-        } else if gives_up {
+        } else if let (true, Claim::Released { still_held }) = (gives_up, claim) {
             row.holds_order = false;
-            OrderRow { active: None, ..state.order.clone() }
+            OrderRow { active: None, held: still_held, ..state.order.clone() }
         } else {
             return None;
         };
@@ -266,7 +278,7 @@ impl Run {
 #[derive(Debug, Clone, Copy)]
 enum Claim {
     Held,
-    Released,
+    Released { still_held: bool },
 }
 
 /// A busy table (throttled, in conflict) wrote nothing: the same writes again, a few times.

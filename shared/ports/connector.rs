@@ -124,6 +124,11 @@ pub trait Endpoint: Send + Sync {
     /// marker or unique field, by position only if every echoed field that we sent agrees.
     fn settle(&self, shape: &str, elements: &[Element], response: &Response) -> Vec<MemberOutcome>;
 
+    /// What a refusal of the whole call means for the one member that it held: `failure` is `classify`'s.
+    fn refused(&self, _element: &Element, failure: Failure) -> MemberOutcome {
+        MemberOutcome::Failed(failure)
+    }
+
     /// What the outcomes teach about the account (a new contact for the directory). Failing here loses nothing.
     async fn learn(
         &self,
@@ -171,6 +176,9 @@ pub enum MemberOutcome {
     Retry(Failure),
     /// Refused because our picture of the account was wrong; it has been corrected, so plan again.
     Replan(Failure),
+    /// Refused because such a document is there already: looked up, and adopted if the marker proves it ours, else
+    /// failed for this reason.
+    Taken(Failure),
     /// No result could be matched to it: in doubt.
     Unclear,
 }

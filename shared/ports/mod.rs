@@ -1,7 +1,11 @@
 //! What the product needs of the world, named for the need. `aws` and `embedded` give it; `flow` uses it.
 
+pub mod chunks;
 pub mod clock;
 pub mod connector;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod counted;
 pub mod http;
 pub mod mailer;
 pub mod queue;

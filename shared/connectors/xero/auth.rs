@@ -1,0 +1,234 @@
+//! How a custom connection gets its token, and how a call carries it.
+//!
+//! Only `invalid_grant` means that a person must connect again; a wrong id, secret or scope is ours to mend,
+//! and an identity server that doesn't answer changes nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::limits::limits;
+use crate::domain::Value;
+use crate::domain::connection::{Connection, GrantKind};
+use crate::domain::outcome::Failure;
+use crate::ports::connector::{Call, GrantFault, Token};
+use crate::ports::http::{HttpError, Method, Request, Response};
+
+/// The header that names the organisation.
+pub(super) const TENANT: &str = "xero-tenant-id";
+
+/// <https://developer.xero.com/documentation/guides/oauth2/custom-connections/>
+pub(super) fn token_request(connection: &Connection, secret: &SecretString) -> Result<Request, Failure> {
+    if connection.grant != GrantKind::ClientCredentials {
+        return Err(Failure::new(
+            "grant_not_supported",
+            "Xero connections are made with a custom connection's client id and secret: add the connection again with those",
+        ));
+    }
+    let credentials = STANDARD.encode(format!("{}:{}", connection.client_id, secret.expose_secret()));
+    let scope = encode(&connection.scopes.join(" "));
+    Ok(Request {
+        method: Method::Post,
+        url: format!("{}/connect/token", connection.login_url.trim_end_matches('/')),
+        headers: vec![
+            ("authorization".into(), format!("Basic {credentials}")),
+            ("content-type".into(), "application/x-www-form-urlencoded".into()),
+            ("accept".into(), "application/json".into()),
+        ],
+        body: format!("grant_type=client_credentials&scope={scope}").into_bytes(),
+        timeout: limits(connection).timeout,
+    })
+}
+
+pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
+    let response = exchange.map_err(|error| unavailable(&error.to_string()))?;
+    // The body holds the token, so that nothing of it may reach a message but the error's own name.
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    match response.status {
+        200 => token(&body, now).ok_or_else(|| unavailable("its answer holds no token")),
+        400 | 401 => Err(refused(body["error"].as_str().unwrap_or_default(), response.status)),
+        status => Err(unavailable(&format!("HTTP {status}"))),
+    }
+}
+
+fn token(body: &Value, now: Timestamp) -> Option<Token> {
+    let access = body["access_token"].as_str().filter(|token| !token.is_empty())?;
+    let lives = body["expires_in"].as_i64().map(SignedDuration::from_secs);
+    Some(Token {
+        access: SecretString::from(access.to_owned()),
+        issued_at: now,
+        expires_at: lives.and_then(|lives| now.checked_add(lives).ok()),
+        api_url: None,
+    })
+}
+
+/// <https://developer.xero.com/documentation/oauth2/troubleshooting>
+fn refused(error: &str, status: u16) -> GrantFault {
+    let (code, advice) = match error {
+        "invalid_grant" => {
+            return GrantFault::Dead(Failure::new(
+                "invalid_grant",
+                "Xero no longer takes this connection's grant: connect the organisation again",
+            ));
+        }
+        "invalid_client" => {
+            ("invalid_client", "the client id or secret is wrong: copy both again from the app's page")
+        }
+        "unsupported_grant_type" => {
+            ("unsupported_grant_type", "the app is no custom connection: make one, or use its id")
+        }
+        "invalid_scope" => (
+            "invalid_scope",
+            "a scope is asked for that the app doesn't have: tick it in the app, or leave it out here",
+        ),
+        "unauthorized_client" => (
+            "unauthorized_client",
+            "the app may not use this grant: check that it is a custom connection and authorised",
+        ),
+        "invalid_request" => {
+            ("invalid_request", "the token request lacks something: check that the client id isn't empty")
+        }
+        _ => return unavailable(&format!("HTTP {status} without a known error")),
+    };
+    GrantFault::Misconfigured(Failure::new(code, format!("Xero gives no token: {advice}")))
+}
+
+fn unavailable(why: &str) -> GrantFault {
+    GrantFault::Unavailable(Failure::new(
+        "identity_unavailable",
+        format!("Xero's identity server gave no useful answer: {why}"),
+    ))
+}
+
+/// Without `Accept`, Xero answers in XML; without the tenant, with 403.
+/// <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
+pub(super) fn authorise(connection: &Connection, token: &Token, call: &Call, key: Option<&str>) -> Request {
+    let mut headers = vec![
+        ("authorization".to_owned(), format!("Bearer {}", token.access.expose_secret())),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    headers.extend(call.headers.iter().cloned());
+    let names_tenant = call.headers.iter().any(|(name, _)| name == TENANT);
+    if !names_tenant && !connection.account.is_empty() {
+        headers.push((TENANT.to_owned(), connection.account.clone()));
+    }
+    if call.body.is_some() {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    // An empty key breaks calls, and Xero ignores keys on reads.
+    if let Some(key) = key.filter(|key| !key.is_empty() && call.method != Method::Get) {
+        headers.push(("idempotency-key".to_owned(), key.to_owned()));
+    }
+    Request {
+        method: call.method,
+        url: url(&connection.api_url, call),
+        headers,
+        body: call.body.clone().unwrap_or_default().into_bytes(),
+        timeout: limits(connection).timeout,
+    }
+}
+
+fn url(base: &str, call: &Call) -> String {
+    let query: Vec<_> =
+        call.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{}{}{mark}{}", base.trim_end_matches('/'), call.path, query.join("&"))
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters.
+pub(super) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::xero::testing;
+
+    fn answer(status: u16, body: &str) -> Result<Response, HttpError> {
+        Ok(Response { status, headers: vec![], body: body.as_bytes().to_vec() })
+    }
+
+    fn now() -> Timestamp {
+        "2026-09-14T09:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_custom_connection_asks_with_its_id_and_secret_and_scopes() {
+        let request = token_request(&testing::connection(), &SecretString::from("shh".to_owned())).unwrap();
+        assert_eq!(request.url, "https://identity.xero.com/connect/token");
+        assert_eq!(request.headers[0].1, format!("Basic {}", STANDARD.encode("client:shh")));
+        assert_eq!(
+            String::from_utf8(request.body).unwrap(),
+            "grant_type=client_credentials&scope=accounting.invoices%20accounting.contacts%20accounting.settings"
+        );
+    }
+
+    #[test]
+    fn a_token_ends_when_xero_says() {
+        let token = read_token(answer(200, r#"{"access_token":"a","expires_in":1800}"#), now()).unwrap();
+        assert_eq!(token.expires_at, Some("2026-09-14T09:30:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_invalid_grant_is_the_death_of_a_connection() {
+        let fault = |status, body: &str| read_token(answer(status, body), now()).unwrap_err();
+        assert!(matches!(fault(400, r#"{"error":"invalid_grant"}"#), GrantFault::Dead(_)));
+        for error in [
+            "invalid_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "unauthorized_client",
+            "invalid_request",
+        ] {
+            let GrantFault::Misconfigured(failure) = fault(400, &format!(r#"{{"error":"{error}"}}"#)) else {
+                panic!("{error} is our own mistake");
+            };
+            assert_eq!(failure.code, error);
+        }
+        for (status, body) in
+            [(500, ""), (429, ""), (503, "<html>"), (200, "<html>"), (200, "{}"), (400, "nonsense")]
+        {
+            assert!(matches!(fault(status, body), GrantFault::Unavailable(_)), "{status} {body}");
+        }
+        for error in [HttpError::NotSent("refused".into()), HttpError::NoAnswer("reset".into())] {
+            assert!(matches!(read_token(Err(error), now()), Err(GrantFault::Unavailable(_))));
+        }
+    }
+
+    #[test]
+    fn a_call_names_its_tenant_asks_for_json_and_carries_a_key_only_where_it_writes() {
+        let token = Token {
+            access: SecretString::from("t".to_owned()),
+            issued_at: now(),
+            expires_at: None,
+            api_url: None,
+        };
+        let read = Call::get("/api.xro/2.0/Contacts").with_query("where", "Name==\"A & B\"");
+        let request = authorise(&testing::connection(), &token, &read, Some("key"));
+        assert_eq!(
+            request.url,
+            "https://api.xero.com/api.xro/2.0/Contacts?where=Name%3D%3D%22A%20%26%20B%22"
+        );
+        let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        assert_eq!(header("authorization"), Some("Bearer t"));
+        assert_eq!(header("accept"), Some("application/json"));
+        assert_eq!(header(TENANT), Some("tenant-1"));
+        assert_eq!(header("idempotency-key"), None);
+        let write =
+            Call { method: Method::Put, body: Some("{}".into()), ..Call::get("/api.xro/2.0/Invoices") };
+        let request = authorise(&testing::connection(), &token, &write, Some("key"));
+        assert!(request.headers.contains(&("idempotency-key".into(), "key".into())));
+        assert!(request.headers.contains(&("content-type".into(), "application/json".into())));
+    }
+}

@@ -1,0 +1,60 @@
+//! Who answers at the other end of a connection.
+
+use super::auth::TENANT;
+use super::limits::{DAY, usage};
+use super::wire::{ACCOUNTING, envelope, text};
+use crate::domain::Value;
+use crate::domain::outcome::{Failure, Fault};
+use crate::ports::connector::{Account, Call, Identity};
+
+/// The most calls a day of the tier below.
+const STARTER_DAY: u32 = 1_000;
+
+pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
+    let tenant = tenant(account).await?;
+    // The connection may not know its tenant yet.
+    // https://developer.xero.com/documentation/api/accounting/organisation
+    let call = Call::get(format!("{ACCOUNTING}/Organisation")).with_header(TENANT, tenant.clone());
+    let response = account.read(call).await?;
+    let organisation =
+        envelope(&response, "Organisations").and_then(|envelope| envelope.elements.into_iter().next());
+    let organisation = organisation.ok_or_else(|| unreadable("Organisation"))?;
+    let left = usage(&response).day_remaining;
+    Ok(Identity {
+        account: tenant,
+        title: text(&organisation, "Name").unwrap_or_default().to_owned(),
+        // A custom connection has no user: documents are known as the app's.
+        own_user: account.connection().client_id.clone(),
+        daily_limit: left.filter(|left| *left > STARTER_DAY).map(|_| DAY),
+    })
+}
+
+/// <https://developer.xero.com/documentation/guides/oauth2/tenants>
+async fn tenant(account: &dyn Account) -> Result<String, Fault> {
+    let response = account.read(Call::get("/connections")).await?;
+    let list: Value = serde_json::from_slice(&response.body).map_err(|_| unreadable("connections"))?;
+    let known = &account.connection().account;
+    let tenants: Vec<&str> = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|connection| text(connection, "tenantType").is_none_or(|kind| kind == "ORGANISATION"))
+        .filter_map(|connection| text(connection, "tenantId"))
+        .filter(|tenant| known.is_empty() || known == tenant)
+        .collect();
+    match tenants[..] {
+        [tenant] => Ok(tenant.to_owned()),
+        [] => Err(Fault::terminal(
+            "no_organisation",
+            "the app isn't connected to this organisation: authorise the custom connection in Xero again",
+        )),
+        _ => Err(Fault::terminal(
+            "several_organisations",
+            format!("the app is connected to {} organisations: say which", tenants.len()),
+        )),
+    }
+}
+
+fn unreadable(what: &str) -> Fault {
+    Fault::Terminal(Failure::new("unreadable_answer", format!("Xero's answer to {what} could not be read")))
+}

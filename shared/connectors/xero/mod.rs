@@ -1,0 +1,111 @@
+//! Xero's manners: how calls are authorised, grouped and understood, and what flows can do there.
+//!
+//! Called through the `Connector` ports only. It never decides when a call is made, nor keeps a token: that is the
+//! flow room's. An action is one file in `actions/`; where it needs a new place at Xero, one in `endpoints/` too.
+
+mod actions;
+mod auth;
+mod classify;
+mod codes;
+mod describe;
+mod directory;
+mod endpoints;
+mod fields;
+mod identify;
+mod limits;
+mod marker;
+mod refusals;
+#[cfg(test)]
+mod testing;
+mod totals;
+mod triggers;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::domain::Value;
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::outcome::{Failure, Fault};
+use crate::ports::connector::{
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
+};
+use crate::ports::http::{HttpError, Method, Request, Response};
+use directory::Directory;
+
+/// Xero, for as many connections as there are. What it learns of their accounts is shared by all plans of the process.
+#[derive(Default)]
+pub struct Xero {
+    directory: Arc<Directory>,
+}
+
+impl Xero {
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Connector for Xero {
+    fn provider(&self) -> Provider {
+        Provider::Xero
+    }
+
+    fn actions(&self) -> Vec<Arc<dyn Action>> {
+        actions::all(&self.directory)
+    }
+
+    fn endpoints(&self) -> Vec<Arc<dyn Endpoint>> {
+        endpoints::all(&self.directory)
+    }
+
+    fn triggers(&self) -> Vec<Arc<dyn Trigger>> {
+        triggers::all()
+    }
+
+    fn limits(&self, connection: &Connection) -> Limits {
+        limits::limits(connection)
+    }
+
+    fn usage(&self, response: &Response) -> Usage {
+        limits::usage(response)
+    }
+
+    fn classify(&self, method: Method, exchange: &Result<Response, HttpError>) -> Verdict {
+        classify::classify(method, exchange)
+    }
+
+    fn authorise(
+        &self,
+        connection: &Connection,
+        token: &Token,
+        call: &Call,
+        idempotency_key: Option<&str>,
+    ) -> Request {
+        auth::authorise(connection, token, call, idempotency_key)
+    }
+
+    fn token_request(
+        &self,
+        connection: &Connection,
+        secret: &SecretString,
+        _now: Timestamp,
+    ) -> Result<Request, Failure> {
+        auth::token_request(connection, secret)
+    }
+
+    fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
+        auth::read_token(exchange, now)
+    }
+
+    async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {
+        identify::identify(account).await
+    }
+
+    async fn describe(&self, account: &dyn Account, object: Option<&str>) -> Result<Value, Fault> {
+        describe::describe(&self.directory, account, object).await
+    }
+}

@@ -1,0 +1,247 @@
+//! Taking up a message: what is known of its run, whether it is its turn, and with what it starts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::FlowError;
+use super::compile::Compiled;
+use super::flows::FlowState;
+use super::rows::{OrderRow, RunRow, StoredRun, document_of, held_key, item_of, order_key, run_key};
+use super::run::{OrderOf, Run, write_patiently};
+use super::stack::Stack;
+use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::flow::Order;
+use crate::domain::ids::RunId;
+use crate::domain::outcome::Failure;
+use crate::domain::run::Status;
+use crate::ports::queue::{MAX_DELAY, Settle};
+use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
+
+/// What is to be done with a message.
+#[derive(Debug)]
+pub enum Taken {
+    /// Nothing to walk: the message is settled so.
+    Settled(Settle),
+    Walk(Box<Start>),
+    /// Can't be walked at all: fails with this reason.
+    Impossible(Box<Run>, Failure),
+}
+
+/// A run that may be walked now.
+#[derive(Debug)]
+pub struct Start {
+    pub run: Run,
+    pub message: RunMessage,
+    pub event: Event,
+    pub compiled: Arc<Compiled>,
+    /// It has killed a worker, or may have: walked by itself, after the others, claimed before anything.
+    pub alone: bool,
+    /// A newer event of the record has had an effect: nothing is to be done.
+    pub newer_applied: bool,
+}
+
+/// A run that killed its worker this often while it was walked alone is given up.
+const LONELY_CRASHES: u32 = 3;
+/// Deliveries of a message whose run left no trace, after which it is walked alone.
+const UNSEEN_DELIVERIES: u32 = 3;
+
+/// The rows that `take_up` looks at, for reading those of many messages in one go.
+pub fn keys_of(message: &RunMessage) -> Vec<Key> {
+    let mut keys = vec![run_key(message.run)];
+    if let Some(record) = message.event.as_ref().and_then(|event| event.record_id.as_ref()) {
+        keys.push(order_key(message.flow, record));
+    }
+    keys
+}
+
+/// Where the event of a message waits that was too large for the queue.
+pub fn event_key(run: RunId) -> Key {
+    Key::new(format!("E#{run}"), "event")
+}
+
+pub async fn take_up(
+    stack: &Stack,
+    message: RunMessage,
+    receive_count: u32,
+    items: Option<Vec<Option<Item>>>,
+) -> Result<Taken, FlowError> {
+    let now = stack.now();
+    let items = match items {
+        Some(items) => items,
+        None => stack.ports.table.get(&keys_of(&message)).await?,
+    };
+    let mut items = items.into_iter();
+    let stored = items.next().flatten().map(|item| StoredRun::read(&item)).transpose()?;
+    let order_item = items.next().flatten();
+    if let Some(settle) = stored.as_ref().and_then(|stored| not_now(&message, stored, now)) {
+        return Ok(Taken::Settled(settle));
+    }
+
+    let event = match (&message.event, stored.as_ref().and_then(|s| s.row.message.event.as_ref())) {
+        // A rerun may bring a fresher record; what is stored is what the run began with.
+        (Some(event), Some(_)) if message.rerun.is_some() => event.clone(),
+        (_, Some(stored)) => stored.clone(),
+        (Some(event), None) => event.clone(),
+        (None, None) => match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
+            Some(item) => document_of::<Event>(&item)?,
+            None => {
+                tracing::error!(run = %message.run, "a message without an event; its row is gone");
+                return Ok(Taken::Settled(Settle::Delete));
+            }
+        },
+    };
+    let message = RunMessage { event: Some(event.clone()), ..message };
+    // The event of a large message was elsewhere, so its order row has not been read yet.
+    let order_item = match (&order_item, &event.record_id) {
+        (None, Some(record)) => {
+            stack.ports.table.get(&[order_key(message.flow, record)]).await?.into_iter().next().flatten()
+        }
+        _ => order_item,
+    };
+
+    let head = stack.flows.head_of(message.flow).await?;
+    let version = stored.as_ref().map_or(message.flow_version, |stored| stored.row.message.flow_version);
+    let version = if message.rerun.is_some() { message.flow_version } else { version };
+    let compiled = stack.flows.compiled(message.flow, version).await?;
+    let row = row_of(stored.as_ref(), &message, head.as_ref().map(|h| h.name.as_str()), now);
+    let order = OrderRow::read(order_item.as_ref());
+    let order_of = compiled.as_ref().and_then(|compiled| order_of(compiled, &event));
+    let run = Run::take_up(
+        stack.ports.clone(),
+        stack.times.lease,
+        row.clone(),
+        stored.as_ref().map_or(0, |stored| stored.generation),
+        stored.is_some(),
+        order_of.clone(),
+        order.clone(),
+        order_item.is_some(),
+    );
+
+    let Some(compiled) = compiled else {
+        let failure = Failure::new(
+            "unknown_flow",
+            format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow),
+        );
+        return Ok(Taken::Impossible(Box::new(run), failure));
+    };
+    if head.is_some_and(|head| head.state == FlowState::Disabled) && stored.is_none() && message.rerun.is_none() {
+        let failure = Failure::new("flow_disabled", "the flow was disabled before this event had its turn");
+        run.note(|row| row.status = Status::Cancelled).await;
+        return Ok(Taken::Impossible(Box::new(run), failure));
+    }
+    if row.lonely_crashes >= LONELY_CRASHES {
+        let failure = Failure::new(
+            "killed_worker",
+            format!("the run ended its worker {LONELY_CRASHES} times while it ran alone; look at its JavaScript and the size of its record"),
+        );
+        return Ok(Taken::Impossible(Box::new(run), failure));
+    }
+
+    let newer_applied = match &order_of {
+        Some(of) => {
+            if order.active.is_some_and(|active| active != run.id)
+                && hold(stack, &message, of, &order).await?
+            {
+                return Ok(Taken::Settled(Settle::Delete));
+            }
+            of.order == Order::Newest
+                && order.applied.is_some_and(|applied| applied > of.stamp.as_millisecond())
+        }
+        None => false,
+    };
+    let unseen = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
+    Ok(Taken::Walk(Box::new(Start { alone: row.alone || unseen, run, message, event, compiled, newer_applied })))
+}
+
+/// A message that has nothing to say now: its run has ended, is with another worker, or waits.
+fn not_now(message: &RunMessage, stored: &StoredRun, now: Timestamp) -> Option<Settle> {
+    let status = stored.row.status;
+    if status.is_final() {
+        let asked = message.rerun.and_then(|rerun| i64::try_from(rerun).ok());
+        return (asked != Some(stored.generation)).then_some(Settle::Delete);
+    }
+    if stored.leased(now) {
+        let left = Timestamp::from_millisecond(stored.lease_until).unwrap_or(now).duration_since(now);
+        return Some(Settle::VisibleIn((left + SignedDuration::from_secs(1)).unsigned_abs()));
+    }
+    let wait = stored.row.wait.as_ref().filter(|_| status == Status::Waiting)?;
+    let left = wait.until.duration_since(now);
+    if left <= SignedDuration::from_secs(1) {
+        return None;
+    }
+    // A longer wait is in the due index: the keeper brings it back.
+    Some(if left.unsigned_abs() > MAX_DELAY { Settle::Delete } else { Settle::VisibleIn(left.unsigned_abs()) })
+}
+
+fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, now: Timestamp) -> RunRow {
+    let Some(stored) = stored else {
+        return RunRow {
+            message: RunMessage { version: MESSAGE_VERSION, rerun: None, ..message.clone() },
+            flow_name: flow.unwrap_or_default().to_owned(),
+            status: Status::Running,
+            created_at: now,
+            updated_at: now,
+            steps: std::collections::BTreeMap::new(),
+            wait: None,
+            failure: None,
+            at_step: None,
+            missing: Vec::new(),
+            lonely_crashes: 0,
+            alone: false,
+            parked_for: None,
+            note: None,
+            holds_order: false,
+        };
+    };
+    let mut row = stored.row.clone();
+    if stored.claimed {
+        // Its owner did not release it: a crash.
+        row.lonely_crashes += u32::from(row.alone);
+        row.alone = true;
+        tracing::warn!(run = %message.run, lonely_crashes = row.lonely_crashes, "its last worker did not finish");
+    }
+    if message.rerun.is_some() {
+        row.message = RunMessage { rerun: None, enqueued_at: row.message.enqueued_at, ..message.clone() };
+        row.lonely_crashes = 0;
+        row.alone = false;
+    }
+    row.status = Status::Running;
+    row.failure = None;
+    row.parked_for = None;
+    row
+}
+
+fn order_of(compiled: &Compiled, event: &Event) -> Option<OrderOf> {
+    Some(OrderOf { record: event.record_id.clone()?, stamp: event.stamp?, order: compiled.flow.order })
+}
+
+/// Another run of the record is active: this one is held as a row, and re-queued when that one has ended. Returns
+/// false when that one has ended meanwhile.
+async fn hold(
+    stack: &Stack,
+    message: &RunMessage,
+    of: &OrderOf,
+    order: &OrderRow,
+) -> Result<bool, FlowError> {
+    let Some(active) = order.active else { return Ok(false) };
+    let item = item_of(held_key(message.flow, &of.record, of.stamp, message.run), message);
+    let set = std::collections::BTreeMap::from([("held".to_owned(), Field::Integer(1))]);
+    let still = Condition::equals("active", active.to_string());
+    let writes = vec![
+        Write::put(item, Condition::Always),
+        Write::Update { key: order_key(message.flow, &of.record), set, when: still },
+    ];
+    match write_patiently(&stack.ports, writes).await {
+        Ok(()) => {
+            tracing::debug!(run = %message.run, active = %active, "held until the active run of the record has ended");
+            Ok(true)
+        }
+        Err(TableError::Refused(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How long a message is hidden when nothing better is known.
+pub const A_WHILE: Duration = Duration::from_secs(10);

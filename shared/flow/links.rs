@@ -1,0 +1,195 @@
+//! Links: which document a step has made for a source record, so that it is made once.
+//!
+//! A link is claimed (`making`) along with the pointer to the group that makes the document, and becomes `made`
+//! with the run's next write. It is read before anything: two runs that would make the same thing make one.
+
+use jiff::SignedDuration;
+
+use super::rows::{StoredRun, link_item, link_key, link_of, record_partition, run_key};
+use super::run::Run;
+use super::{FlowError, Stack, fault_of};
+use crate::domain::flow::{IfExists, LinkRule};
+use crate::domain::ids::{ConnectionId, EffectKey, LinkName};
+use crate::domain::link::{Link, LinkState};
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::domain::{Object, Value};
+use crate::expression::{WantedBy, WantedLink};
+use crate::ports::table::{Condition, Index, Query, Write};
+
+/// What the link says before the step does anything.
+#[derive(Debug)]
+pub enum Standing {
+    /// Nobody has made it: claim it with this write.
+    Free(Write),
+    /// We have claimed it before (another attempt of this effect).
+    Ours,
+    /// It is made: the step's result.
+    Use(Value),
+    /// It is made and is to be updated: the document that is remembered.
+    Update(Value),
+}
+
+/// Reads the link of a step and decides.
+pub async fn standing(
+    stack: &Stack,
+    run: &Run,
+    effect: &EffectKey,
+    connection: &ConnectionId,
+    rule: &LinkRule,
+    key: &str,
+) -> Result<Standing, Fault> {
+    let now = stack.now();
+    let ground = |error: FlowError| fault_of(&error, now);
+    let table = &stack.ports.table;
+    let stored_key = link_key(connection, &rule.name, key);
+    let item = table.get(&[stored_key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten();
+    let claim = Link {
+        connection: connection.clone(),
+        name: rule.name.clone(),
+        key: key.to_owned(),
+        state: LinkState::Making,
+        run: Some(run.id),
+        effect: Some(effect.clone()),
+        at: now,
+    };
+    let Some(item) = item else {
+        return Ok(Standing::Free(Write::put(link_item(&claim), Condition::Absent)));
+    };
+    let link = link_of(&item).map_err(|e| ground(e.into()))?;
+    match link.state {
+        _ if link.effect.as_ref() == Some(effect) && matches!(link.state, LinkState::Making) => {
+            Ok(Standing::Ours)
+        }
+        LinkState::Made { document, .. } if link.effect.as_ref() == Some(effect) => {
+            Ok(Standing::Use(document))
+        }
+        LinkState::Made { document, id } => match rule.if_exists {
+            IfExists::Use | IfExists::Skip => Ok(Standing::Use(found(document))),
+            IfExists::Update => Ok(Standing::Update(document)),
+            IfExists::Fail => Err(Fault::terminal(
+                "link_exists",
+                format!("`{}` of {key} is already {id} (link.if_exists is `fail`)", rule.name),
+            )),
+        },
+        LinkState::Making => {
+            let owner = link.run.map(|run| run_key(run));
+            let maker = match owner {
+                Some(key) => table.get(&[key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten(),
+                None => None,
+            };
+            let over = maker
+                .and_then(|item| StoredRun::read(&item).ok())
+                .is_none_or(|maker| maker.row.status.is_final() && maker.row.status.as_str() != "in_doubt");
+            if over {
+                // Its maker has ended without making it: the claim is free to take.
+                let was = link.effect.map(|effect| effect.as_str().to_owned()).unwrap_or_default();
+                let when = Condition::All(vec![
+                    Condition::equals("state", "making"),
+                    Condition::equals("effect", was),
+                ]);
+                return Ok(Standing::Free(Write::put(link_item(&claim), when)));
+            }
+            Err(Fault::Retry(Again {
+                at: now + SignedDuration::from_secs(10),
+                reason: Reason::NotStarted,
+                failure: Failure::new(
+                    "link_being_made",
+                    format!("`{}` of {key} is being made by run {}", rule.name, link.run.map(|r| r.to_string()).unwrap_or_default()),
+                ),
+            }))
+        }
+    }
+}
+
+/// The write that remembers what was made.
+pub fn made(
+    stack: &Stack,
+    run: &Run,
+    effect: &EffectKey,
+    connection: &ConnectionId,
+    name: &LinkName,
+    key: &str,
+    document: &Value,
+) -> Option<Write> {
+    let id = document_id(document)?;
+    let link = Link {
+        connection: connection.clone(),
+        name: name.clone(),
+        key: key.to_owned(),
+        state: LinkState::Made { id, document: remembered(document) },
+        run: Some(run.id),
+        effect: Some(effect.clone()),
+        at: stack.now(),
+    };
+    Some(Write::put(link_item(&link), Condition::Always))
+}
+
+/// The provider's id of a document: `_id`, which every action that links sets.
+pub fn document_id(document: &Value) -> Option<String> {
+    document.get("_id").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What a later run needs of a document: everything but its lines, which would only grow old.
+fn remembered(document: &Value) -> Value {
+    let Some(object) = document.as_object() else { return document.clone() };
+    let kept: Object =
+        object.iter().filter(|(_, value)| !value.is_array()).map(|(k, v)| (k.clone(), v.clone())).collect();
+    Value::Object(kept)
+}
+
+fn found(mut document: Value) -> Value {
+    if let Some(object) = document.as_object_mut() {
+        object.insert("_found".into(), Value::Bool(true));
+        object.insert("_created".into(), Value::Bool(false));
+    }
+    document
+}
+
+/// What an expression asked for: `links.invoice(key)`, `.all(prefix)`, `.source(id)`; over all connections, for
+/// names are shared by flows.
+pub async fn answer(stack: &Stack, connections: &[ConnectionId], wanted: &WantedLink) -> Result<Value, FlowError> {
+    let name = LinkName::new(wanted.name.as_str());
+    let mut ids = Vec::new();
+    for connection in connections {
+        match wanted.by {
+            WantedBy::Key => {
+                let item = stack.ports.table.get(&[link_key(connection, &name, &wanted.key)]).await?;
+                if let Some(LinkState::Made { id, .. }) =
+                    item.into_iter().next().flatten().map(|item| link_of(&item)).transpose()?.map(|link| link.state)
+                {
+                    return Ok(Value::String(id));
+                }
+            }
+            WantedBy::Prefix => {
+                let mut query = Query::new(link_key(connection, &name, "").partition);
+                query.from.clone_from(&wanted.key);
+                query.before = Some(format!("{}\u{10FFFF}", wanted.key));
+                loop {
+                    let page = stack.ports.table.query(query.clone()).await?;
+                    for item in &page.items {
+                        if let LinkState::Made { id, .. } = link_of(item)?.state {
+                            ids.push(Value::String(id));
+                        }
+                    }
+                    if page.after.is_none() {
+                        break;
+                    }
+                    query.after = page.after;
+                }
+            }
+            WantedBy::Source => {
+                let mut query = Query::on(Index::Record, record_partition(connection, &wanted.key));
+                query.from = format!("link#{name}#");
+                query.before = Some(format!("link#{name}$"));
+                let page = stack.ports.table.query(query).await?;
+                if let Some(item) = page.items.first() {
+                    return Ok(Value::String(link_of(item)?.key));
+                }
+            }
+        }
+    }
+    Ok(match wanted.by {
+        WantedBy::Prefix => Value::Array(ids),
+        WantedBy::Key | WantedBy::Source => Value::Null,
+    })
+}

@@ -1,0 +1,261 @@
+//! Recovery: what became of a group whose answer isn't known, found out once for all its members.
+//!
+//! Whoever meets such a group takes its lease. A group to which some member doesn't point was never sent. *No
+//! answer* and young: the same bytes under the same key. *An answer that was no use* (5xx): never the same key, for
+//! providers cache errors under it. Older: looked up by marker; what is found is ours; what isn't is made again
+//! under a new key, but only when the first call can't still be running over there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::account::{Client, retry};
+use super::fault_of;
+use super::rows::{Doubt, GroupRow, StoredRun, group_key, run_key};
+use super::run::write_patiently;
+use super::stack::Stack;
+use crate::domain::effect::EffectKind;
+use crate::domain::ids::GroupId;
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::ports::connector::{Endpoint, MemberOutcome, Verdict};
+use crate::ports::table::{Condition, TableError, Write};
+
+/// Within a process, one recovery of a group at a time: the others read its result.
+#[derive(Clone, Default)]
+pub struct Recoveries {
+    running: Arc<Mutex<HashMap<GroupId, Arc<tokio::sync::Mutex<()>>>>>,
+}
+
+impl std::fmt::Debug for Recoveries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recoveries")
+    }
+}
+
+/// What a group came to, for one who finds a pointer to it: its row with results, `None` when it was never sent.
+pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Option<GroupRow>, Fault> {
+    let lock = {
+        let mut running = stack.recoveries.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        running.retain(|_, lock| Arc::strong_count(lock) > 1);
+        Arc::clone(running.entry(group).or_default())
+    };
+    let _alone = lock.lock().await;
+    let now = stack.now();
+    let ground = |error: super::FlowError| fault_of(&error, now);
+    let items = stack.ports.table.get(&[group_key(group)]).await.map_err(|e| ground(e.into()))?;
+    let Some(item) = items.into_iter().next().flatten() else { return Ok(None) };
+    let mut row = GroupRow::read(&item).map_err(|e| ground(e.into()))?;
+    if known(&row) {
+        return Ok(Some(row));
+    }
+    let lease_until = item.integer("lease_until").unwrap_or(0);
+    if lease_until > now.as_millisecond() {
+        let at = Timestamp::from_millisecond(lease_until).unwrap_or(now);
+        let failure = Failure::new("group_leased", format!("call {group} is being made or recovered until {at:.0}"));
+        return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));
+    }
+    let taken = Write::put(
+        row.item(Some(now + stack.times.lease)),
+        Condition::equals("lease_until", lease_until),
+    );
+    match write_patiently(&stack.ports, vec![taken]).await {
+        Ok(()) => {}
+        Err(TableError::Refused(_)) => {
+            let failure = Failure::new("group_leased", format!("call {group} is being recovered elsewhere"));
+            let at = now + SignedDuration::from_secs(5);
+            return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));
+        }
+        Err(error) => return Err(ground(error.into())),
+    }
+    if !everyone_points(stack, &row).await? {
+        let delete = Write::Delete { key: group_key(group), when: Condition::Always };
+        write_patiently(&stack.ports, vec![delete]).await.map_err(|e| ground(e.into()))?;
+        tracing::info!(%group, "was never sent; given up");
+        return Ok(None);
+    }
+    tracing::info!(%group, endpoint = %row.endpoint, members = row.members.len(), "recovering");
+    let outcomes = recover(stack, client, row.clone()).await?;
+    row.results = Some(outcomes);
+    Ok(Some(row))
+}
+
+/// All members are pointed at a group before it is sent.
+async fn everyone_points(stack: &Stack, row: &GroupRow) -> Result<bool, Fault> {
+    let keys: Vec<_> = row.members.iter().map(|member| run_key(member.run)).collect();
+    let now = stack.now();
+    let items = stack.ports.table.get(&keys).await.map_err(|e| fault_of(&e.into(), now))?;
+    Ok(items.into_iter().all(|item| {
+        let Some(stored) = item.and_then(|item| StoredRun::read(&item).ok()) else { return false };
+        stored.row.steps.values().any(|step| step.group == Some(row.group))
+    }))
+}
+
+/// Every member's outcome is known.
+fn known(row: &GroupRow) -> bool {
+    row.results.as_ref().is_some_and(|results| !results.contains(&MemberOutcome::Unclear))
+}
+
+/// Finds out, by one who holds the lease. `MemberOutcome::Retry`: it did not happen. A fault: not known yet; the
+/// row says from when on it may be asked again.
+pub async fn recover(
+    stack: &Stack,
+    client: &Client,
+    mut row: GroupRow,
+) -> Result<Vec<MemberOutcome>, Fault> {
+    let Some(endpoint) = stack.catalog.endpoint(&row.endpoint).cloned() else {
+        return Err(Fault::terminal(
+            "unknown_endpoint",
+            format!("{} was made by a build that knows {}; this one doesn't", row.group, row.endpoint),
+        ));
+    };
+    let outcome = match endpoint.effect() {
+        EffectKind::Read => Ok(vec![not_made(); row.elements().len()]),
+        EffectKind::Send => Err(Fault::InDoubt(Failure::new(
+            "in_doubt",
+            format!("whether call {} was made can't be looked up; decide with `counterfoil run resolve`", row.group),
+        ))),
+        EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row).await,
+        EffectKind::Create if may_repeat(stack, client, &row) => {
+            match resend(stack, client, endpoint.as_ref(), &mut row).await {
+                // The same key brought no clear answer: look instead.
+                Err(Fault::InDoubt(_)) => look_up(stack, client, endpoint.as_ref(), &row).await,
+                other => other,
+            }
+        }
+        EffectKind::Create => look_up(stack, client, endpoint.as_ref(), &row).await,
+    };
+    conclude(stack, client, endpoint.as_ref(), row, outcome).await
+}
+
+/// The provider would answer the same bytes under the same key with the first answer.
+fn may_repeat(stack: &Stack, client: &Client, row: &GroupRow) -> bool {
+    let answered = row.doubt.as_ref().is_some_and(|doubt| doubt.answered);
+    let limits = client.connector.limits(&client.connection);
+    let age = stack.now().duration_since(row.sent_at);
+    !answered && limits.key_window.is_some_and(|window| age.unsigned_abs() < window)
+}
+
+/// The same bytes again; under a new key where the old one is burnt or forgotten.
+async fn resend(
+    stack: &Stack,
+    client: &Client,
+    endpoint: &dyn Endpoint,
+    row: &mut GroupRow,
+) -> Result<Vec<MemberOutcome>, Fault> {
+    let permit = client.reserve().await?;
+    if !may_repeat(stack, client, row) {
+        row.rekeyed += 1;
+        row.sent_at = stack.now();
+        row.doubt = None;
+        let put = Write::put(row.item(Some(stack.now() + stack.times.lease)), Condition::Always);
+        if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
+            client.cancel(&permit).await;
+            return Err(fault_of(&error.into(), stack.now()));
+        }
+    }
+    let exchange = client.send(permit, &row.call, Some(&row.key())).await?;
+    let elements = row.elements();
+    match (exchange.verdict, exchange.response) {
+        (Verdict::Answered, Some(response)) => {
+            let outcomes = endpoint.settle(&row.shape, &elements, &response);
+            if outcomes.contains(&MemberOutcome::Unclear) {
+                row.results = Some(outcomes);
+                row.doubt = Some(Doubt { answered: true, failure: unclear() });
+                return Err(Fault::InDoubt(unclear()));
+            }
+            Ok(outcomes)
+        }
+        // Refused as a whole, so nothing of it was applied: each is planned again, and halved from there.
+        (Verdict::Refused(failure), _) if elements.len() > 1 => {
+            Ok(vec![MemberOutcome::Retry(failure); elements.len()])
+        }
+        (Verdict::Refused(failure), _) => Ok(vec![MemberOutcome::Failed(failure); elements.len()]),
+        (Verdict::InDoubt { answered, failure }, _) => {
+            row.doubt = Some(Doubt { answered, failure: failure.clone() });
+            Err(Fault::InDoubt(failure))
+        }
+        (verdict, _) => Err(client.fault(verdict).await),
+    }
+}
+
+/// Reads back what carries our markers.
+async fn look_up(
+    stack: &Stack,
+    client: &Client,
+    endpoint: &dyn Endpoint,
+    row: &GroupRow,
+) -> Result<Vec<MemberOutcome>, Fault> {
+    let elements = row.elements();
+    let found = endpoint.look_up(&row.shape, &elements, row.created_at, client).await?;
+    let limits = client.connector.limits(&client.connection);
+    let longest = SignedDuration::try_from(limits.longest_call).unwrap_or(SignedDuration::from_mins(15));
+    let over_at = row.sent_at + longest;
+    // An answer whose members could not be told apart was a whole answer: that call has ended.
+    let ended = row.results.is_some() || stack.now() > over_at;
+    let mut outcomes = row.results.clone().unwrap_or_default();
+    outcomes.resize(elements.len(), MemberOutcome::Unclear);
+    for (outcome, found) in outcomes.iter_mut().zip(found) {
+        if *outcome == MemberOutcome::Unclear {
+            *outcome = match found {
+                Some(document) => MemberOutcome::Done(document),
+                None if ended => not_made(),
+                None => MemberOutcome::Unclear,
+            };
+        }
+    }
+    if outcomes.contains(&MemberOutcome::Unclear) {
+        let failure = Failure::new(
+            "in_doubt",
+            format!("the answer of call {} was lost and it may still be running; looked up again at {over_at:.0}", row.group),
+        );
+        let at = over_at + SignedDuration::from_secs(1);
+        return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));
+    }
+    Ok(outcomes)
+}
+
+/// Writes what was found out, or from when on to ask again.
+async fn conclude(
+    stack: &Stack,
+    client: &Client,
+    endpoint: &dyn Endpoint,
+    mut row: GroupRow,
+    outcome: Result<Vec<MemberOutcome>, Fault>,
+) -> Result<Vec<MemberOutcome>, Fault> {
+    let now = stack.now();
+    let (lease, outcome) = match outcome {
+        Ok(outcomes) => {
+            if let Err(fault) = endpoint.learn(&row.elements(), &outcomes, client).await {
+                tracing::warn!(group = %row.group, code = %fault.failure().code, "the account's picture was not updated");
+            }
+            row.results = Some(outcomes.clone());
+            (None, Ok(outcomes))
+        }
+        Err(Fault::InDoubt(failure)) if endpoint.effect() != EffectKind::Send => {
+            // Still no answer: again in a while, as a failed try.
+            (Some(now + SignedDuration::from_secs(30)), Err(retry(now, failure)))
+        }
+        Err(Fault::Retry(again)) => (Some(again.at), Err(Fault::Retry(again))),
+        Err(fault) => (None, Err(fault)),
+    };
+    let put = Write::put(row.item(lease), Condition::Always);
+    match write_patiently(&stack.ports, vec![put]).await {
+        Ok(()) => outcome,
+        Err(error) => Err(fault_of(&error.into(), now)),
+    }
+}
+
+fn not_made() -> MemberOutcome {
+    MemberOutcome::Retry(Failure::new("not_made", "it was looked up and has not been made"))
+}
+
+fn unclear() -> Failure {
+    Failure::new("unclear_answer", "the answer could not be matched to what was sent")
+}
+
+/// A member's outcome in a group that has been found out.
+pub fn outcome_of(row: &GroupRow, effect: &crate::domain::ids::EffectKey) -> Option<MemberOutcome> {
+    let place = row.members.iter().find(|member| member.effect == *effect)?.place;
+    row.results.as_ref()?.get(place).cloned()
+}

@@ -1,0 +1,116 @@
+//! Triggers that aren't polled: what a webhook, a schedule and a person may start, and what their options are.
+//!
+//! Descriptions only; `functions/http-webhook` and the keeper do the work. Called where the catalog is built.
+
+use serde_json::json;
+
+use crate::domain::flow::Order;
+use crate::ports::connector::TriggerDescription;
+
+pub fn unpolled_triggers() -> Vec<TriggerDescription> {
+    vec![http_webhook(), schedule(), manual()]
+}
+
+/// The record is what was posted; its headers stay outside.
+fn http_webhook() -> TriggerDescription {
+    TriggerDescription {
+        id: "http.webhook",
+        title: "Webhook",
+        about: "A POST to the flow's own URL. The record is the parsed body: JSON, or the fields of a form. \
+                The URL carries a secret, unless the sender signs what it sends.",
+        documentation: "https://www.standardwebhooks.com/",
+        options: json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "secret_path": {
+                    "type": "boolean",
+                    "default": true,
+                    "description": "Whether the URL carries a secret. May be false only beside `signature`.",
+                },
+                "signature": {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "description": "How the sender signs the body: an HMAC in a header.",
+                    "properties": {
+                        "header": {
+                            "type": "string",
+                            "description": "The header that holds the signature, such as x-hub-signature-256.",
+                        },
+                        "algorithm": { "enum": ["sha256", "sha1"], "default": "sha256" },
+                        "encoding": { "enum": ["hex", "base64"], "default": "hex" },
+                        "prefix": {
+                            "type": "string",
+                            "description": "What stands before the signature in the header, such as sha256=.",
+                        },
+                        "secret": {
+                            "type": "string",
+                            "description": "The name of the shared secret in the vault; never the secret itself.",
+                        },
+                        "timestamp_header": {
+                            "type": "string",
+                            "description": "A header with the time, signed together with the body as TIME.BODY.",
+                        },
+                        "tolerance_seconds": {
+                            "type": "integer",
+                            "default": 300,
+                            "description": "How old a signed time may be.",
+                        },
+                    },
+                    "required": ["header", "secret"],
+                },
+                "event_id": {
+                    "type": "string",
+                    "description": "The path of the event's id in the body, such as record.id: the same id runs \
+                                    once. Else a header (webhook-id, svix-id, Idempotency-Key), else the body's \
+                                    hash within 10 minutes.",
+                },
+            },
+        }),
+        order: Order::Every,
+        example: "type: http.webhook\nevent_id: record.id\n",
+        sample: json!({ "id": "evt_1", "company": "Acme Ltd", "amount": 120.50 }),
+    }
+}
+
+fn schedule() -> TriggerDescription {
+    TriggerDescription {
+        id: "schedule",
+        title: "Schedule",
+        about: "At the times that a cron expression names, by the clock of a time zone. A tick that was missed \
+                fires once.",
+        documentation: "https://man7.org/linux/man-pages/man5/crontab.5.html",
+        options: json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "cron": {
+                    "type": "string",
+                    "description": "Minute, hour, day of the month, month, day of the week: 0 7 * * 1-5.",
+                },
+                "zone": {
+                    "type": "string",
+                    "default": "UTC",
+                    "description": "An IANA time zone, such as Pacific/Auckland.",
+                },
+            },
+            "required": ["cron"],
+        }),
+        order: Order::Every,
+        example: "type: schedule\ncron: 0 7 * * 1-5\nzone: Pacific/Auckland\n",
+        sample: json!({ "at": "2026-01-05T18:00:00Z" }),
+    }
+}
+
+fn manual() -> TriggerDescription {
+    TriggerDescription {
+        id: "manual",
+        title: "By hand",
+        about: "When a person or a script says so: `counterfoil flow run NAME --with JSON`. The record is that JSON.",
+        documentation: "https://www.rfc-editor.org/rfc/rfc8259",
+        options: json!({ "type": "object", "additionalProperties": false, "properties": {} }),
+        order: Order::Every,
+        example: "type: manual\n",
+        sample: json!({ "month": "2026-01" }),
+    }
+}
