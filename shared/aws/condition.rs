@@ -99,8 +99,12 @@ impl Expression {
 
     fn join(&mut self, conditions: &[Condition], operator: &str, now: i64) -> String {
         let open = conditions.iter().filter(|condition| settled(condition).is_none());
-        let texts: Vec<String> = open.map(|condition| self.text(condition, now)).collect();
-        format!("({})", texts.join(operator))
+        let mut texts: Vec<String> = open.map(|condition| self.text(condition, now)).collect();
+        match texts.as_mut_slice() {
+            // DynamoDB refuses redundant parentheses.
+            [one] => std::mem::take(one),
+            _ => format!("({})", texts.join(operator)),
+        }
     }
 
     fn compare(&mut self, field: &str, operator: &str, value: &Field, now: i64) -> String {
@@ -167,7 +171,7 @@ mod tests {
         let clause = expression.clause(&Condition::All(vec![settled, Condition::below("b", 2)]), 0);
         assert_eq!(
             clause,
-            Clause::When("((#n1 < :v1 AND (attribute_not_exists(#n0) OR #n0 > :v0)))".to_owned())
+            Clause::When("(#n1 < :v1 AND (attribute_not_exists(#n0) OR #n0 > :v0))".to_owned())
         );
         let (names, values) = expression.into_parts();
         assert_eq!((names.map(|n| n.len()), values.map(|v| v.len())), (Some(2), Some(2)));
