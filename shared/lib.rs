@@ -4,6 +4,8 @@
 //! `runtime -> flow -> ports, expression -> domain`; `aws`, `embedded` and `connectors` implement ports
 //! and are named only by `runtime`. A test reads the sources and fails on an arrow that points back.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod connectors;
 pub mod domain;
 #[cfg(feature = "embedded")]
