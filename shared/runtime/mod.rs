@@ -1,5 +1,8 @@
 //! The only room that reads the environment and the clock, and chooses adapters.
 
+pub mod catalog;
+pub mod engine;
 pub mod http_client;
+pub mod pump;
 pub mod system_clock;
 pub mod system_random;
