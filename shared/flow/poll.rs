@@ -278,7 +278,11 @@ async fn announce(
         let mut puts: BTreeMap<Key, Memory> = BTreeMap::new();
         for (change, key) in mine.iter().zip(keys) {
             let decision = decide(changed, remembered.get(&key), &change.record, change.stamp);
-            if let Some(memory) = decision.memory {
+            // That we wrote something else to it needn't be remembered.
+            let ours = change.own
+                && decision.event.is_none()
+                && remembered.get(&key).map(|was| &was.values) == decision.memory.as_ref().map(|now| &now.values);
+            if let Some(memory) = decision.memory.filter(|_| !ours) {
                 remembered.insert(key.clone(), memory.clone());
                 puts.insert(key.clone(), memory.clone());
                 if decision.event.is_some() {
