@@ -2,6 +2,9 @@
 
 mod broken;
 mod main_job;
+mod order;
 mod polling;
+mod reruns;
 mod transitions;
+mod webhooks;
 mod world;
