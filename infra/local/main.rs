@@ -2,8 +2,12 @@
 
 mod cli;
 mod commands;
+mod connect;
 mod output;
 mod place;
+mod server;
+mod stand_ins;
+mod whole;
 
 use std::process::ExitCode;
 
