@@ -35,6 +35,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Messages come and go in bursts: one look for many of them.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// Where the customers of the stand-in are.
+const CITIES: [(&str, &str); 6] = [
+    ("Leeds", "United Kingdom"),
+    ("Austin", "United States"),
+    ("Köln", "Germany"),
+    ("Wellington", "New Zealand"),
+    ("Perth", "Australia"),
+    ("Lyon", "France"),
+];
+
 const EXAMPLES: &str = "\
 Examples:
   counterfoil demo
@@ -128,6 +138,7 @@ impl Demo {
             ..Amounts::default()
         };
         let seeded = stand_ins.fill(&amounts)?;
+        name_countries(&stand_ins);
         let refused = unknown_product(&stand_ins);
         let local = local_stack::temporary()?;
         stand_ins.connect(&local.stack).await?;
@@ -157,6 +168,17 @@ impl Demo {
             output::note(format!("not as it should be: {problem}"));
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// In real orgs some accounts have no country, and then nobody knows what their telephone number means. The flow says
+/// so; here somebody has filled it in.
+fn name_countries(stand_ins: &StandIns) {
+    let salesforce = &stand_ins.sandbox.salesforce;
+    for account in salesforce.records("Account").iter().filter(|account| account["BillingCountry"].is_null()) {
+        let city = text(account, "BillingCity");
+        let country = CITIES.iter().find(|(name, _)| *name == city).map(|(_, country)| *country);
+        salesforce.update("Account", &text(account, "Id"), json!({ "BillingCountry": country }));
     }
 }
 
