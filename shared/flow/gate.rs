@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Client, retry};
 use super::recover;
+use super::rehearse::Rehearsal;
 use super::rows::{Doubt, GroupMember, GroupRow};
 use super::run::{NotWritten, Run, write_patiently};
 use super::stack::Stack;
@@ -79,6 +80,8 @@ pub struct Gate {
     /// Runs that are being walked and don't wait at the gate.
     busy: Arc<AtomicUsize>,
     changed: Arc<Notify>,
+    /// No effect is let through: it is told what would be sent.
+    rehearsal: Option<Rehearsal>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -104,7 +107,16 @@ impl Drop for Busy {
 
 impl Gate {
     pub fn new(stack: Stack) -> Self {
-        Self { stack, pools: Arc::default(), busy: Arc::default(), changed: Arc::default() }
+        Self { stack, pools: Arc::default(), busy: Arc::default(), changed: Arc::default(), rehearsal: None }
+    }
+
+    /// A gate that makes reads and lets no effect through.
+    pub(super) fn rehearsing(stack: Stack, rehearsal: Rehearsal) -> Self {
+        Self { rehearsal: Some(rehearsal), ..Self::new(stack) }
+    }
+
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
     }
 
     pub fn busy(&self) -> Busy {
@@ -114,6 +126,15 @@ impl Gate {
 
     /// Hands an operation in and waits for what becomes of it. `busy` is the run's; it gets it back.
     pub async fn perform(&self, ask: Ask, busy: &mut Option<Busy>) -> Answer {
+        if let Some(rehearsal) = &self.rehearsal {
+            let effect = self.stack.catalog.endpoint(ask.operation.endpoint).map(|endpoint| endpoint.effect());
+            // An endpoint that isn't known reads nothing.
+            let effect = effect.unwrap_or(EffectKind::Send);
+            if effect != EffectKind::Read {
+                let result = rehearsal.planned(&ask.effect_id, effect, &ask.operation);
+                return Answer::Outcome(MemberOutcome::Done(result));
+            }
+        }
         let (reply, answer) = oneshot::channel();
         let place = Place {
             connection: ask.client.connection.id.clone(),

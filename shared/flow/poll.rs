@@ -548,6 +548,45 @@ fn fingerprint(parts: &[&str]) -> u64 {
 
 // ---------------------------------------------------------------- going live
 
+/// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
+pub(super) async fn place_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Timestamp>, FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else { return Ok(None) };
+    let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
+    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let began = head.catch_up_from.or(head.live_from);
+    Ok(place.cursor.map(|cursor| cursor - OVERLAP).max(began))
+}
+
+/// The place that a flow had when it read on by itself before.
+pub(super) async fn forget_own_place(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<(), FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, true).await? else { return Ok(()) };
+    Ok(write_patiently(&stack.ports, vec![Write::Delete { key, when: Condition::Always }]).await?)
+}
+
+async fn watch_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+    own: bool,
+) -> Result<Option<Key>, FlowError> {
+    let trigger = &compiled.flow.trigger;
+    let (Some(interest), Some(provider)) = (stack.flows.interest(compiled)?, Provider::of(&trigger.id)) else {
+        return Ok(None);
+    };
+    let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
+    let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
+    let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+    Ok(Some(watch_key(&connection.id, &trigger.id, &interest, &alone)))
+}
+
 /// From when on a flow hears of things: the provider's clock, now. With `changed`, the records that satisfy it
 /// already are remembered first; they fire only after they have left it.
 pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<FlowHead, FlowError> {

@@ -145,7 +145,9 @@ impl Walk {
         self.run.note(|row| row.missing.clone_from(&missing)).await;
         let list = missing.into_iter().map(Value::String).collect();
         self.scope = self.scope.clone().with("missing", Value::Array(list));
-        if let Some(record) = self.event.record_id.clone() {
+        if let Some(record) = self.event.record_id.clone()
+            && self.gate.rehearsal().is_none()
+        {
             let key = Key::new(format!("I#{}#{record}", self.run.flow), "missing");
             let told = self.stack.ports.table.get(std::slice::from_ref(&key)).await;
             let told = told.map_err(|e| fault_of(&e.into(), self.stack.now()))?.into_iter().next().flatten();
@@ -183,6 +185,12 @@ impl Walk {
             Err(Stopped::Fault(fault)) => Err(fault),
             Err(end) => return Err(end),
         };
+        if let Some(rehearsal) = self.gate.rehearsal() {
+            match &attempted {
+                Ok(output) => rehearsal.gave(id, output),
+                Err(fault) => rehearsal.failed(id, fault.failure()),
+            }
+        }
         let fault = match attempted {
             Ok(output) => {
                 self.scope = self.scope.clone().with_step(id, output);
@@ -211,6 +219,9 @@ impl Walk {
         if let Some(when) = &ready.when
             && !self.evaluate(|scope, engine| when.holds(scope, engine)).await?
         {
+            if let Some(rehearsal) = self.gate.rehearsal() {
+                rehearsal.not_taken(ready.step.id.as_str());
+            }
             return Ok(empty());
         }
         match &ready.body {
@@ -221,6 +232,9 @@ impl Walk {
             }
             Body::Branch { when, steps, otherwise } => {
                 let taken = self.evaluate(|scope, engine| when.holds(scope, engine)).await?;
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.gave(ready.step.id.as_str(), &serde_json::json!({ "taken": taken }));
+                }
                 self.steps(if taken { steps } else { otherwise }).await?;
                 Ok(serde_json::json!({ "taken": taken }))
             }
@@ -232,7 +246,17 @@ impl Walk {
                     Value::Object(object) => object,
                     _ => Object::new(),
                 };
-                let connection = self.connection(action, connection.as_ref()).await?;
+                let connection = match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
+                    (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal)) if why.code == "missing_connection" => {
+                        let effect = self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
+                        let effect = effect.unwrap_or(EffectKind::Send);
+                        return Ok(rehearsal.without_account(&ready.step, &action.action, effect, input, &why));
+                    }
+                    (connection, _) => connection?,
+                };
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.asks(&ready.step, &action.action, Some(connection.connection.id.as_str()), &input);
+                }
                 let key = match link_key {
                     Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),
                     None => None,
