@@ -3,6 +3,9 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use counterfoil::domain::outcome::Failure;
+use counterfoil::flow::FlowError;
+use counterfoil::runtime::local_stack::LocalError;
 use serde::Serialize;
 
 /// One JSON document on standard output: what `--json` promises. Call it once.
@@ -16,15 +19,41 @@ pub(crate) fn line(text: impl AsRef<str>) {
     out(text.as_ref());
 }
 
+/// A text as it is, on standard output: an exported file.
+pub(crate) fn text(text: &str) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
 /// A word to people on standard error: what is being done, advice.
 pub(crate) fn note(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
 }
 
-/// The last word of a command that failed.
+/// The last word of a command that failed: `code: message`.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    note(format!("error: {error:#}"));
+    let failure = failure_of(error);
+    note(format!("{}: {}", failure.code, failure.message));
     ExitCode::from(1)
+}
+
+/// The stable code of an error, and its message with what stands around it.
+fn failure_of(error: &anyhow::Error) -> Failure {
+    let (code, bare) = if let Some(error) = error.downcast_ref::<FlowError>() {
+        let failure = error.failure();
+        (failure.code, Some(failure.message))
+    } else if let Some(failure) = error.downcast_ref::<Failure>() {
+        (failure.code.clone(), Some(failure.message.clone()))
+    } else if let Some(error) = error.downcast_ref::<LocalError>() {
+        (error.code().to_owned(), None)
+    } else {
+        ("failed".to_owned(), None)
+    };
+    // A failure's own text begins with its code, which is said once.
+    let message = match bare {
+        Some(message) if error.chain().len() == 1 || error.to_string().starts_with(&code) => message,
+        _ => format!("{error:#}"),
+    };
+    Failure::new(code, message)
 }
 
 /// Columns as wide as they need to be.
