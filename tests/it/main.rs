@@ -1,4 +1,5 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
+mod architecture;
 mod main_job;
 mod world;
