@@ -136,11 +136,11 @@ async fn watches(
                 continue;
             }
         };
-        let interest = match stack.flows.interest(&compiled) {
-            Ok(Some(interest)) => interest,
-            Ok(None) => continue,
-            Err(failure) => {
-                report.failures.push((head.name.clone(), failure.code));
+        let interest = match &compiled.interest {
+            Some(Ok(interest)) => interest.clone(),
+            None => continue,
+            Some(Err(failure)) => {
+                report.failures.push((head.name.clone(), failure.code.clone()));
                 continue;
             }
         };

@@ -105,7 +105,8 @@ fn the_sandbox_uses_nothing_of_ours() {
 fn only_runtime_reads_the_environment() {
     for room in arrows().keys().filter(|room| **room != "runtime") {
         for (path, text) in sources(&root().join("shared").join(room)) {
-            assert!(!text.contains("env::var"), "{} reads the environment", path.display());
+            let in_tests = path.components().any(|part| part.as_os_str() == "tests");
+            assert!(in_tests || !text.contains("env::var"), "{} reads the environment", path.display());
         }
     }
 }
