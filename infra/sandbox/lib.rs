@@ -1,1 +1,57 @@
-//! Stand-in Salesforce and Xero.
+//! Stand-in Salesforce and Xero: servers that keep state, enforce the real limits, refuse what the real
+//! ones refuse in the real words, and break on request.
+//!
+//! Called by the tests (in one process, through the routers), by the local program (over loopback sockets)
+//! and by people who try a flow. It must not use anything of the product: a wire type that is wrong on both
+//! sides would agree with itself.
+
+mod clock;
+mod control;
+mod counters;
+mod faults;
+mod harness;
+pub mod salesforce;
+mod settings;
+pub mod xero;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use clock::Clock;
+pub use counters::{Call, Counters};
+pub use faults::{ConnectionLost, Fault, FaultId, FaultKind, Faults};
+pub use harness::{Admission, Harness, Provider};
+pub use settings::{Settings, TimeSource};
+
+/// Both stand-ins, on one clock.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    pub salesforce: Arc<salesforce::Salesforce>,
+    pub xero: Arc<xero::Xero>,
+    pub clock: Clock,
+}
+
+impl Sandbox {
+    pub fn new(settings: Settings) -> Self {
+        let clock = Clock::new(settings.time.clone());
+        Self {
+            salesforce: Arc::new(salesforce::Salesforce::new(&settings, clock.clone())),
+            xero: Arc::new(xero::Xero::new(&settings, clock.clone())),
+            clock,
+        }
+    }
+
+    /// Everything Salesforce answers to, with its `/_sandbox/*` control routes. Cheap to clone.
+    pub fn salesforce_router(&self) -> axum::Router {
+        harness::router(self.salesforce.clone(), salesforce::router(self.salesforce.clone()))
+    }
+
+    /// Everything Xero answers to, with its `/_sandbox/*` control routes. Cheap to clone.
+    pub fn xero_router(&self) -> axum::Router {
+        harness::router(self.xero.clone(), xero::router(self.xero.clone()))
+    }
+}
+
+/// A stand-in goes on after a panic in one of its requests, like the real ones do.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -8,8 +8,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use orion::hazardous::aead::xchacha20poly1305::{Nonce, SecretKey, XChaCha20Poly1305};
+use orion::hazardous::mac::poly1305::POLY1305_OUTSIZE as TAG;
 
 use super::failure::Failure;
 use super::open::OpenError;
@@ -20,35 +20,29 @@ const NONCE: usize = 24;
 
 #[derive(Clone)]
 pub(super) struct Seal {
-    cipher: Arc<XChaCha20Poly1305>,
+    key: Arc<SecretKey>,
     random: Arc<dyn Random>,
 }
 
 impl Seal {
     /// Nonce, then what only the key opens. It opens only with the same `place`.
     pub(super) fn close(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut nonce = [0; NONCE];
-        self.random.bytes(&mut nonce);
-        let sealed = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
-            .map_err(|_| Failure::Failed(format!("{place} is too large to be sealed")))?;
-        let mut whole = Vec::with_capacity(NONCE + sealed.len());
-        whole.extend_from_slice(&nonce);
-        whole.extend_from_slice(&sealed);
+        let mut whole = vec![0; NONCE + plain.len() + TAG];
+        let (nonce, sealed) = whole.split_at_mut(NONCE);
+        self.random.bytes(nonce);
+        let nonce = Nonce::try_from(&*nonce).map_err(|_| too_large(place))?;
+        XChaCha20Poly1305::seal(&self.key, &nonce, plain, Some(place.as_bytes()), sealed)
+            .map_err(|_| too_large(place))?;
         Ok(whole)
     }
 
     pub(super) fn open(&self, place: &str, whole: &[u8]) -> Result<Vec<u8>, Failure> {
-        let damaged = || {
-            Failure::Damaged(format!(
-                "what is stored for {place} does not open with vault.key: it was changed, or sealed with another key"
-            ))
-        };
-        let (nonce, sealed) = whole.split_first_chunk::<NONCE>().ok_or_else(damaged)?;
-        self.cipher
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: place.as_bytes() })
-            .map_err(|_| damaged())
+        let (nonce, sealed) = whole.split_first_chunk::<NONCE>().ok_or_else(|| damaged(place))?;
+        let length = sealed.len().checked_sub(TAG).ok_or_else(|| damaged(place))?;
+        let mut plain = vec![0; length];
+        XChaCha20Poly1305::open(&self.key, &Nonce::from(*nonce), sealed, Some(place.as_bytes()), &mut plain)
+            .map_err(|_| damaged(place))?;
+        Ok(plain)
     }
 
     /// With the key in that file. It is made where nothing was ever sealed (`may_make`), for its owner's eyes only.
@@ -62,8 +56,18 @@ impl Seal {
             None if may_make => make_key(file, &*random)?,
             None => return Err(OpenError::KeyMissing { file: file.to_owned() }),
         };
-        Ok(Self { cipher: Arc::new(XChaCha20Poly1305::new(&key.into())), random })
+        Ok(Self { key: Arc::new(SecretKey::from(key)), random })
     }
+}
+
+fn too_large(place: &str) -> Failure {
+    Failure::Failed(format!("{place} is too large to be sealed"))
+}
+
+fn damaged(place: &str) -> Failure {
+    Failure::Damaged(format!(
+        "what is stored for {place} does not open with vault.key: it was changed, or sealed with another key"
+    ))
 }
 
 fn read_key(file: &Path) -> Result<Option<[u8; KEY]>, OpenError> {

@@ -127,3 +127,79 @@ fn begin(connection: &Connection) -> Result<(), Failure> {
 fn stopped() -> Failure {
     Failure::Failed("its writer has stopped".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Barrier};
+
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().expect("opens");
+        connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("creates");
+        Writer::start(connection).expect("starts")
+    }
+
+    fn insert(n: i64) -> impl FnMut(&Connection) -> Result<(), Failure> + Send + 'static {
+        move |connection| Ok(connection.execute("INSERT INTO t VALUES (?1)", [n]).map(drop)?)
+    }
+
+    async fn rows(writer: &Writer) -> Vec<i64> {
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT n FROM t ORDER BY n")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<Vec<i64>, _>>()?)
+        };
+        writer.write(read).await.expect("reads")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_fails_harms_none_of_those_it_is_committed_with() {
+        let writer = Arc::new(writer());
+        // Holds the thread until all the others wait, so that they are one group.
+        let gate = Arc::new(Barrier::new(2));
+        let holding = tokio::spawn({
+            let (writer, gate) = (writer.clone(), gate.clone());
+            async move {
+                let hold = move |_: &Connection| {
+                    gate.wait();
+                    gate.wait();
+                    Ok(())
+                };
+                writer.write(hold).await
+            }
+        });
+        gate.wait();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let bad = {
+            let runs = runs.clone();
+            move |connection: &Connection| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                insert(666)(connection)?;
+                Err::<(), _>(Failure::Failed("on purpose".to_owned()))
+            }
+        };
+        let all = futures::future::join4(
+            writer.write(insert(1)),
+            writer.write(bad),
+            writer.write(insert(2)),
+            async { gate.wait() },
+        );
+        let (first, bad, second, _) = all.await;
+        holding.await.expect("ends").expect("writes");
+        assert_eq!((first, second), (Ok(()), Ok(())));
+        assert_eq!(bad, Err(Failure::Failed("on purpose".to_owned())));
+        assert_eq!(rows(&writer).await, [1, 2]);
+        assert_eq!(runs.load(Ordering::SeqCst), 2, "once with the others, once alone");
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_is_gone_is_done_all_the_same() {
+        let writer = writer();
+        let mut abandoned = Box::pin(writer.write(insert(1)));
+        assert!(futures::poll!(&mut abandoned).is_pending());
+        drop(abandoned);
+        assert_eq!(rows(&writer).await, [1]);
+    }
+}

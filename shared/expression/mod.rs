@@ -27,6 +27,7 @@ mod values;
 
 pub use error::{ExpressionError, SyntaxError, WantedBy, WantedLink};
 pub use javascript::{Engine, Interrupt, Limits, Script};
+pub use path::Path;
 pub use references::Reference;
 pub use scope::{ROOTS, Scope};
 pub use session::Session;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::tokens::{is_name_part, is_name_start};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path {
+pub struct Path {
     pub(crate) root: String,
     pub(crate) steps: Vec<Step>,
 }

@@ -61,6 +61,12 @@ pub fn event_key(run: RunId) -> Key {
     Key::new(format!("E#{run}"), "event")
 }
 
+/// The order row of a run's record.
+pub fn order_key_of(row: &RunRow) -> Option<Key> {
+    let record = row.message.event.as_ref()?.record_id.as_ref()?;
+    Some(order_key(row.message.flow, record))
+}
+
 pub async fn take_up(
     stack: &Stack,
     message: RunMessage,

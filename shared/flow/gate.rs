@@ -372,6 +372,7 @@ impl Gate {
     ) {
         outcomes.resize(places(&row), MemberOutcome::Unclear);
         let elements = row.elements();
+        let outcomes = recover::adopt(client.as_ref(), endpoint.as_ref(), &row, outcomes).await;
         let unclear = outcomes.contains(&MemberOutcome::Unclear);
         row.results = Some(outcomes.clone());
         if unclear {

@@ -13,6 +13,7 @@ pub mod flows;
 pub mod gate;
 pub mod keep;
 pub mod links;
+pub mod look;
 pub mod notify;
 pub mod poll;
 pub mod receive;

@@ -164,7 +164,7 @@ async fn resend(
                 row.doubt = Some(Doubt { answered: true, failure: unclear() });
                 return Err(Fault::InDoubt(unclear()));
             }
-            Ok(outcomes)
+            Ok(adopt(client, endpoint, row, outcomes).await)
         }
         // Refused as a whole, so nothing of it was applied: each is planned again, and halved from there.
         (Verdict::Refused(failure), _) if elements.len() > 1 => {
@@ -177,6 +177,31 @@ async fn resend(
         }
         (verdict, _) => Err(client.fault(verdict).await),
     }
+}
+
+/// "There is one already": adopted when it carries our marker, else refused for the reason given.
+pub async fn adopt(
+    client: &Client,
+    endpoint: &dyn Endpoint,
+    row: &GroupRow,
+    mut outcomes: Vec<MemberOutcome>,
+) -> Vec<MemberOutcome> {
+    if !outcomes.iter().any(|outcome| matches!(outcome, MemberOutcome::Taken(_))) {
+        return outcomes;
+    }
+    // Ours would have been made by an earlier attempt of the same effect.
+    let since = row.created_at - SignedDuration::from_hours(24);
+    let found = endpoint.look_up(&row.shape, &row.elements(), since, client).await;
+    for (place, outcome) in outcomes.iter_mut().enumerate() {
+        let MemberOutcome::Taken(failure) = outcome else { continue };
+        *outcome = match found.as_ref().map(|found| found.get(place).cloned().flatten()) {
+            Ok(Some(document)) => MemberOutcome::Done(document),
+            Ok(None) => MemberOutcome::Failed(failure.clone()),
+            // Not known whose it is: asked again, which changes nothing.
+            Err(fault) => MemberOutcome::Retry(fault.failure().clone()),
+        };
+    }
+    outcomes
 }
 
 /// Reads back what carries our markers.

@@ -15,6 +15,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::record_id::RecordId;
 use crate::domain::run::{Status, StepRecord, Wait};
 use crate::ports::connector::{Call, Element, MemberOutcome, Sets};
+use crate::ports::queue::MAX_DELAY;
 use crate::ports::table::{Condition, Index, Item, Key};
 
 /// The version that rows are written with.
@@ -163,7 +164,11 @@ impl RunRow {
         let due = match (lease, &self.wait, self.status) {
             // A lease that lapses is found by the keeper.
             (Some(until), ..) => Some(until),
-            (None, Some(wait), Status::Waiting) => Some(wait.until),
+            // A short wait is the message's own; a long one has no message.
+            (None, Some(wait), Status::Waiting) => {
+                let long = wait.until.duration_since(self.updated_at).unsigned_abs() > MAX_DELAY;
+                (long && wait.until > self.updated_at).then_some(wait.until)
+            }
             _ => None,
         };
         if let Some(due) = due {

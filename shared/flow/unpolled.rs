@@ -37,7 +37,7 @@ fn http_webhook() -> TriggerDescription {
                             "type": "string",
                             "description": "The header that holds the signature, such as x-hub-signature-256.",
                         },
-                        "algorithm": { "enum": ["sha256", "sha1"], "default": "sha256" },
+                        "algorithm": { "enum": ["sha256", "sha512"], "default": "sha256" },
                         "encoding": { "enum": ["hex", "base64"], "default": "hex" },
                         "prefix": {
                             "type": "string",

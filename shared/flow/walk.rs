@@ -426,7 +426,8 @@ impl Walk {
                 }
                 Ok(output)
             }
-            MemberOutcome::Failed(failure) => {
+            // A group that took part in a recovery has no `Taken` left.
+            MemberOutcome::Failed(failure) | MemberOutcome::Taken(failure) => {
                 let record = StepRecord {
                     state: StepState::Failed,
                     output: Value::Null,

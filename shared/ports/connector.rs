@@ -396,6 +396,10 @@ pub trait Trigger: Send + Sync {
         account: &dyn Account,
     ) -> Result<Option<Change>, Fault>;
 
+    /// What must be remembered when a flow with `changed` goes live: the watched fields of the records that satisfy it
+    /// already; of all records where the transition asks for the value before.
+    fn settled(&self, interest: &Interest) -> Interest;
+
     /// The record with no more than the flow asked for: flows that share a poll don't see each other's fields.
     fn project(&self, interest: &Interest, record: &Value) -> Value;
 }

@@ -95,3 +95,99 @@ fn method(method: Method) -> reqwest::Method {
         Method::Delete => reqwest::Method::DELETE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Reads one request and answers with these bytes; then hangs up. Returns what was asked.
+    async fn server(answer: Vec<u8>) -> (String, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let url = format!("http://{}/path?token=s3cret", listener.local_addr().expect("has one"));
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut asked = vec![0; 4096];
+            let length = stream.read(&mut asked).await.expect("reads");
+            asked.truncate(length);
+            // The client may have heard enough before all is written.
+            let _ = stream.write_all(&answer).await;
+            String::from_utf8_lossy(&asked).into_owned()
+        });
+        (url, serving)
+    }
+
+    async fn send(method: Method, url: String, body: &str) -> Result<Response, HttpError> {
+        let headers = vec![("x-tenant".to_owned(), "one".to_owned())];
+        let request =
+            Request { method, url, headers, body: body.as_bytes().to_vec(), timeout: Duration::from_secs(5) };
+        HttpClient::new("counterfoil-test").expect("is made").send(request).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_comes_whole_with_its_headers_in_lower_case() {
+        let answer = b"HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nX-Two: a\r\nContent-Length: 5\r\n\r\nhello";
+        let (url, serving) = server(answer.to_vec()).await;
+        let response = send(Method::Post, url, "{}").await.expect("is answered");
+        assert_eq!((response.status, response.body.as_slice()), (429, b"hello".as_slice()));
+        assert_eq!((response.header("retry-after"), response.header("x-two")), (Some("7"), Some("a")));
+        let asked = serving.await.expect("ends");
+        assert!(asked.starts_with("POST /path?token=s3cret HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("x-tenant: one\r\n") && asked.ends_with("\r\n\r\n{}"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let answer = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+        let (url, _serving) = server(answer.to_vec()).await;
+        assert_eq!(send(Method::Get, url, "").await.expect("is answered").status, 302);
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_was_not_sent() {
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("binds").local_addr().expect("has one");
+        let error = send(Method::Post, format!("http://{gone}/"), "{}").await.expect_err("fails");
+        assert!(matches!(error, HttpError::NotSent(_)), "{error:?}");
+        let error = send(Method::Post, "not a url".to_owned(), "{}").await.expect_err("fails");
+        assert!(matches!(error, HttpError::NotSent(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_early_leaves_it_open_what_happened() {
+        let cut_short = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf".to_vec();
+        for answer in [Vec::new(), b"HTTP/1.1 2".to_vec(), cut_short] {
+            let (url, _serving) = server(answer).await;
+            let error = send(Method::Post, url, "{}").await.expect_err("fails");
+            assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_in_time_leaves_it_open_what_happened() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let url = format!("http://{}/", listener.local_addr().expect("has one"));
+        let request = Request {
+            method: Method::Get,
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_millis(50),
+        };
+        let error =
+            HttpClient::new("counterfoil-test").expect("is made").send(request).await.expect_err("fails");
+        assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_runaway_answer_is_cut_off() {
+        let mut answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", LARGEST_BODY + 1).into_bytes();
+        answer.resize(answer.len() + LARGEST_BODY + 1, b'x');
+        let (url, _serving) = server(answer).await;
+        let error = send(Method::Get, url, "").await.expect_err("fails");
+        assert!(error.to_string().contains("larger"), "{error}");
+    }
+}

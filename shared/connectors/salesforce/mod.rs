@@ -13,6 +13,7 @@ mod limits;
 mod metadata;
 mod query;
 mod record;
+mod refusal;
 mod soql;
 mod triggers;
 

@@ -58,3 +58,45 @@ async fn tenant(account: &dyn Account) -> Result<String, Fault> {
 fn unreadable(what: &str) -> Fault {
     Fault::Terminal(Failure::new("unreadable_answer", format!("Xero's answer to {what} could not be read")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connectors::xero::Xero;
+    use crate::connectors::xero::testing::{TestTable, organisation_account};
+    use crate::ports::connector::Connector as _;
+
+    #[tokio::test]
+    async fn a_new_connection_learns_its_tenant_and_asks_the_organisation_with_it() {
+        let mut account = organisation_account(&Arc::new(TestTable::default()));
+        account.connection.account = String::new();
+        let identity = Xero::new().identify(&account).await.unwrap();
+        assert_eq!(
+            (identity.account.as_str(), identity.title.as_str(), identity.daily_limit),
+            ("tenant-1", "Demo", Some(5_000))
+        );
+        let asked = account.reads_of("/Organisation");
+        assert_eq!(asked[0].headers, [(TENANT.to_owned(), "tenant-1".to_owned())]);
+        account.connection.account = "another".into();
+        assert_eq!(identify(&account).await.unwrap_err().failure().code, "no_organisation");
+    }
+
+    #[tokio::test]
+    async fn a_description_gives_codes_to_paste() {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        let xero = Xero::new();
+        let all = xero.describe(&account, None).await.unwrap();
+        assert_eq!(all["accounts"][0]["Code"], "200");
+        assert_eq!(all["bank_accounts"][0]["Code"], "090");
+        assert_eq!(all["tracking"][0]["Options"][0], "North");
+        assert_eq!(all["organisation"][0]["PeriodLockDate"], "2026-03-31");
+        let one = xero.describe(&account, Some("tax_rates")).await.unwrap();
+        assert_eq!(one.as_object().unwrap().len(), 1);
+        assert_eq!(
+            xero.describe(&account, Some("nothing")).await.unwrap_err().failure().code,
+            "unknown_object"
+        );
+    }
+}

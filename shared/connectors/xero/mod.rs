@@ -7,6 +7,8 @@ mod actions;
 mod auth;
 mod classify;
 mod codes;
+#[cfg(test)]
+mod conformance;
 mod describe;
 mod directory;
 mod endpoints;

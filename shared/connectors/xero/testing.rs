@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::domain::Value;
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
@@ -50,6 +51,46 @@ pub(super) fn answer(body: &Value) -> Response {
     Response { status: 200, headers: vec![], body: body.to_string().into_bytes() }
 }
 
+/// An organisation with a contact of each kind that matching meets, an account, a tax rate and a locked year.
+pub(super) fn organisation_account(table: &Arc<TestTable>) -> TestAccount {
+    TestAccount::new(
+        table,
+        Box::new(|call| {
+            let list = match call.path.rsplit('/').next().unwrap_or_default() {
+                "Contacts" => json!({"Contacts": [
+                    {"ContactID": "a0000000-0000-4000-8000-000000000001", "Name": "Acme", "EmailAddress": "a@acme.example", "ContactStatus": "ACTIVE", "UpdatedDateUTC": "/Date(1000+0000)/"},
+                    {"ContactID": "a0000000-0000-4000-8000-000000000002", "Name": "Numbered", "ContactNumber": "001B", "ContactStatus": "ACTIVE", "UpdatedDateUTC": "/Date(2000+0000)/"},
+                    {"ContactID": "a0000000-0000-4000-8000-000000000003", "Name": "Old", "ContactStatus": "ARCHIVED"},
+                    {"ContactID": "a0000000-0000-4000-8000-000000000004", "Name": "Merged", "ContactStatus": "ARCHIVED", "MergedToContactID": "a0000000-0000-4000-8000-000000000002"},
+                    {"ContactID": "a0000000-0000-4000-8000-000000000005", "Name": "Twin A", "EmailAddress": "twin@x.example", "ContactStatus": "ACTIVE", "UpdatedDateUTC": "/Date(5000+0000)/"},
+                    {"ContactID": "a0000000-0000-4000-8000-000000000006", "Name": "Twin B", "EmailAddress": "TWIN@x.example", "ContactStatus": "ACTIVE", "UpdatedDateUTC": "/Date(4000+0000)/"},
+                ]}),
+                "Organisation" => {
+                    json!({"Organisations": [{"Name": "Demo", "BaseCurrency": "NZD", "ShortCode": "!Qj35V", "PeriodLockDate": "/Date(1774915200000+0000)/"}]})
+                }
+                "Accounts" => json!({"Accounts": [
+                    {"Code": "200", "Name": "Sales", "Type": "REVENUE", "TaxType": "OUTPUT2", "Status": "ACTIVE"},
+                    {"Code": "201", "Name": "Old sales", "Type": "REVENUE", "TaxType": "OUTPUT2", "Status": "ARCHIVED"},
+                    {"Code": "090", "Name": "Bank", "Type": "BANK", "AccountID": "b1", "Status": "ACTIVE"},
+                ]}),
+                "TaxRates" => {
+                    json!({"TaxRates": [{"TaxType": "OUTPUT2", "Name": "15% GST on Income", "EffectiveRate": 15.0}]})
+                }
+                "TrackingCategories" => {
+                    json!({"TrackingCategories": [{"Name": "Region", "Options": [{"Name": "North"}]}]})
+                }
+                "Currencies" => json!({"Currencies": [{"Code": "NZD"}, {"Code": "AUD"}]}),
+                "connections" => {
+                    json!([{"id": "c", "tenantId": "tenant-1", "tenantType": "ORGANISATION", "tenantName": "Demo"}])
+                }
+                other => panic!("nobody asks for {other}"),
+            };
+            let headers = vec![("x-daylimit-remaining".to_owned(), "4990".to_owned())];
+            Ok(Response { headers, ..answer(&list) })
+        }),
+    )
+}
+
 /// Answers a read.
 pub(super) type Script = Box<dyn Fn(&Call) -> Result<Response, Fault> + Send + Sync>;
 
@@ -74,6 +115,10 @@ impl TestAccount {
         }
     }
 
+    pub(super) fn answer(&self, call: &Call) -> Result<Response, Fault> {
+        (self.script)(call)
+    }
+
     pub(super) fn reads_of(&self, path: &str) -> Vec<Call> {
         self.reads.lock().unwrap().iter().filter(|call| call.path.ends_with(path)).cloned().collect()
     }
@@ -89,7 +134,7 @@ impl Account for TestAccount {
         // Others get their turn here, as they do while a call is under way.
         tokio::task::yield_now().await;
         self.reads.lock().unwrap().push(call.clone());
-        (self.script)(&call)
+        self.answer(&call)
     }
 
     fn table(&self) -> &dyn Table {
@@ -108,6 +153,10 @@ impl Account for TestAccount {
 pub(super) struct TestClock(Mutex<Timestamp>);
 
 impl TestClock {
+    pub(super) fn now_in(&self, seconds: i64) -> Timestamp {
+        *self.0.lock().unwrap() + SignedDuration::from_secs(seconds)
+    }
+
     pub(super) fn advance(&self, by: SignedDuration) {
         *self.0.lock().unwrap() += by;
     }

@@ -64,12 +64,12 @@ impl Endpoint for CreateRecords {
     ) -> Result<Vec<Option<Value>>, Fault> {
         let soql = written_since(shape, elements, since, account).map_err(Fault::Terminal)?;
         let mut made = query::all(&soql, account).await?;
-        let mut claim = |element: &Element| {
+        let claim = |element: &Element| {
             let at = made.iter().position(|record| carries(record, &element.value))?;
             let id = record::id_of(&made.remove(at))?;
             Some(document(&id, &element.value))
         };
-        Ok(elements.iter().map(|element| claim(element)).collect())
+        Ok(elements.iter().map(claim).collect())
     }
 }
 

@@ -57,8 +57,13 @@ pub(crate) fn folded(value: &Value) -> String {
             Some(id) => format!("text:{}", id.as_str().to_lowercase()),
             None => format!("text:{}", text.trim().to_lowercase()),
         },
-        Value::Number(_) => Amount::from_json(value)
-            .map_or_else(|_| format!("number:{value}"), |amount| format!("number:{}", amount.to_json())),
+        Value::Number(_) => {
+            let plain =
+                Amount::from_json(value).map_or_else(|_| value.to_string(), |amount| amount.to_string());
+            let plain =
+                if plain.contains('.') { plain.trim_end_matches('0').trim_end_matches('.') } else { &plain };
+            format!("number:{plain}")
+        }
         other => format!("other:{other}"),
     }
 }

@@ -67,6 +67,10 @@ where: Type = 'Customer'
         watch::fetch(By::CreatedDate, interest, record, account).await
     }
 
+    fn settled(&self, interest: &Interest) -> Interest {
+        options::settled(interest)
+    }
+
     fn project(&self, interest: &Interest, record: &Value) -> Value {
         watch::project(interest, record)
     }

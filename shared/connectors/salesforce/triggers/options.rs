@@ -100,6 +100,31 @@ pub(super) fn interest(options: &Object) -> Result<Interest, Failure> {
     })
 }
 
+/// What is remembered when a flow goes live: only the records that satisfy `to`, where that is all that matters.
+pub(super) fn settled(interest: &Interest) -> Interest {
+    let changed = interest.changed.as_ref();
+    let fields = changed.map(|c| c.fields.as_slice()).unwrap_or_default();
+    let any = changed.map(|c| c.any.as_slice()).unwrap_or_default();
+    let by_value = any.is_empty() && fields.iter().all(|change| change.from.is_none());
+    let conditions: Vec<String> = fields
+        .iter()
+        .filter(|_| by_value)
+        .filter_map(|change| {
+            let values: Vec<String> =
+                change.to.as_ref()?.iter().map(soql::literal).collect::<Result<_, _>>().ok()?;
+            Some(format!("{} IN ({})", change.field, values.join(", ")))
+        })
+        .chain(interest.filter.iter().map(|filter| format!("({filter})")))
+        .collect();
+    Interest {
+        filter: (!conditions.is_empty()).then(|| conditions.join(" AND ")),
+        fields: fields.iter().map(|change| change.field.clone()).chain(any.iter().cloned()).collect(),
+        optional_fields: Vec::new(),
+        children: Vec::new(),
+        ..interest.clone()
+    }
+}
+
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
     let names = names.map(soql::name).collect::<Result<Vec<_>, _>>()?;
     Ok(soql::without_repeats(names).into_iter().map(str::to_owned).collect())
@@ -192,6 +217,19 @@ mod tests {
         );
         assert_eq!(interest.children, [("OpportunityLineItems".to_owned(), vec!["Id".to_owned()])]);
         assert!(!interest.ignore_own);
+    }
+
+    #[test]
+    fn going_live_remembers_only_what_satisfies_the_transition_already() {
+        let options = json!({
+            "object": "Opportunity", "fields": ["Name"], "where": "Amount > 0",
+            "changed": {"StageName": {"to": ["Closed Won", "Won"]}},
+        });
+        let settled = settled(&of(options).expect("options"));
+        assert_eq!(settled.filter.as_deref(), Some("StageName IN ('Closed Won', 'Won') AND (Amount > 0)"));
+        assert_eq!(settled.fields, ["StageName"]);
+        let from = json!({"object": "Opportunity", "fields": ["Name"], "changed": {"StageName": {"from": "New"}}});
+        assert_eq!(super::settled(&of(from).expect("options")).filter, None, "the value before matters, of all");
     }
 
     #[test]

@@ -70,6 +70,10 @@ changed: { StageName: { to: Closed Won } }
         watch::fetch(By::SystemModstamp, interest, record, account).await
     }
 
+    fn settled(&self, interest: &Interest) -> Interest {
+        options::settled(interest)
+    }
+
     fn project(&self, interest: &Interest, record: &Value) -> Value {
         watch::project(interest, record)
     }

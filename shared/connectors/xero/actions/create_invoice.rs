@@ -124,6 +124,7 @@ impl Action for CreateInvoice {
         let options = clean(OPTIONS, planning.options, "").map_err(Fault::Terminal)?;
         let mut invoice = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         let existing = planning.existing.and_then(|document| text(document, "InvoiceID"));
+        settle_nulls(&mut invoice, existing.is_some()).map_err(Fault::Terminal)?;
         let status = status(&options, planning.existing);
         if let Some(status) = status {
             invoice.insert("Status".into(), status.into());
@@ -141,7 +142,6 @@ impl Action for CreateInvoice {
         let (endpoint, mut element) = match existing {
             Some(id) => (INVOICES_UPDATE, Object::from_iter([("InvoiceID".to_owned(), Value::from(id))])),
             None => {
-                object.retain(|_, value| !value.is_null());
                 marker::place(object, &planning.marker, planning.source_url).map_err(Fault::Terminal)?;
                 (INVOICES_CREATE, Object::from_iter([("Type".to_owned(), Value::from("ACCREC"))]))
             }
@@ -175,6 +175,30 @@ fn status(options: &Object, existing: Option<&Value>) -> Option<&'static str> {
         Some("SUBMITTED") if wanted == "AUTHORISED" => Some(wanted),
         Some(_) => None,
     }
+}
+
+/// JSON null means *empty it there*: a new invoice has nothing to empty, and of one that is there only texts can be.
+fn settle_nulls(invoice: &mut Object, is_update: bool) -> Result<(), Failure> {
+    for line in invoice.get_mut("LineItems").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(line) = line.as_object_mut() {
+            line.retain(|_, value| !value.is_null());
+        }
+    }
+    if !is_update {
+        invoice.retain(|_, value| !value.is_null());
+    }
+    for (name, value) in invoice.iter_mut().filter(|(_, value)| value.is_null()) {
+        match name.as_str() {
+            "Reference" | "Url" => *value = "".into(),
+            _ => {
+                return Err(Failure::new(
+                    "cannot_clear",
+                    format!("`{name}` can't be emptied in Xero: leave it out"),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What needs no knowledge of the organisation. An update may leave out what it doesn't change.
@@ -212,4 +236,211 @@ fn check(invoice: &Object, is_update: bool, status: Option<&str>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+    use crate::connectors::xero::conformance::{catalog, operation, plan_with};
+    use crate::connectors::xero::testing::{TestAccount, TestTable, answer, marker, organisation_account};
+    use crate::domain::flow::Matching;
+    use crate::ports::connector::{Element, MemberOutcome};
+    use crate::ports::http::Response;
+
+    const CONTACT: &str = "bd2270c3-8706-4c11-9cfb-000b551c3f51";
+
+    fn input(lines: Value) -> Value {
+        json!({"Contact": {"ContactID": CONTACT}, "Date": "2026-09-14", "LineItems": lines})
+    }
+
+    fn line() -> Value {
+        json!({"Description": "Work", "Quantity": 2, "UnitAmount": "10.50", "AccountCode": 200})
+    }
+
+    async fn planned(input: &Value, options: Value, existing: Option<&Value>) -> Result<Plan, Failure> {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        let options = options.as_object().unwrap().clone();
+        plan_with(
+            &catalog(),
+            &account,
+            "xero.create_invoice",
+            input,
+            "i",
+            &options,
+            &Matching::default(),
+            existing,
+        )
+        .await
+    }
+
+    async fn code(input: &Value, options: Value) -> String {
+        planned(input, options, None).await.map(|plan| format!("{plan:?}")).unwrap_err().code
+    }
+
+    #[tokio::test]
+    async fn a_draft_is_put_with_exact_amounts_text_codes_and_the_mark() {
+        let operation = operation(
+            planned(&input(json!([line(), {"Description": "", "AccountCode": "200"}])), json!({}), None)
+                .await
+                .unwrap(),
+        );
+        assert_eq!(
+            operation.element.to_string(),
+            format!(
+                r#"{{"Type":"ACCREC","Contact":{{"ContactID":"{CONTACT}"}},"Date":"2026-09-14","LineItems":[{{"Description":"Work","Quantity":2,"UnitAmount":10.50,"AccountCode":"200"}}],"Status":"DRAFT","Url":"https://acme.my.salesforce.com/006A?cf={}"}}"#,
+                marker("i")
+            )
+        );
+        assert_eq!(operation.shape, "!Qj35V");
+    }
+
+    #[tokio::test]
+    async fn what_can_be_known_to_be_wrong_fails_before_the_call() {
+        let with = |name: &str, value: Value| {
+            let mut line = line();
+            line[name] = value;
+            input(json!([line]))
+        };
+        for (input, expected) in [
+            (json!({"LineItems": [line()]}), "contact_required"),
+            (input(json!([])), "no_line_items"),
+            (input(json!([{"Quantity": 1, "UnitAmount": 5}])), "line_without_description"),
+            (with("AccountCode", json!("999")), "unknown_account_code"),
+            (with("AccountCode", json!("201")), "account_archived"),
+            (with("TaxType", json!("15% GST on Income")), "unknown_tax_type"),
+            (with("Tracking", json!([{"Name": "Region", "Option": "South"}])), "unknown_tracking"),
+            (
+                json!({"Contact": {"ContactID": CONTACT}, "CurrencyCode": "EUR", "LineItems": [line()]}),
+                "currency_not_subscribed",
+            ),
+            (json!({"Contact": {"ContactID": CONTACT, "Name": "X"}, "LineItems": [line()]}), "unknown_field"),
+        ] {
+            assert_eq!(code(&input, json!({})).await, expected, "{input}");
+        }
+        let named = planned(&with("TaxType", json!("15% gst on income")), json!({}), None).await.unwrap_err();
+        assert!(named.message.contains("did you mean OUTPUT2"), "{named}");
+        let mut locked = input(json!([line()]));
+        locked["Date"] = "2026-03-31".into();
+        assert_eq!(code(&locked, json!({"approve": "approve"})).await, "period_locked");
+        let bare = input(json!([{"Description": "x", "UnitAmount": 1}]));
+        assert_eq!(code(&bare, json!({"approve": "submit"})).await, "account_required");
+    }
+
+    #[tokio::test]
+    async fn an_unexpected_total_is_never_sent() {
+        let invoice = input(json!([line()]));
+        assert_eq!(code(&invoice, json!({"expect_total": "24.14"})).await, "unexpected_total");
+        assert!(
+            planned(&invoice, json!({"expect_total": "24.15", "approve": "approve"}), None).await.is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_remembered_invoice_is_changed_and_only_moved_onwards() {
+        let existing = json!({"InvoiceID": "0de5e2a5-0000-4000-8000-000000000001", "Status": "AUTHORISED"});
+        let input = json!({"Reference": null, "DueDate": "2026-10-01"});
+        let operation =
+            operation(planned(&input, json!({"approve": "approve"}), Some(&existing)).await.unwrap());
+        assert_eq!(operation.endpoint, INVOICES_UPDATE);
+        assert_eq!(
+            operation.element,
+            json!({"InvoiceID": existing["InvoiceID"], "Reference": "", "DueDate": "2026-10-01"})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_thousand_plans_read_each_list_once() {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        let (catalog, options, matching) = (catalog(), Object::new(), Matching::default());
+        for _ in 0..1_000 {
+            let input = input(json!([line()]));
+            plan_with(&catalog, &account, "xero.create_invoice", &input, "i", &options, &matching, None)
+                .await
+                .unwrap();
+        }
+        assert_eq!(account.reads.lock().unwrap().len(), 2, "the accounts and the organisation");
+    }
+
+    #[tokio::test]
+    async fn a_lost_invoice_is_found_by_its_mark_in_one_read() {
+        let since: Timestamp = "2026-09-14T09:00:00Z".parse().unwrap();
+        let account = TestAccount::new(
+            &Arc::default(),
+            Box::new(|_| {
+                Ok(answer(&json!({"pagination": {"pageCount": 1}, "Invoices": [
+                    {"InvoiceID": "1", "Reference": format!("PO cf:{}", marker("a"))},
+                    {"InvoiceID": "2", "Url": format!("https://x.example/?cf={}", marker("b"))},
+                ]})))
+            }),
+        );
+        let endpoint = catalog().endpoint(INVOICES_CREATE).unwrap().clone();
+        let elements = ["b", "c", "a"].map(|step| Element { marker: marker(step), value: json!({}) });
+        let found = endpoint.look_up("", &elements, since, &account).await.unwrap();
+        let ids: Vec<_> =
+            found.iter().map(|found| found.as_ref().map(|invoice| invoice["InvoiceID"].clone())).collect();
+        assert_eq!(ids, [Some(json!("2")), None, Some(json!("1"))]);
+        let reads = account.reads_of("/Invoices");
+        assert_eq!(reads.len(), 1);
+        assert_eq!(reads[0].headers[0].1, "2026-09-14T08:58:00");
+        let unreadable = TestAccount::new(
+            &Arc::default(),
+            Box::new(|_| Ok(Response { status: 200, ..Response::default() })),
+        );
+        assert!(endpoint.look_up("", &elements, since - SignedDuration::ZERO, &unreadable).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn results_are_told_apart_by_mark_by_number_and_by_what_they_echo() {
+        let endpoint = catalog().endpoint(INVOICES_CREATE).unwrap().clone();
+        let element = |step: &str, extra: Value| {
+            let mut value = json!({"Contact": {"ContactID": CONTACT}, "LineItems": [{"UnitAmount": 1.50, "Description": step}]});
+            value.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            Element { marker: marker(step), value }
+        };
+        let elements = [
+            element("a", json!({})),
+            element("b", json!({"InvoiceNumber": "N-1"})),
+            element("c", json!({})),
+            element("d", json!({})),
+        ];
+        let echo = |element: &Element, id: &str| {
+            let mut value = element.value.clone();
+            value["InvoiceID"] = id.into();
+            value
+        };
+        let mut c = echo(&elements[2], "3");
+        c["LineItems"][0]["UnitAmount"] = serde_json::from_str("1.5000").unwrap();
+        let mut a = echo(&elements[0], "1");
+        a["Reference"] = format!("cf:{}", marker("a")).into();
+        // b and a have changed places, c is known by its place, and what stands in d's place says something else.
+        let mut other = echo(&elements[3], "4");
+        other["LineItems"][0]["Description"] = "other".into();
+        let body = json!({"Invoices": [echo(&elements[1], "2"), a, c, other]});
+        let outcomes = endpoint.settle("", &elements, &answer(&body));
+        let ids: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                MemberOutcome::Done(invoice) => invoice["InvoiceID"].as_str().unwrap(),
+                _ => "unclear",
+            })
+            .collect();
+        assert_eq!(ids, ["1", "2", "3", "unclear"]);
+    }
+
+    #[tokio::test]
+    async fn a_taken_number_is_looked_up_before_it_fails() {
+        let endpoint = catalog().endpoint(INVOICES_CREATE).unwrap().clone();
+        let element = Element { marker: marker("a"), value: json!({"InvoiceNumber": "N-1"}) };
+        let body = json!({"Invoices": [{"InvoiceNumber": "N-1", "StatusAttributeString": "ERROR", "ValidationErrors": [{"Message": "Invoice # must be unique."}]}]});
+        let outcomes = endpoint.settle("", std::slice::from_ref(&element), &answer(&body));
+        assert!(
+            matches!(&outcomes[..], [MemberOutcome::Taken(failure)] if failure.code == "number_taken"),
+            "{outcomes:?}"
+        );
+    }
 }

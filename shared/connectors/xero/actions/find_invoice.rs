@@ -28,7 +28,11 @@ const FIELDS: &[Field] = &[
     field("Status", Kind::Choice(STATUSES), "Invoices in this status."),
     field("DateFrom", Kind::Day, "Dated on or after this day."),
     field("DateTo", Kind::Day, "Dated on or before this day."),
-    field("Type", Kind::Choice(&["ACCREC", "ACCPAY"]), "ACCREC (sales, the default) or ACCPAY (bills)."),
+    field(
+        "Type",
+        Kind::Choice(&["ACCREC", "ACCPAY"]),
+        "ACCREC (sales, the default unless an id is given) or ACCPAY (bills).",
+    ),
 ];
 
 const EXAMPLE: &str = r#"id: invoice
@@ -63,7 +67,9 @@ impl Action for FindInvoice {
         if input.is_empty() {
             return Ok(Plan::Answer(json!({"found": false, "count": 0, "first": null, "records": []})));
         }
-        let kind = kind.unwrap_or_else(|| "ACCREC".to_owned());
+        // An id says already what it is of.
+        let sales = || if input.contains_key("InvoiceID") { "" } else { "ACCREC" }.to_owned();
+        let kind = kind.unwrap_or_else(sales);
         let short_code = self.directory.short_code(planning.account).await?;
         let input = Value::Object(input);
         let (shape, element) = match (only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
@@ -89,7 +95,8 @@ fn condition(input: &Value, kind: &str) -> String {
         let parts: Vec<&str> = value.split('-').collect();
         format!("DateTime({})", parts.join(","))
     };
-    let mut terms = vec![format!("Type=={}", quoted(kind))];
+    let mut terms: Vec<String> =
+        (!kind.is_empty()).then(|| format!("Type=={}", quoted(kind))).into_iter().collect();
     let mut add = |name: &str, comparison: &str, write: &dyn Fn(&str) -> String| {
         if let Some(value) = text(input, name) {
             terms.push(format!("{comparison}{}", write(value)));
@@ -103,4 +110,67 @@ fn condition(input: &Value, kind: &str) -> String {
     add("DateFrom", "Date>=", &day);
     add("DateTo", "Date<=", &day);
     terms.join(" AND ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connectors::xero::conformance::{catalog, operation, plan};
+    use crate::connectors::xero::testing::{TestTable, answer, marker, organisation_account};
+    use crate::ports::connector::{Element, MemberOutcome};
+
+    async fn planned(input: Value) -> Plan {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        plan(&catalog(), &account, "xero.find_invoice", &input, "f").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn numbers_of_many_runs_are_asked_for_together_and_other_criteria_each_alone() {
+        let (one, two) = (
+            operation(planned(json!({"InvoiceNumber": "INV-1"})).await),
+            operation(planned(json!({"InvoiceNumber": "INV-2"})).await),
+        );
+        assert_eq!(one.shape, two.shape);
+        let endpoint = catalog().endpoint(one.endpoint).unwrap().clone();
+        let element =
+            |operation: &Operation| Element { marker: marker("f"), value: operation.element.clone() };
+        let call = endpoint.compose(&one.shape, &[element(&one), element(&two)]);
+        assert_eq!(call.query[0], ("InvoiceNumbers".to_owned(), "INV-1,INV-2".to_owned()));
+        let other = operation(planned(json!({"Reference": "a \"b\"", "DateFrom": "2026-01-31"})).await);
+        assert_ne!(other.shape, one.shape);
+        let call = endpoint.compose(&other.shape, &[element(&other)]);
+        assert_eq!(
+            call.query[0].1,
+            r#"Type=="ACCREC" AND Reference=="a \"b\"" AND Date>=DateTime(2026,01,31)"#
+        );
+        let comma = operation(planned(json!({"InvoiceNumber": "A,B"})).await);
+        assert_eq!(comma.element, "InvoiceNumber==\"A,B\"");
+    }
+
+    #[tokio::test]
+    async fn each_search_gets_its_own_records_and_live_ones_come_first() {
+        let operation = operation(planned(json!({"InvoiceNumber": "INV-1"})).await);
+        let endpoint = catalog().endpoint(operation.endpoint).unwrap().clone();
+        let element = |number: &str| Element { marker: marker("f"), value: number.into() };
+        let body = json!({"Invoices": [
+            {"InvoiceID": "v", "Type": "ACCREC", "InvoiceNumber": "INV-1", "Status": "VOIDED"},
+            {"InvoiceID": "b", "Type": "ACCPAY", "InvoiceNumber": "INV-1", "Status": "PAID"},
+            {"InvoiceID": "l", "Type": "ACCREC", "InvoiceNumber": "inv-1", "Status": "DRAFT"},
+        ]});
+        let outcomes =
+            endpoint.settle(&operation.shape, &[element("INV-1"), element("INV-2")], &answer(&body));
+        let [MemberOutcome::Done(one), MemberOutcome::Done(two)] = &outcomes[..] else {
+            panic!("{outcomes:?}")
+        };
+        assert_eq!((&one["count"], &one["first"]["InvoiceID"]), (&json!(2), &json!("l")));
+        assert_eq!(*two, json!({"found": false, "count": 0, "first": null, "records": []}));
+    }
+
+    #[tokio::test]
+    async fn without_a_value_nothing_is_found_and_nobody_is_asked() {
+        let Plan::Answer(answer) = planned(json!({"InvoiceNumber": " "})).await else { panic!("no call") };
+        assert_eq!(answer["found"], false);
+    }
 }

@@ -128,6 +128,7 @@ impl Action for UpsertContact {
         let mut input = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         check_name(&mut input).map_err(Fault::Terminal)?;
         check_people(&mut input);
+        empty_nested(&mut input);
         let short_code = self.directory.short_code(planning.account).await?;
         let contacts = self.directory.contacts(planning.account).await?;
         decide(&contacts, &planning, input, short_code).map_err(Fault::Terminal)
@@ -153,6 +154,15 @@ fn check_people(input: &mut Object) {
         if let Some(flag) = person.get_mut("IncludeInEmails") {
             *flag = Value::Bool(flag == "true");
         }
+    }
+}
+
+/// Within phones, addresses and people, Xero empties what is sent as an empty text.
+fn empty_nested(input: &mut Object) {
+    let entries =
+        input.values_mut().filter_map(Value::as_array_mut).flatten().filter_map(Value::as_object_mut);
+    for value in entries.flat_map(Object::values_mut).filter(|value| value.is_null()) {
+        *value = "".into();
     }
 }
 
@@ -262,4 +272,146 @@ fn perform(short_code: String, element: Object) -> Plan {
         .filter_map(|(prefix, member)| value(member).map(|value| format!("{prefix}:{value}")))
         .collect();
     Plan::Perform(Operation { endpoint: CONTACTS_UPSERT, shape: short_code, element, unique, sets: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::connectors::xero::conformance::{catalog, operation, plan_with};
+    use crate::connectors::xero::testing::{TestTable, organisation_account};
+    use crate::domain::flow::{IfMany, Matching};
+
+    const ID: &str = "a0000000-0000-4000-8000-00000000000";
+
+    async fn planned(input: Value, matching: Matching) -> Result<Plan, Failure> {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        plan_with(&catalog(), &account, "xero.upsert_contact", &input, "c", &Object::new(), &matching, None)
+            .await
+    }
+
+    async fn element(input: Value, matching: Matching) -> Value {
+        operation(planned(input, matching).await.unwrap()).element
+    }
+
+    async fn code(input: Value, matching: Matching) -> String {
+        planned(input, matching).await.map(|plan| format!("{plan:?}")).unwrap_err().code
+    }
+
+    fn by(fields: &[&str]) -> Matching {
+        Matching {
+            alternatives: vec![fields.iter().map(|field| (*field).to_owned()).collect()],
+            ..Matching::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_contact_found_by_name_gets_our_number() {
+        let input = json!({"ContactNumber": "001A", "Name": " ACME ", "EmailAddress": ""});
+        let keep = Matching { if_found: IfFound::FillEmpty, ..Matching::default() };
+        assert_eq!(
+            element(input.clone(), keep).await,
+            json!({"ContactID": format!("{ID}1"), "ContactNumber": "001A"})
+        );
+        let keep = Matching { if_found: IfFound::Keep, ..Matching::default() };
+        assert_eq!(
+            element(input, keep).await,
+            json!({"ContactID": format!("{ID}1"), "ContactNumber": "001A"})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_contact_with_another_number_fails_and_both_are_named() {
+        let failure = planned(json!({"ContactNumber": "001A", "Name": "Numbered"}), Matching::default())
+            .await
+            .unwrap_err();
+        assert_eq!(failure.code, "contact_number_conflict");
+        assert!(failure.message.contains("001A") && failure.message.contains("001B"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn nothing_to_write_needs_no_call() {
+        let plan = planned(json!({"Name": "Acme", "EmailAddress": "a@acme.example"}), Matching::default())
+            .await
+            .unwrap();
+        let Plan::Answer(answer) = plan else { panic!("no call") };
+        assert_eq!(
+            (&answer["ContactID"], &answer["_found"], &answer["_created"]),
+            (&json!(format!("{ID}1")), &json!(true), &json!(false))
+        );
+        assert_eq!(
+            answer["_url"],
+            format!(
+                "https://go.xero.com/organisationlogin/default.aspx?shortcode=!Qj35V&redirecturl=/Contacts/View/{ID}1"
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_new_contact_goes_by_number_and_name() {
+        let plan =
+            planned(json!({"ContactNumber": "001Z", "Name": "New  One"}), Matching::default()).await.unwrap();
+        let operation = operation(plan);
+        assert_eq!(operation.element, json!({"ContactNumber": "001Z", "Name": "New One"}));
+        assert_eq!(operation.unique, ["number:001z", "name:new one"]);
+    }
+
+    #[tokio::test]
+    async fn archived_contacts_fail_and_merged_ones_are_followed() {
+        assert_eq!(code(json!({"Name": "Old"}), Matching::default()).await, "contact_archived");
+        let keep = Matching { if_found: IfFound::Keep, ..Matching::default() };
+        let Plan::Answer(answer) = planned(json!({"Name": "Merged"}), keep).await.unwrap() else {
+            panic!("no call")
+        };
+        assert_eq!(answer["ContactID"], format!("{ID}2"));
+    }
+
+    #[tokio::test]
+    async fn of_many_contacts_one_is_chosen_only_where_the_flow_says_which() {
+        let input = json!({"EmailAddress": "twin@x.example"});
+        assert_eq!(code(input.clone(), by(&["EmailAddress"])).await, "many_contacts");
+        for (if_many, id) in [(IfMany::Oldest, 6), (IfMany::Newest, 5)] {
+            let Plan::Answer(answer) = planned(
+                input.clone(),
+                Matching { if_many, if_found: IfFound::Keep, ..by(&["EmailAddress"]) },
+            )
+            .await
+            .unwrap() else {
+                panic!("no call")
+            };
+            assert_eq!(answer["ContactID"], format!("{ID}{id}"));
+        }
+        let Plan::Answer(answer) = planned(
+            json!({"Name": "twin b", "EmailAddress": "TWIN@x.example"}),
+            Matching { if_found: IfFound::Keep, ..by(&["EmailAddress", "Name"]) },
+        )
+        .await
+        .unwrap() else {
+            panic!("no call")
+        };
+        assert_eq!(answer["ContactID"], format!("{ID}6"));
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_made_skipped_or_failed_and_an_empty_value_matches_nothing() {
+        let missing = |if_missing| Matching { if_missing, ..by(&["EmailAddress"]) };
+        let input = json!({"Name": "Nobody", "EmailAddress": " "});
+        assert_eq!(element(input.clone(), missing(IfMissing::Create)).await, json!({"Name": "Nobody"}));
+        assert_eq!(code(input.clone(), missing(IfMissing::Fail)).await, "contact_not_found");
+        let Plan::Answer(answer) = planned(input, missing(IfMissing::Skip)).await.unwrap() else {
+            panic!("no call")
+        };
+        assert_eq!(answer, json!({"_found": false, "_created": false, "_status": "not_found"}));
+        assert_eq!(
+            code(json!({"EmailAddress": "new@x.example"}), Matching::default()).await,
+            "contact_name_required"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_xero_refuses_never_gets_there() {
+        assert_eq!(code(json!({"Name": "A <b>"}), Matching::default()).await, "contact_name_characters");
+        assert_eq!(code(json!({"Name": "x".repeat(256)}), Matching::default()).await, "too_long");
+    }
 }

@@ -46,13 +46,17 @@ impl Contact {
                 kept.insert((*name).to_owned(), value);
             }
         }
+        // In one spelling, so that a contact that was written and then read is the same.
+        if let Some(at) = updated_at(wire) {
+            kept.insert("UpdatedDateUTC".into(), Stamp(at).to_string().into());
+        }
         Some(Self(Value::Object(kept)))
     }
 
     /// A contact that Xero doesn't know any more: nothing matches it but its id.
     pub(crate) fn gone(id: &str, at: Timestamp) -> Self {
         Self(
-            serde_json::json!({"ContactID": id, "ContactStatus": "GONE", "UpdatedDateUTC": Stamp(at).to_xero()}),
+            serde_json::json!({"ContactID": id, "ContactStatus": "GONE", "UpdatedDateUTC": Stamp(at).to_string()}),
         )
     }
 

@@ -31,6 +31,16 @@ const PENDING_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// <https://developer.xero.com/documentation/api/accounting/requests-and-responses> (paging: at most 1,000)
 const PAGE_SIZE: u64 = 1_000;
 
+/// What a call taught about contacts.
+pub(crate) enum Lesson {
+    /// As Xero answered it just now.
+    Written(Value),
+    NameTaken(String),
+    Gone(String),
+    /// Something that we knew isn't so.
+    Doubted,
+}
+
 #[derive(Default)]
 pub(crate) struct Contacts {
     index: Index,
@@ -60,19 +70,39 @@ impl Contacts {
         self.refused.get(&normalised(name)).is_some_and(|times| *times >= 2)
     }
 
-    pub(crate) fn refuse_name(&mut self, name: &str) {
-        *self.refused.entry(normalised(name)).or_default() += 1;
-        self.stale = true;
-    }
-
-    /// Something that we knew isn't so.
-    pub(crate) fn doubt(&mut self) {
-        self.stale = true;
+    /// Takes in what calls taught, and writes what has waited long enough.
+    pub(crate) async fn learn(&mut self, account: &dyn Account, lessons: Vec<Lesson>) -> Result<(), Fault> {
+        let now = account.clock().now();
+        for lesson in lessons {
+            match lesson {
+                Lesson::Written(contact) => {
+                    let news = self.take_in(&[contact]);
+                    self.pending.extend(news);
+                }
+                Lesson::NameTaken(name) => {
+                    *self.refused.entry(normalised(&name)).or_default() += 1;
+                    self.stale = true;
+                }
+                Lesson::Gone(id) => self.forget(&id, now),
+                Lesson::Doubted => self.stale = true,
+            }
+        }
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let since = *self.pending_since.get_or_insert(now);
+        if self.pending.len() >= SEGMENT || now.duration_since(since) >= PENDING_FOR {
+            let names = segments::append(account, &self.pending, None).await?;
+            self.pending.clear();
+            self.pending_since = None;
+            self.seen.extend(names);
+        }
+        Ok(())
     }
 
     /// Xero knows no such contact: it is kept as gone, since freshening never tells of what isn't there.
-    pub(crate) fn forget(&mut self, account: &dyn Account, id: &str) {
-        let gone = Contact::gone(id, account.clock().now());
+    fn forget(&mut self, id: &str, now: Timestamp) {
+        let gone = Contact::gone(id, now);
         if self.index.get(id).is_some() && self.index.apply(Arc::new(gone.clone())) {
             self.pending.push(Arc::new(gone));
         }
@@ -107,7 +137,8 @@ impl Contacts {
         };
         if done.is_err() {
             self.looked_at = None;
-            segments::take_lease(account, holder, now).await?;
+            // Given back where that can be done; it ends by itself else.
+            let _given_back = segments::take_lease(account, holder, now).await;
         }
         done
     }
@@ -151,7 +182,7 @@ impl Contacts {
         let watermark = Timestamp::from_millisecond(self.head.watermark).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = watermark.checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut next = self.head.clone();
-        let mut changed = std::mem::take(&mut self.pending);
+        let mut changed = self.pending.clone();
         let mut number = 1;
         while let Some(page) = read_page(account, number, Some(since)).await? {
             if let (1, Some(at)) = (number, page.at) {
@@ -166,6 +197,7 @@ impl Contacts {
         let now = account.clock().now();
         next.fresh_at = now.as_millisecond();
         self.save(account, &changed, next, holder, now).await?;
+        self.pending.clear();
         self.compact(account).await?;
         self.settle_down();
         Ok(())
@@ -210,21 +242,6 @@ impl Contacts {
         self.seen.extend(names);
         segments::delete(account, &old).await?;
         self.seen.retain(|name| !old.contains(name));
-        Ok(())
-    }
-
-    /// Contacts as Xero answered them just now.
-    pub(crate) async fn learn(&mut self, account: &dyn Account, answered: &[Value]) -> Result<(), Fault> {
-        let news = self.take_in(answered);
-        let now = account.clock().now();
-        self.pending.extend(news);
-        let since = *self.pending_since.get_or_insert(now);
-        if self.pending.len() >= SEGMENT || now.duration_since(since) >= PENDING_FOR {
-            let contacts = std::mem::take(&mut self.pending);
-            self.pending_since = None;
-            let names = segments::append(account, &contacts, None).await?;
-            self.seen.extend(names);
-        }
         Ok(())
     }
 }
@@ -273,4 +290,188 @@ fn unreadable(account: &dyn Account) -> Fault {
         "unreadable_answer",
         "Xero's list of contacts could not be read",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::future::join_all;
+    use jiff::SignedDuration;
+    use serde_json::json;
+
+    use super::*;
+    use crate::connectors::xero::directory::{Directory, Lesson};
+    use crate::connectors::xero::testing::{TestAccount, TestTable, answer};
+    use crate::domain::outcome::Reason;
+
+    /// An organisation whose contacts a test may add to; it answers as Xero does, page by page.
+    #[derive(Clone, Default)]
+    struct Organisation(Arc<Mutex<Vec<Value>>>);
+
+    impl Organisation {
+        fn of(size: usize) -> Self {
+            let organisation = Self::default();
+            (0..size).for_each(|n| organisation.add(n, &format!("Contact {n}"), "2026-01-01T00:00:00Z"));
+            organisation
+        }
+
+        fn add(&self, n: usize, name: &str, at: &str) {
+            let mut contacts = self.0.lock().unwrap();
+            let contact = json!({"ContactID": format!("id-{n:05}"), "Name": name, "ContactStatus": "ACTIVE", "UpdatedDateUTC": at});
+            contacts.retain(|known| known["ContactID"] != contact["ContactID"]);
+            contacts.push(contact);
+        }
+
+        fn account(&self, table: &Arc<TestTable>) -> TestAccount {
+            let contacts = self.0.clone();
+            TestAccount::new(
+                table,
+                Box::new(move |call| {
+                    let query = |name: &str| {
+                        call.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+                    };
+                    assert_eq!(query("includeArchived"), Some("true"));
+                    let page: usize = query("page").unwrap().parse().unwrap();
+                    let since = call.headers.first().map(|(_, since)| Stamp::parse(since).unwrap().0);
+                    let changed: Vec<Value> = contacts
+                        .lock()
+                        .unwrap()
+                        .iter()
+                        .filter(|contact| {
+                            since.is_none_or(|since| {
+                                crate::connectors::xero::wire::updated_at(contact).unwrap() >= since
+                            })
+                        })
+                        .cloned()
+                        .collect();
+                    let rows: Vec<_> = changed.iter().skip((page - 1) * 1000).take(1000).collect();
+                    Ok(answer(&json!({
+                        "DateTimeUTC": "2026-09-14T09:00:00Z",
+                        "pagination": {"page": page, "pageSize": 1000, "pageCount": changed.len().div_ceil(1000), "itemCount": changed.len()},
+                        "Contacts": rows,
+                    })))
+                }),
+            )
+        }
+    }
+
+    #[tokio::test]
+    async fn two_hundred_plans_at_once_read_three_thousand_contacts_with_three_calls() {
+        let table = Arc::default();
+        let account = Organisation::of(3_000).account(&table);
+        let directory = Directory::default();
+        let plans =
+            (0..200).map(|n| {
+                let (directory, account) = (&directory, &account);
+                async move {
+                    directory.contacts(account).await.unwrap().find("Name", &format!("contact {n}")).len()
+                }
+            });
+        assert_eq!(join_all(plans).await, vec![1; 200]);
+        assert_eq!(account.reads_of("/Contacts").len(), 3);
+        assert_eq!(table.segments(), 30);
+    }
+
+    #[tokio::test]
+    async fn another_process_reads_the_table_and_asks_xero_nothing() {
+        let table = Arc::default();
+        let organisation = Organisation::of(150);
+        Directory::default().contacts(&organisation.account(&table)).await.unwrap();
+        let other = organisation.account(&table);
+        let contacts = Directory::default().contacts(&other).await.unwrap();
+        assert_eq!(contacts.find("Name", "Contact 149").len(), 1);
+        assert_eq!(other.reads_of("/Contacts").len(), 0);
+    }
+
+    #[tokio::test]
+    async fn freshening_reads_what_changed_since_with_an_overlap_and_writes_only_that() {
+        let table = Arc::default();
+        let organisation = Organisation::of(250);
+        let account = organisation.account(&table);
+        let directory = Directory::default();
+        drop(directory.contacts(&account).await.unwrap());
+        organisation.add(7, "Renamed", "2026-09-14T09:01:00Z");
+        account.clock.advance(SignedDuration::from_mins(4));
+        assert_eq!(directory.contacts(&account).await.unwrap().find("Name", "Renamed").len(), 0);
+        account.clock.advance(SignedDuration::from_mins(2));
+        let contacts = directory.contacts(&account).await.unwrap();
+        assert_eq!(contacts.find("Name", "Renamed").len(), 1);
+        assert_eq!(contacts.find("Name", "Contact 7").len(), 0);
+        let reads = account.reads_of("/Contacts");
+        assert_eq!(reads[1].headers, [("if-modified-since".to_owned(), "2026-09-14T08:58:00".to_owned())]);
+        assert_eq!((reads.len(), table.segments()), (2, 4));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_xero_calls_taken_is_looked_for_at_once() {
+        let table = Arc::default();
+        let organisation = Organisation::of(1);
+        let account = organisation.account(&table);
+        let directory = Directory::default();
+        drop(directory.contacts(&account).await.unwrap());
+        organisation.add(9, "New There", "2026-09-14T09:00:30Z");
+        directory.learn(&account, vec![Lesson::NameTaken("new there".into())]).await.unwrap();
+        assert_eq!(directory.contacts(&account).await.unwrap().find("Name", "New There").len(), 1);
+        // One that nobody shows is given up after the second time, so that planning again comes to an end.
+        for hidden in [false, true] {
+            directory.learn(&account, vec![Lesson::NameTaken("Hidden".into())]).await.unwrap();
+            assert_eq!(directory.contacts(&account).await.unwrap().is_name_hidden("hidden"), hidden);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_known_at_once_and_a_hundred_contacts_share_a_row() {
+        let table = Arc::default();
+        let account = Organisation::of(1).account(&table);
+        let directory = Directory::default();
+        drop(directory.contacts(&account).await.unwrap());
+        let written = |n: usize| {
+            Lesson::Written(
+                json!({"ContactID": format!("new-{n}"), "Name": format!("New {n}"), "UpdatedDateUTC": "2026-09-14T09:00:00Z"}),
+            )
+        };
+        for fifty in [0..50, 50..100] {
+            directory.learn(&account, fifty.map(written).collect()).await.unwrap();
+        }
+        assert_eq!(directory.contacts(&account).await.unwrap().find("Name", "New 99").len(), 1);
+        assert_eq!(table.segments(), 2);
+        directory.learn(&account, vec![Lesson::Gone("new-5".into())]).await.unwrap();
+        let contacts = directory.contacts(&account).await.unwrap();
+        assert!(contacts.find("Name", "New 5").is_empty());
+        assert!(contacts.get("new-5").unwrap().is_gone());
+    }
+
+    #[tokio::test]
+    async fn a_fill_that_broke_off_goes_on_where_it_was_and_others_wait_meanwhile() {
+        let table: Arc<TestTable> = Arc::default();
+        let organisation = Organisation::of(1_500);
+        let broken = {
+            let inner = organisation.account(&table);
+            let calls = Mutex::new(0);
+            TestAccount::new(
+                &table,
+                Box::new(move |call| {
+                    *calls.lock().unwrap() += 1;
+                    match *calls.lock().unwrap() {
+                        1 => inner.answer(call),
+                        _ => Err(not_started(&inner, SignedDuration::from_secs(1), "limited", "")),
+                    }
+                }),
+            )
+        };
+        assert!(Directory::default().contacts(&broken).await.is_err());
+        let other = organisation.account(&table);
+        other.clock.advance(SignedDuration::from_secs(1));
+        // Somebody holds the lease: not now.
+        assert!(segments::take_lease(&broken, "somebody", other.clock.now_in(150)).await.unwrap());
+        let Err(Fault::Retry(again)) = Directory::default().contacts(&other).await else {
+            panic!("it waits")
+        };
+        assert_eq!(again.reason, Reason::NotStarted);
+        other.clock.advance(SignedDuration::from_secs(200));
+        let contacts = Directory::default().contacts(&other).await.unwrap();
+        assert_eq!(contacts.find("Name", "Contact 1499").len() + contacts.find("Name", "Contact 0").len(), 2);
+        assert_eq!(other.reads_of("/Contacts").len(), 1);
+    }
 }

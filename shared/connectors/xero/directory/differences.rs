@@ -57,9 +57,13 @@ fn slots(known: Option<&Value>, wanted: &Value, by: &str, only_empty: bool) -> O
     (!changed.is_empty()).then_some(Value::Array(changed))
 }
 
+/// What is sent empty is the same as what isn't there.
 fn is_same(slot: &Value, there: &Value) -> bool {
     slot.as_object().is_some_and(|slot| {
-        slot.iter().all(|(name, value)| there.get(name).is_some_and(|known| agrees(value, known)))
+        slot.iter().all(|(name, value)| match there.get(name) {
+            Some(known) => agrees(value, known),
+            None => value == "",
+        })
     })
 }
 

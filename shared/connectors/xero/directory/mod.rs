@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 pub(super) use contact::{Contact, normalised};
-pub(super) use contacts::Contacts;
+pub(super) use contacts::{Contacts, Lesson};
 pub(super) use differences::differences;
 pub(super) use matching::match_contact;
 pub(super) use settings::{A_DAY, PROOF, Setting, Settings};
@@ -24,12 +24,25 @@ use crate::domain::outcome::Fault;
 use crate::ports::connector::Account;
 use crate::ports::random::random_uuid;
 
+/// One organisation's contacts, and what calls taught about them since somebody last had them in hand.
+#[derive(Default)]
+struct Slot {
+    contacts: Arc<AsyncMutex<Contacts>>,
+    lessons: Mutex<Vec<Lesson>>,
+}
+
+impl Slot {
+    fn take_lessons(&self) -> Vec<Lesson> {
+        std::mem::take(&mut *self.lessons.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// The directories of all connections that this process has met.
 #[derive(Default)]
 pub(super) struct Directory {
     pub(super) settings: Settings,
     /// By connection and tenant.
-    contacts: Mutex<HashMap<String, Arc<AsyncMutex<Contacts>>>>,
+    contacts: Mutex<HashMap<String, Arc<Slot>>>,
     /// Who we are in leases: a process.
     holder: OnceLock<String>,
 }
@@ -37,19 +50,28 @@ pub(super) struct Directory {
 impl Directory {
     /// The account's contacts, good enough to match by. Give them back before awaiting anything else.
     pub(super) async fn contacts(&self, account: &dyn Account) -> Result<OwnedMutexGuard<Contacts>, Fault> {
-        let mut contacts = self.contacts_as_they_are(account).await;
+        let slot = self.slot(account);
+        let mut contacts = slot.contacts.clone().lock_owned().await;
+        contacts.learn(account, slot.take_lessons()).await?;
         contacts.refresh(account, self.holder(account)).await?;
         Ok(contacts)
     }
 
-    /// The account's contacts without asking anybody: for teaching them something.
-    pub(super) async fn contacts_as_they_are(&self, account: &dyn Account) -> OwnedMutexGuard<Contacts> {
+    /// Takes lessons in, now or, where the contacts are in somebody's hand, when they are next asked for. It never
+    /// waits for a plan that may itself wait for the call that taught the lesson to end.
+    pub(super) async fn learn(&self, account: &dyn Account, lessons: Vec<Lesson>) -> Result<(), Fault> {
+        let slot = self.slot(account);
+        slot.lessons.lock().unwrap_or_else(PoisonError::into_inner).extend(lessons);
+        match slot.contacts.clone().try_lock_owned() {
+            Ok(mut contacts) => contacts.learn(account, slot.take_lessons()).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn slot(&self, account: &dyn Account) -> Arc<Slot> {
         let connection = account.connection();
-        let slot = {
-            let mut all = self.contacts.lock().unwrap_or_else(PoisonError::into_inner);
-            all.entry(format!("{}#{}", connection.id, connection.account)).or_default().clone()
-        };
-        slot.lock_owned().await
+        let mut all = self.contacts.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(format!("{}#{}", connection.id, connection.account)).or_default().clone()
     }
 
     fn holder(&self, account: &dyn Account) -> &str {

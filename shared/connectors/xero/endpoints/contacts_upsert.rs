@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{CONTACTS_UPSERT, WRITES, echoes, matched};
-use crate::connectors::xero::directory::{Directory, normalised};
+use crate::connectors::xero::directory::{Directory, Lesson, normalised};
 use crate::connectors::xero::refusals;
 use crate::connectors::xero::wire::{
     ACCOUNTING, Became, body_of, deep_link, document, envelope, result, text,
@@ -76,27 +76,22 @@ impl Endpoint for ContactsUpsert {
         outcomes: &[MemberOutcome],
         account: &dyn Account,
     ) -> Result<(), Fault> {
-        let done: Vec<Value> = outcomes
-            .iter()
-            .filter_map(|outcome| match outcome {
-                MemberOutcome::Done(contact) => Some(contact.clone()),
-                _ => None,
-            })
-            .collect();
-        let mut contacts = self.directory.contacts_as_they_are(account).await;
-        for (element, outcome) in elements.iter().zip(outcomes) {
-            match outcome {
-                MemberOutcome::Replan(_) => {
-                    contacts.refuse_name(text(&element.value, "Name").unwrap_or_default())
-                }
-                MemberOutcome::Failed(failure) if failure.code == "contact_not_found" => {
-                    contacts.forget(account, text(&element.value, "ContactID").unwrap_or_default());
-                }
-                MemberOutcome::Failed(failure) if failure.code == "contact_archived" => contacts.doubt(),
-                _ => {}
+        let lesson = |(element, outcome): (&Element, &MemberOutcome)| match outcome {
+            MemberOutcome::Done(contact) => Some(Lesson::Written(contact.clone())),
+            MemberOutcome::Replan(_) => {
+                text(&element.value, "Name").map(|name| Lesson::NameTaken(name.to_owned()))
             }
-        }
-        contacts.learn(account, &done).await
+            MemberOutcome::Failed(failure) => match failure.code.as_str() {
+                "contact_not_found" => {
+                    text(&element.value, "ContactID").map(|id| Lesson::Gone(id.to_owned()))
+                }
+                "contact_archived" => Some(Lesson::Doubted),
+                _ => None,
+            },
+            _ => None,
+        };
+        let lessons = elements.iter().zip(outcomes).filter_map(lesson).collect();
+        self.directory.learn(account, lessons).await
     }
 }
 

@@ -1,30 +1,11 @@
-//! The contracts of the ports on SQLite, and what only this adapter promises: nothing that was acknowledged is
-//! lost, whatever happens to the process.
+//! The contracts of the ports, on SQLite.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::*;
+use super::{clock, random, temporary};
 use crate::ports::chunks::Chunked;
-use crate::ports::clock::ManualClock;
 use crate::ports::contract::{self, queue::QueueStand, table::TableStand, vault::VaultStand};
-use crate::ports::queue::QueueName;
-use crate::ports::random::SeededRandom;
-
-fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock::at("2026-05-06T12:00:00Z".parse::<Timestamp>().expect("an instant")))
-}
-
-fn random() -> Arc<SeededRandom> {
-    Arc::new(SeededRandom::new(7))
-}
-
-fn temporary(clock: Arc<ManualClock>) -> Embedded {
-    let settings = Settings { max_receives: [(QueueName::Runs, 3)].into(), look_again: None };
-    Embedded::temporary(clock, random(), settings).expect("opens")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_keeps_its_contract() {

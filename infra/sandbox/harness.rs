@@ -1,0 +1,225 @@
+//! What both stand-ins wear: each request is admitted (limits), met by faults, answered, dated and counted.
+//!
+//! A stand-in implements `Provider` and gives its own routes; `router` puts the rest around them. It must
+//! know nothing of either vendor.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::counters::{Call, Counters};
+use crate::faults::{ConnectionLost, FaultKind, Faults};
+use crate::{Clock, control};
+
+/// The largest request that any stand-in reads; each sets its own lower bounds.
+const LARGEST_REQUEST: usize = 64 << 20;
+
+/// The clock, faults and counters of one stand-in.
+#[derive(Debug)]
+pub struct Harness {
+    pub clock: Clock,
+    pub faults: Faults,
+    pub counters: Counters,
+}
+
+impl Harness {
+    pub fn new(seed: u64, clock: Clock) -> Self {
+        Self { clock, faults: Faults::new(seed), counters: Counters::default() }
+    }
+}
+
+/// Held while a request is served: a place among the concurrent ones, for instance.
+pub type Admission = Box<dyn Any + Send>;
+
+/// What a stand-in tells the harness about itself.
+pub trait Provider: Send + Sync + 'static {
+    fn harness(&self) -> &Harness;
+
+    /// The path with ids replaced and the API's prefix left out: what calls are counted by.
+    fn route(&self, method: &Method, path: &str) -> String;
+
+    /// Whose limits the request counts against.
+    fn account(&self, head: &Parts) -> String;
+
+    /// Before faults and delays: takes from the limits, or refuses. What it returns is dropped when the
+    /// answer is ready.
+    #[expect(clippy::result_large_err, reason = "the refusal is the answer")]
+    fn admit(&self, _head: &Parts) -> Result<Admission, Response> {
+        Ok(Box::new(()))
+    }
+
+    /// Adds the headers that every answer has (what is left of the limits), also to faults and refusals.
+    fn stamp(&self, _head: &Parts, _answer: &mut Response) {}
+
+    /// Back to the state after `new`.
+    fn reset(&self);
+
+    /// Fills the stand-in; what is asked for is the provider's own. Returns what was made.
+    fn seed(&self, wanted: &Value) -> Result<Value, String>;
+
+    /// Everything it keeps, for people.
+    fn state(&self) -> Value;
+
+    /// What is wrong with the kept state, in sentences; empty when all is as it should be.
+    fn invariants(&self) -> Vec<String>;
+
+    /// Further control routes, below `/_sandbox`.
+    fn controls(_provider: Arc<Self>) -> Router
+    where
+        Self: Sized,
+    {
+        Router::new()
+    }
+}
+
+pub(crate) fn router<P: Provider>(provider: Arc<P>, routes: Router) -> Router {
+    routes
+        .layer(middleware::from_fn_with_state(provider.clone(), serve::<P>))
+        .nest("/_sandbox", control::router(provider))
+}
+
+async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request, next: Next) -> Response {
+    let harness = provider.harness();
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let at = harness.clock.now();
+    let mut answer = match provider.admit(&head) {
+        Ok(_held) => answer(harness, &head, body.clone(), next).await,
+        Err(refusal) => refusal,
+    };
+    provider.stamp(&head, &mut answer);
+    if let Ok(date) = HeaderValue::from_str(&harness.clock.http_date()) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    let lost = answer.extensions().get::<ConnectionLost>().is_some();
+    let key = head.headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    harness.counters.record(Call {
+        at,
+        method: head.method.to_string(),
+        route: provider.route(&head.method, head.uri.path()),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        account: provider.account(&head),
+        status: if lost { 0 } else { answer.status().as_u16() },
+        idempotency_key: key.map(str::to_owned),
+        request: body,
+    });
+    answer
+}
+
+async fn answer(harness: &Harness, head: &Parts, body: Bytes, next: Next) -> Response {
+    let met = harness.faults.meet(&head.method, head.uri.path());
+    if met.delay_milliseconds > 0 {
+        tokio::time::sleep(Duration::from_millis(met.delay_milliseconds)).await;
+    }
+    let apply = || next.run(Request::from_parts(head.clone(), Body::from(body)));
+    match met.kind {
+        None | Some(FaultKind::Delay(_)) => apply().await,
+        Some(FaultKind::Status { code, body, headers }) => status(code, body, headers),
+        Some(FaultKind::Empty) => StatusCode::OK.into_response(),
+        Some(FaultKind::Html) => html(),
+        Some(FaultKind::Reset) => lost(),
+        Some(FaultKind::ReplyLost) => {
+            apply().await;
+            lost()
+        }
+        Some(FaultKind::InternalErrorAfterApply) => {
+            apply().await;
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Some(FaultKind::Truncate) => truncated(apply().await).await,
+    }
+}
+
+fn status(code: u16, body: Value, headers: Vec<(String, String)>) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = match body {
+        Value::Null => status.into_response(),
+        Value::String(text) => (status, text).into_response(),
+        json => (status, axum::Json(json)).into_response(),
+    };
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
+}
+
+fn html() -> Response {
+    let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+                <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
+    (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], page).into_response()
+}
+
+/// Over a socket the body's error makes the server close the connection before anything is written.
+fn lost() -> Response {
+    let mut answer = Response::new(Body::new(Broken));
+    answer.extensions_mut().insert(ConnectionLost);
+    answer
+}
+
+async fn truncated(answer: Response) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let half = body.slice(..body.len() / 2);
+    Response::from_parts(head, Body::from(half))
+}
+
+/// A body that fails when it is read.
+struct Broken;
+
+impl axum::body::HttpBody for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
+        std::task::Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use crate::{Fault, FaultKind, Sandbox, Settings};
+
+    /// What comes back over a socket for one request.
+    fn ask(address: std::net::SocketAddr) -> Vec<u8> {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream
+            .write_all(b"GET /services/data HTTP/1.1\r\nHost: acme.example\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    }
+
+    #[tokio::test]
+    async fn over_a_socket_a_lost_reply_is_a_closed_connection_and_then_all_is_well() {
+        let sandbox = Sandbox::new(Settings::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(axum::serve(listener, sandbox.salesforce_router()).into_future());
+        sandbox.salesforce.faults().add(Fault::new(FaultKind::ReplyLost));
+        let answers = tokio::task::spawn_blocking(move || [ask(address), ask(address)]).await.unwrap();
+        assert_eq!(answers[0], b"");
+        assert!(answers[1].starts_with(b"HTTP/1.1 200 OK"));
+        assert_eq!(sandbox.salesforce.calls()[0].status, 0);
+        server.abort();
+    }
+}

@@ -1,0 +1,192 @@
+//! Stand-in Salesforce: OAuth, REST, SOQL and the records of one org.
+//!
+//! It keeps what it is given, refuses what the real one refuses in its words, and counts calls against a
+//! day. Called by `Sandbox`; tests and people reach behind it through `person.rs` and `control.rs`.
+
+mod answer;
+mod collections;
+mod composite;
+mod control;
+mod describe;
+mod filter;
+mod ids;
+mod jwt;
+mod limits;
+mod oauth;
+mod objects;
+mod org;
+mod outbound;
+mod person;
+mod query;
+mod records;
+mod refusals;
+mod rest;
+mod rows;
+mod rules;
+mod seed;
+mod soql;
+mod store;
+mod tokens;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Uri, request::Parts};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use answer::Refused;
+pub use outbound::OutboundMessage;
+pub use refusals::{Check, Refusal};
+pub use seed::{Amounts, Seeded};
+pub use tokens::Client;
+
+use crate::{Call, Clock, Faults, Harness, Provider, Settings, locked};
+use org::Org;
+
+/// What an org is made with; most of it can be changed while it runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    pub organization_name: String,
+    /// A developer org has 15,000.
+    pub daily_api_requests: u64,
+    /// Rows of a page, at most 2000. The real one gives fewer at times: 1000 where long texts are asked for.
+    pub page_size: usize,
+    /// Rows of a nested page.
+    pub child_page_size: usize,
+    /// A query that nobody continues is forgotten.
+    pub locator_seconds: i64,
+    /// Access tokens live so long.
+    pub session_seconds: i64,
+    /// Only at the start: adds `CurrencyIsoCode` to the objects.
+    pub multi_currency: bool,
+    pub currency: String,
+    /// Default: the URL that the token request came to.
+    pub instance_url: Option<String>,
+    /// Writes `1.5E7` instead of `15000000.0`, as JSON writers of floats do.
+    pub scientific_numbers: bool,
+    /// The newest API version that answers.
+    pub newest_version: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            organization_name: "Sandbox Trading Ltd".into(),
+            daily_api_requests: 15_000,
+            page_size: 2000,
+            child_page_size: 200,
+            locator_seconds: 2 * 24 * 3600,
+            session_seconds: 2 * 3600,
+            multi_currency: false,
+            currency: "GBP".into(),
+            instance_url: None,
+            scientific_numbers: false,
+            newest_version: 68,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Salesforce {
+    harness: Harness,
+    org: Mutex<Org>,
+    settings: Settings,
+}
+
+impl Salesforce {
+    pub fn new(settings: &Settings, clock: Clock) -> Self {
+        let org = Org::new(settings.salesforce.clone(), settings.limits, settings.seed, clock.now());
+        Self { harness: Harness::new(settings.seed, clock), org: Mutex::new(org), settings: settings.clone() }
+    }
+
+    pub fn faults(&self) -> &Faults {
+        &self.harness.faults
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.harness.counters.calls()
+    }
+
+    /// How many calls went to a route, e.g. `GET /query` or `POST /composite/sobjects`.
+    pub fn calls_to(&self, route: &str) -> u64 {
+        self.harness.counters.calls_to(route)
+    }
+
+    pub fn counters(&self) -> &crate::Counters {
+        &self.harness.counters
+    }
+
+    /// How many calls were refused because the day was used up.
+    pub fn count_403(&self) -> u64 {
+        self.harness.counters.count_status(403)
+    }
+
+    /// The org, at this moment.
+    fn org(&self) -> MutexGuard<'_, Org> {
+        let mut org = locked(&self.org);
+        org.begin(self.harness.clock.now());
+        org
+    }
+}
+
+pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
+    Router::new().fallback(serve).with_state(salesforce)
+}
+
+async fn serve(
+    State(salesforce): State<Arc<Salesforce>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let answer = rest::answer(&mut salesforce.org(), &method, &uri, &headers, &body);
+    answer.into_response()
+}
+
+impl Provider for Salesforce {
+    fn harness(&self) -> &Harness {
+        &self.harness
+    }
+
+    fn route(&self, _method: &Method, path: &str) -> String {
+        rest::route(path)
+    }
+
+    fn account(&self, _head: &Parts) -> String {
+        locked(&self.org).organization.clone()
+    }
+
+    fn reset(&self) {
+        let settings = &self.settings;
+        let now = self.harness.clock.now();
+        *locked(&self.org) = Org::new(settings.salesforce.clone(), settings.limits, settings.seed, now);
+    }
+
+    fn seed(&self, wanted: &Value) -> Result<Value, String> {
+        let wanted: Amounts = serde_json::from_value(wanted.clone()).map_err(|error| error.to_string())?;
+        let made = self.fill(&wanted);
+        serde_json::to_value(made).map_err(|error| error.to_string())
+    }
+
+    fn state(&self) -> Value {
+        self.everything()
+    }
+
+    fn invariants(&self) -> Vec<String> {
+        self.broken()
+    }
+
+    fn controls(salesforce: Arc<Self>) -> Router {
+        control::router(salesforce)
+    }
+}

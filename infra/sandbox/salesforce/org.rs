@@ -1,0 +1,211 @@
+//! Everything one org is: schema, records, people, tokens, limits, and what was arranged to go wrong in it.
+//!
+//! One lock holds it; a request is served in one go. `begin` is called at the start of each, so that late
+//! commits become visible in time.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::Options;
+use super::answer::Refused;
+use super::ids;
+use super::limits::Usage;
+use super::objects::{Object, Schema};
+use super::outbound::Outbound;
+use super::query::Cursors;
+use super::refusals::Refusals;
+use super::store::{Fields, Record, Store};
+use super::tokens::Access;
+use super::values::stamp;
+
+pub(crate) struct Org {
+    pub(crate) options: Options,
+    pub(crate) limits: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) schema: Schema,
+    pub(crate) store: Store,
+    pub(crate) access: Access,
+    pub(crate) usage: Usage,
+    pub(crate) cursors: Cursors,
+    pub(crate) refusals: Refusals,
+    pub(crate) outbound: Outbound,
+    pub(crate) random: StdRng,
+    /// For `If-Modified-Since` of describe.
+    pub(crate) schema_changed: Timestamp,
+    /// Cases numbered so far.
+    pub(crate) cases: u64,
+    pub(crate) organization: String,
+    /// Whom the API acts for, unless a token says otherwise.
+    pub(crate) integration_user: String,
+    /// Whom changes from outside the API are by.
+    pub(crate) person: String,
+    next_id: u64,
+    last_stamp: String,
+    late: Vec<Late>,
+}
+
+/// Who writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    pub(crate) user: String,
+    /// Through the API: what was arranged to be refused is.
+    pub(crate) api: bool,
+    /// `Sforce-Duplicate-Rule-Header: allowSave=true`.
+    pub(crate) allow_duplicates: bool,
+}
+
+/// Written already, with its stamp, but not to be seen before its time: a long transaction.
+struct Late {
+    visible: Timestamp,
+    object: Arc<Object>,
+    record: Arc<Record>,
+}
+
+impl Org {
+    pub(crate) fn new(options: Options, limits: bool, seed: u64, now: Timestamp) -> Self {
+        let mut org = Self {
+            schema: Schema::standard(options.multi_currency),
+            options,
+            limits,
+            now,
+            store: Store::default(),
+            access: Access::default(),
+            usage: Usage::default(),
+            cursors: Cursors::default(),
+            refusals: Refusals::default(),
+            outbound: Outbound::default(),
+            random: StdRng::seed_from_u64(seed),
+            schema_changed: now,
+            cases: 0,
+            organization: String::new(),
+            integration_user: String::new(),
+            person: String::new(),
+            next_id: 10_000 + seed % 1_000_000,
+            last_stamp: String::new(),
+            late: Vec::new(),
+        };
+        org.furnish();
+        org
+    }
+
+    /// The organization, its two people, the standard price book and the client that is always there.
+    fn furnish(&mut self) {
+        let user = |first: &str, last: &str, name: &str, kind: &str| {
+            json!({ "FirstName": first, "LastName": last, "Name": format!("{first} {last}"),
+                    "Username": format!("{name}@sandbox.example"), "Email": format!("{name}@sandbox.example"),
+                    "Alias": name, "IsActive": true, "TimeZoneSidKey": "Europe/London", "UserType": kind })
+        };
+        self.integration_user = self.place("User", user("Integration", "User", "integration", "Standard"));
+        self.person = self.place("User", user("Sam", "Sales", "sam", "Standard"));
+        let name = self.options.organization_name.clone();
+        self.organization = self.place(
+            "Organization",
+            json!({ "Name": name, "Country": "GB", "LanguageLocaleKey": "en_US", "IsSandbox": true,
+                    "TimeZoneSidKey": "Europe/London", "OrganizationType": "Developer Edition", "InstanceName": "CS1" }),
+        );
+        self.place(
+            "Pricebook2",
+            json!({ "Name": "Standard Price Book", "IsActive": true, "IsStandard": true }),
+        );
+        self.access.register_default(&self.integration_user);
+    }
+
+    /// A record as it is, unchecked: only for what an org has from the start.
+    fn place(&mut self, object: &str, fields: Value) -> String {
+        let (Some(object), Value::Object(mut fields)) = (self.schema.object(object).cloned(), fields) else {
+            return String::new();
+        };
+        let id = self.next_id(&object);
+        let author =
+            if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
+        self.sign(&mut fields, &id, &author, true);
+        self.store.put(&object, Record { id: id.clone(), fields });
+        id
+    }
+
+    pub(crate) fn next_id(&mut self, object: &Object) -> String {
+        self.next_id += 1;
+        ids::make(&object.prefix, self.next_id)
+    }
+
+    /// At the start of every request: time moves on, late commits whose time has come are seen.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.now = now;
+        if self.late.is_empty() {
+            return;
+        }
+        let (due, waiting) = std::mem::take(&mut self.late).into_iter().partition(|late| late.visible <= now);
+        self.late = waiting;
+        let due: Vec<Late> = due;
+        for late in due {
+            let there = self.store.table(&late.object.name).get(&late.record.id);
+            let overtaken =
+                there.is_some_and(|there| there.text("SystemModstamp") > late.record.text("SystemModstamp"));
+            if !overtaken {
+                self.store.put(&late.object, (*late.record).clone());
+            }
+        }
+    }
+
+    /// Stamps have whole seconds and never go back, whatever the clock does.
+    pub(crate) fn sign(&mut self, fields: &mut Fields, id: &str, user: &str, new: bool) {
+        let mut now = stamp(self.now);
+        if now < self.last_stamp {
+            now = self.last_stamp.clone();
+        }
+        self.last_stamp.clone_from(&now);
+        if new {
+            fields.insert("Id".into(), id.into());
+            fields.insert("IsDeleted".into(), false.into());
+            fields.insert("CreatedDate".into(), now.clone().into());
+            fields.insert("CreatedById".into(), user.into());
+        }
+        fields.insert("LastModifiedDate".into(), now.clone().into());
+        fields.insert("LastModifiedById".into(), user.into());
+        fields.insert("SystemModstamp".into(), now.into());
+    }
+
+    /// Does the write now and lets it be seen only from `visible` on, with the stamps of now.
+    pub(crate) fn late(
+        &mut self,
+        visible: Timestamp,
+        write: impl FnOnce(&mut Self) -> Result<String, Refused>,
+    ) -> Result<String, Refused> {
+        self.store.begin();
+        let notified = self.outbound.count();
+        let written = write(self);
+        let touched = self.store.touched();
+        let versions: Vec<Late> = touched
+            .into_iter()
+            .filter_map(|(object, id)| {
+                let object = self.schema.object(&object)?.clone();
+                let record = self.store.table(&object.name).get(&id)?.clone();
+                Some(Late { visible, object, record })
+            })
+            .collect();
+        self.store.roll_back(&self.schema);
+        self.outbound.hold(notified, visible);
+        if written.is_ok() {
+            self.late.extend(versions);
+        }
+        written
+    }
+
+    pub(crate) fn as_person(&self) -> Writer {
+        Writer { user: self.person.clone(), api: false, allow_duplicates: true }
+    }
+
+    pub(crate) fn object(&self, name: &str) -> Result<Arc<Object>, Refused> {
+        self.schema.object(name).cloned().ok_or_else(Refused::not_found)
+    }
+}
+
+impl std::fmt::Debug for Org {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Org").field("now", &self.now).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! Outbound messages: SOAP notifications of saved records, repeated until they are acknowledged.
+//!
+//! https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-notifications.html
+//! The stand-in keeps them and writes their bodies; whoever runs it delivers them, since it has no client of
+//! its own. A notification keeps its id over all tries, and carries the record as it is when it is sent.
+
+use std::fmt::Write;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::answer::Refused;
+use super::filter::Filter;
+use super::ids;
+use super::objects::Object;
+use super::org::Org;
+use super::store::Record;
+
+/// A message carries so many notifications at most.
+const MOST_NOTIFICATIONS: usize = 100;
+/// Tries are further and further apart, up to two hours.
+const FIRST_GAP_SECONDS: i64 = 15;
+const LONGEST_GAP_SECONDS: i64 = 2 * 3600;
+/// After a day a notification is dropped.
+const DROPPED_AFTER_SECONDS: i64 = 24 * 3600;
+
+/// One delivery: POST the body as `text/xml`, then say what came back.
+#[derive(Debug, Clone)]
+pub struct OutboundMessage {
+    pub notifications: Vec<String>,
+    pub body: String,
+}
+
+struct Rule {
+    action: String,
+    object: String,
+    filter: Option<Filter>,
+    fields: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Notification {
+    id: String,
+    rule: usize,
+    record: String,
+    made: Timestamp,
+    due: Timestamp,
+    gap: i64,
+}
+
+#[derive(Default)]
+pub(crate) struct Outbound {
+    rules: Vec<Rule>,
+    waiting: Vec<Notification>,
+    made: u64,
+}
+
+impl Outbound {
+    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str]) {
+        let action = ids::make("04k", 1 + self.rules.len() as u64);
+        let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+        self.rules.push(Rule { action, object: object.to_owned(), filter, fields });
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Those made since there were so many wait until then: their transaction is not over.
+    pub(crate) fn hold(&mut self, since: usize, until: Timestamp) {
+        self.waiting.iter_mut().skip(since).for_each(|notification| notification.due = until);
+    }
+
+    /// Done with, where the answer is the acknowledgement; anything else, an empty 200 too, means again later.
+    pub(crate) fn answered(&mut self, message: &OutboundMessage, status: u16, body: &str) -> bool {
+        let compact: String = body.split_whitespace().collect();
+        let acknowledged = status == 200 && compact.contains("Ack>true</");
+        if acknowledged {
+            self.waiting.retain(|notification| !message.notifications.contains(&notification.id));
+        }
+        acknowledged
+    }
+}
+
+impl Org {
+    /// After a record was saved: every rule that accepts it makes a notification.
+    pub(crate) fn notify(&mut self, object: &Object, record: &Record) {
+        let rules = self.outbound.rules.iter().enumerate();
+        let met: Vec<usize> = rules
+            .filter(|(_, rule)| {
+                rule.object == object.name
+                    && rule.filter.as_ref().is_none_or(|filter| filter.accepts(self, record))
+            })
+            .map(|(place, _)| place)
+            .collect();
+        for rule in met {
+            self.outbound.made += 1;
+            let (id, now) = (ids::make("04l", self.outbound.made), self.now);
+            let record = record.id.clone();
+            let gap = FIRST_GAP_SECONDS;
+            self.outbound.waiting.push(Notification { id, rule, record, made: now, due: now, gap });
+        }
+    }
+
+    /// What is due now, in messages; each of it is due again later unless it is acknowledged.
+    pub(crate) fn due_messages(&mut self, base: &str) -> Vec<OutboundMessage> {
+        let now = self.now;
+        self.outbound.waiting.retain(|it| now.as_second() - it.made.as_second() < DROPPED_AFTER_SECONDS);
+        let mut due: Vec<Notification> = Vec::new();
+        for notification in self.outbound.waiting.iter_mut().filter(|notification| notification.due <= now) {
+            due.push(notification.clone());
+            notification.due = now + SignedDuration::from_secs(notification.gap);
+            notification.gap = (notification.gap * 2).min(LONGEST_GAP_SECONDS);
+        }
+        let mut messages = Vec::new();
+        for (place, rule) in self.outbound.rules.iter().enumerate() {
+            let of_rule: Vec<&Notification> = due.iter().filter(|it| it.rule == place).collect();
+            for batch in of_rule.chunks(MOST_NOTIFICATIONS) {
+                let notifications = batch.iter().map(|it| it.id.clone()).collect();
+                messages.push(OutboundMessage { notifications, body: self.envelope(rule, batch, base) });
+            }
+        }
+        messages
+    }
+
+    fn envelope(&self, rule: &Rule, batch: &[&Notification], base: &str) -> String {
+        let organization = &self.organization;
+        let mut body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \
+             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n <soapenv:Body>\n  \
+             <notifications xmlns=\"http://soap.sforce.com/2005/09/outbound\">\n   \
+             <OrganizationId>{organization}</OrganizationId>\n   <ActionId>{action}</ActionId>\n   \
+             <SessionId xsi:nil=\"true\"/>\n   \
+             <EnterpriseUrl>{base}/services/Soap/c/67.0/{organization}</EnterpriseUrl>\n   \
+             <PartnerUrl>{base}/services/Soap/u/67.0/{organization}</PartnerUrl>\n",
+            action = rule.action,
+        );
+        for notification in batch {
+            let Some(record) = self.store.table(&rule.object).get(&notification.record) else { continue };
+            let _ = write!(
+                body,
+                "   <Notification>\n    <Id>{}</Id>\n    <sObject xsi:type=\"sf:{}\" \
+                 xmlns:sf=\"urn:sobject.enterprise.soap.sforce.com\">\n     <sf:Id>{}</sf:Id>\n",
+                notification.id, rule.object, record.id
+            );
+            for field in rule.fields.iter().filter(|field| *field != "Id") {
+                if let Some(text) = shown(record.get(field)) {
+                    let _ = writeln!(body, "     <sf:{field}>{text}</sf:{field}>");
+                }
+            }
+            body.push_str("    </sObject>\n   </Notification>\n");
+        }
+        body.push_str("  </notifications>\n </soapenv:Body>\n</soapenv:Envelope>\n");
+        body
+    }
+}
+
+/// As SOAP writes it; null is left out. Instants end in Z here, unlike in REST.
+fn shown(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let text = text.strip_suffix(".000+0000").map_or(text.clone(), |instant| format!("{instant}.000Z"));
+    Some(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
+impl super::Salesforce {
+    /// A rule that notifies of every saved record that the SOQL condition accepts (all of them without one).
+    pub fn notify_of(&self, object: &str, condition: Option<&str>, fields: &[&str]) -> Result<(), Refused> {
+        let mut org = self.org();
+        let object = org.object(object)?;
+        let filter = condition.map(|text| super::person::condition_of(&org, &object, text)).transpose()?;
+        org.outbound.add(&object.name, filter, fields);
+        Ok(())
+    }
+
+    /// The messages to deliver now. Without `outbound_answered` they come again, further and further apart.
+    pub fn outbound_due(&self) -> Vec<OutboundMessage> {
+        let mut org = self.org();
+        let base =
+            org.options.instance_url.clone().unwrap_or_else(|| "https://sandbox.my.salesforce.com".into());
+        org.due_messages(&base)
+    }
+
+    /// What came back for a message; true when it was the acknowledgement.
+    pub fn outbound_answered(&self, message: &OutboundMessage, status: u16, body: &str) -> bool {
+        self.org().outbound.answered(message, status, body)
+    }
+}

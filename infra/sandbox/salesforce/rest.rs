@@ -1,0 +1,242 @@
+//! `/services/data/v{NN}.0/*`: who asks, whether there are calls left, and which resource answers.
+//!
+//! https://developer.salesforce.com/docs/platform/api-rest/guide/resources-list.html
+
+use axum::http::{HeaderMap, Method, Uri};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refused};
+use super::org::{Org, Writer};
+use super::query::{self, Writing};
+use super::store::Fields;
+use super::{collections, composite, describe, oauth, rows};
+
+/// The oldest version that answers.
+const OLDEST: u32 = 31;
+/// URL and headers together are at most so long.
+const LONGEST: usize = 16_384;
+
+/// A request, taken apart.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+    /// Scheme and host that the request came to.
+    pub(crate) base: String,
+    /// `v67.0`
+    pub(crate) version: String,
+}
+
+impl Asked<'_> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Result<Value, Refused> {
+        serde_json::from_slice(self.body).map_err(|error| {
+            let message = format!(
+                "Unexpected character or end of input at [line:{}, column:{}]",
+                error.line(),
+                error.column()
+            );
+            Refused::new(400, "JSON_PARSER_ERROR", message)
+        })
+    }
+
+    pub(crate) fn fields(&self) -> Result<Fields, Refused> {
+        match self.json()? {
+            Value::Object(fields) => Ok(fields),
+            _ => Err(Refused::new(
+                400,
+                "JSON_PARSER_ERROR",
+                "Unexpected token START_ARRAY at [line:1, column:1]",
+            )),
+        }
+    }
+
+    pub(crate) fn writing<'a>(&'a self, org: &Org, deleted: bool) -> Writing<'a> {
+        // A hint, between 200 and 2000; the org may give less.
+        let wanted = self.header("sforce-query-options").and_then(|options| {
+            let size = options.split(',').find_map(|option| option.trim().strip_prefix("batchSize="))?;
+            size.trim().parse::<usize>().ok()
+        });
+        let page =
+            wanted.map_or(org.options.page_size, |size| size.clamp(200, 2000).min(org.options.page_size));
+        let child_page = org.options.child_page_size;
+        Writing { version: &self.version, page: page.max(1), child_page: child_page.max(1), deleted }
+    }
+
+    pub(crate) fn writer(&self, writer: &Writer) -> Writer {
+        let rule = self.header("sforce-duplicate-rule-header").unwrap_or_default();
+        let allow = rule.replace(' ', "").to_ascii_lowercase().contains("allowsave=true");
+        Writer { allow_duplicates: allow, ..writer.clone() }
+    }
+}
+
+/// The whole of the stand-in: one request, one answer.
+pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let path = uri.path();
+    let length = uri.path_and_query().map_or(0, |it| it.as_str().len());
+    if length > LONGEST {
+        let page = "<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>";
+        return Answer::text(414, "text/html;charset=iso-8859-1", page);
+    }
+    if length + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
+        > LONGEST
+    {
+        let page = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>";
+        return Answer::text(431, "text/html;charset=iso-8859-1", page);
+    }
+    let query = serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
+    let mut asked =
+        Asked { method, path, query, headers, body, base: base(uri, headers), version: String::new() };
+    if path.starts_with("/services/oauth2/") {
+        return oauth::answer(org, &asked);
+    }
+    let Some(rest) = path.strip_prefix("/services/data") else {
+        return Answer::text(
+            404,
+            "text/html; charset=UTF-8",
+            "<html><body>URL No Longer Exists</body></html>",
+        );
+    };
+    let rest = rest.trim_matches('/');
+    if rest.is_empty() {
+        return Answer::ok(versions(org));
+    }
+    let authorized = org.authorize(asked.header("authorization"));
+    let writer = match authorized.and_then(|writer| org.spend_call().map(|()| writer)) {
+        Ok(writer) => asked.writer(&writer),
+        Err(refused) => return refused.answer(),
+    };
+    let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
+    version.clone_into(&mut asked.version);
+    let answer = if known_version(org, version) {
+        let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        resource_answer(org, &writer, &asked, &segments).unwrap_or_else(Answer::from)
+    } else {
+        Refused::not_found().answer()
+    };
+    answer.with("sforce-limit-info", org.limit_info())
+}
+
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+fn base(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = uri
+        .authority()
+        .map(|authority| authority.as_str().to_owned())
+        .or_else(|| headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned));
+    let proxied = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok());
+    let scheme = uri.scheme_str().or(proxied).unwrap_or("http");
+    format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
+}
+
+fn known_version(org: &Org, version: &str) -> bool {
+    let number = version.strip_prefix('v').and_then(|text| text.strip_suffix(".0"));
+    let number = number.and_then(|text| text.parse::<u32>().ok());
+    number.is_some_and(|number| (OLDEST..=org.options.newest_version).contains(&number))
+}
+
+/// `GET /services/data`, without a token.
+fn versions(org: &Org) -> Value {
+    (OLDEST..=org.options.newest_version)
+        .map(|number| {
+            let season = ["Summer", "Winter", "Spring"][((number - OLDEST) % 3) as usize];
+            let year = 14 + (number - OLDEST).div_ceil(3);
+            json!({ "label": format!("{season} '{year}"), "url": format!("/services/data/v{number}.0"),
+                    "version": format!("{number}.0") })
+        })
+        .collect()
+}
+
+/// Below the version. Composite requests come back here for each of their own.
+pub(crate) fn resource_answer(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    segments: &[&str],
+) -> Result<Answer, Refused> {
+    let method = asked.method.as_str();
+    match (method, segments) {
+        ("GET", []) => Ok(Answer::ok(resources(&asked.version))),
+        ("GET", ["limits"]) => Ok(Answer::ok(org.limits_page())),
+        ("GET", ["query" | "queryAll", locator]) => {
+            let writing = asked.writing(org, false);
+            query::further(org, locator, &writing).map(Answer::ok)
+        }
+        ("GET", [which @ ("query" | "queryAll")]) => {
+            let text = asked.parameter("q").unwrap_or_default();
+            if text.is_empty() {
+                return Err(Refused::new(400, "MALFORMED_QUERY", "SOQL query is missing: parameter q"));
+            }
+            let writing = asked.writing(org, *which == "queryAll");
+            query::answer(org, text, &writing).map(Answer::ok)
+        }
+        (_, ["sobjects", rest @ ..]) => match (method, rest) {
+            ("GET", []) => Ok(describe::global(org, asked)),
+            ("GET", [object]) => describe::basic(org, asked, object),
+            ("GET", [object, "describe"]) => describe::object(org, asked, object),
+            ("GET", [object, "updated"]) => rows::updated(org, asked, object),
+            ("GET", [object, "deleted"]) => rows::deleted(org, asked, object),
+            ("POST", [object] | [object, "Id" | "id"]) => rows::create(org, writer, asked, object),
+            ("GET", [object, id]) => rows::get(org, asked, object, ("Id", id)),
+            ("PATCH", [object, id]) => rows::update(org, writer, asked, object, id),
+            ("DELETE", [object, id]) => rows::delete(org, writer, object, ("Id", id)),
+            ("GET", [object, field, value]) => rows::get(org, asked, object, (field, value)),
+            ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
+            ("DELETE", [object, field, value]) => rows::delete(org, writer, object, (field, value)),
+            _ => Err(not_allowed(method)),
+        },
+        (_, ["composite", rest @ ..]) => match (method, rest) {
+            ("POST", []) => composite::composite(org, writer, asked),
+            ("POST", ["batch"]) => composite::batch(org, writer, asked),
+            ("POST", ["tree", object]) => composite::tree(org, writer, asked, object),
+            ("POST", ["sobjects"]) => collections::create(org, writer, asked),
+            ("PATCH", ["sobjects"]) => collections::update(org, writer, asked),
+            ("DELETE", ["sobjects"]) => collections::delete(org, writer, asked),
+            ("GET" | "POST", ["sobjects", object]) => collections::retrieve(org, asked, object),
+            ("PATCH", ["sobjects", object, field]) => collections::upsert(org, writer, asked, object, field),
+            _ => Err(not_allowed(method)),
+        },
+        (_, ["query" | "queryAll" | "limits"]) => Err(not_allowed(method)),
+        _ => Err(Refused::not_found()),
+    }
+}
+
+fn not_allowed(method: &str) -> Refused {
+    let message = format!("HTTP Method '{method}' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST");
+    Refused::new(405, "METHOD_NOT_ALLOWED", message)
+}
+
+fn resources(version: &str) -> Value {
+    let at = |name: &str| format!("/services/data/{version}/{name}");
+    json!({ "sobjects": at("sobjects"), "query": at("query"), "queryAll": at("queryAll"),
+            "limits": at("limits"), "composite": at("composite") })
+}
+
+/// The path with ids and keys replaced: what calls are counted by.
+pub(crate) fn route(path: &str) -> String {
+    let Some(rest) = path.strip_prefix("/services/data/") else { return path.to_owned() };
+    let mut segments: Vec<&str> = rest.split('/').filter(|it| !it.is_empty()).skip(1).collect();
+    match segments.as_mut_slice() {
+        ["sobjects", _, "describe" | "updated" | "deleted"] => {}
+        ["sobjects", _, id] => *id = "{id}",
+        ["sobjects", _, _, value] => *value = "{value}",
+        ["query" | "queryAll", locator] => *locator = "{locator}",
+        _ => {}
+    }
+    format!("/{}", segments.join("/"))
+}

@@ -1,0 +1,232 @@
+//! One record at a time: `/sobjects/{type}/…`.
+//!
+//! https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-retrieve.html
+
+use std::sync::Arc;
+
+use axum::http::header;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::answer::{Answer, Refused};
+use super::ids;
+use super::objects::Object;
+use super::org::{Org, Writer};
+use super::query::Plan;
+use super::records::Upserted;
+use super::rest::Asked;
+use super::store::Record;
+use super::values;
+use crate::clock::http_date;
+
+/// `GET …/updated` looks back so many days.
+const UPDATED_DAYS: i64 = 30;
+/// `GET …/deleted` looks back so many days.
+const DELETED_DAYS: i64 = 15;
+
+pub(crate) fn create(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    object: &str,
+) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let id = org.create(&object, &asked.fields()?, writer)?;
+    let body = json!({ "id": id, "success": true, "errors": [] });
+    Ok(Answer::json(201, body).with("location", location(asked, &object, &id)))
+}
+
+pub(crate) fn get(
+    org: &mut Org,
+    asked: &Asked<'_>,
+    object: &str,
+    (field, value): (&str, &str),
+) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let record = match found(org, &object, field, value)? {
+        Ok(record) => record,
+        Err(several) => return Ok(choices(asked, &object, &several)),
+    };
+    let plan = match asked.parameter("fields") {
+        Some(names) => Plan::fields(org, &object, &names.split(',').map(str::trim).collect::<Vec<_>>())?,
+        None => Plan::whole(&object),
+    };
+    let modified = values::instant(record.text("LastModifiedDate")).unwrap_or(org.now);
+    let tag = tag(&record);
+    let unchanged =
+        asked.header("if-modified-since").and_then(http_instant).is_some_and(|since| modified <= since);
+    let same = object.name == "Account" && asked.header("if-none-match") == Some(&tag);
+    let answer = if unchanged || same {
+        Answer::empty(304)
+    } else {
+        let writing = asked.writing(org, false);
+        Answer::ok(plan.row(org, &record, &writing))
+    };
+    let answer = answer.with("last-modified", http_date(modified));
+    Ok(if object.name == "Account" { answer.with("etag", tag) } else { answer })
+}
+
+pub(crate) fn update(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    object: &str,
+    id: &str,
+) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let id = ids::normalise(id).unwrap_or_else(|| id.to_owned());
+    if let Some(record) = org.store.table(&object.name).get(&id) {
+        unchanged_since(asked, &object, record)?;
+    }
+    org.change(&object, &id, &asked.fields()?, writer)?;
+    Ok(Answer::empty(204))
+}
+
+/// `If-Unmodified-Since`, and on Accounts `If-Match`: 412 when somebody was faster.
+fn unchanged_since(asked: &Asked<'_>, object: &Object, record: &Record) -> Result<(), Refused> {
+    let modified = values::instant(record.text("LastModifiedDate"));
+    let since = asked.header(header::IF_UNMODIFIED_SINCE.as_str()).and_then(http_instant);
+    let newer = since.zip(modified).is_some_and(|(since, modified)| modified > since);
+    let other =
+        asked.header("if-match").is_some_and(|wanted| object.name == "Account" && wanted != tag(record));
+    if newer || other {
+        return Err(Refused::new(412, "PRECONDITION_FAILED", "One or more conditional headers do not match"));
+    }
+    Ok(())
+}
+
+pub(crate) fn delete(
+    org: &mut Org,
+    writer: &Writer,
+    object: &str,
+    (field, value): (&str, &str),
+) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let id = if field == "Id" {
+        ids::normalise(value).unwrap_or_else(|| value.to_owned())
+    } else {
+        let known = org.lookup_field(&object, field)?;
+        org.with_value(&object, known, value).first().cloned().ok_or_else(Refused::not_found)?
+    };
+    org.remove(&object, &id, writer)?;
+    Ok(Answer::empty(204))
+}
+
+/// https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.html
+pub(crate) fn upsert(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    object: &str,
+    (field, value): (&str, &str),
+) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let fields = asked.fields()?;
+    if field != "Id" && fields.keys().any(|name| name.eq_ignore_ascii_case(field)) {
+        let message = format!("The {field} field should not be specified in the sobject data.");
+        return Err(Refused::new(400, "INVALID_FIELD", message));
+    }
+    let update_only = asked.parameter("updateOnly") == Some("true");
+    let (id, created) = match org.upsert(&object, (field, value), &fields, update_only, writer)? {
+        Upserted::Created(id) => (id, true),
+        Upserted::Updated(id) => (id, false),
+        Upserted::Ambiguous(several) => return Ok(choices(asked, &object, &several)),
+    };
+    let body = json!({ "id": id, "success": true, "errors": [], "created": created });
+    let status = if created { 201 } else { 200 };
+    Ok(Answer::json(status, body).with("location", location(asked, &object, &id)))
+}
+
+/// `GET …/updated?start&end`
+pub(crate) fn updated(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let (start, end) = window(org, asked, UPDATED_DAYS)?;
+    let ids: Vec<Value> = org
+        .store
+        .table(&object.name)
+        .since(&values::stamp(start))
+        .take_while(|record| record.text("SystemModstamp") <= values::stamp(end).as_str())
+        .filter(|record| !record.is("IsDeleted"))
+        .map(|record| record.id.clone().into())
+        .collect();
+    Ok(Answer::ok(json!({ "ids": ids, "latestDateCovered": values::stamp(end) })))
+}
+
+/// `GET …/deleted?start&end`
+pub(crate) fn deleted(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
+    let object = org.object(object)?;
+    let (start, end) = window(org, asked, DELETED_DAYS)?;
+    let records: Vec<Value> = org
+        .store
+        .table(&object.name)
+        .since(&values::stamp(start))
+        .take_while(|record| record.text("SystemModstamp") <= values::stamp(end).as_str())
+        .filter(|record| record.is("IsDeleted"))
+        .map(|record| json!({ "id": record.id, "deletedDate": record.get("SystemModstamp") }))
+        .collect();
+    let earliest = org.now - SignedDuration::from_hours(DELETED_DAYS * 24);
+    Ok(Answer::ok(json!({ "deletedRecords": records, "earliestDateAvailable": values::stamp(earliest),
+        "latestDateCovered": values::stamp(end) })))
+}
+
+fn window(org: &Org, asked: &Asked<'_>, days: i64) -> Result<(Timestamp, Timestamp), Refused> {
+    let read = |name: &str| asked.parameter(name).and_then(|text| values::instant(&text.replace(' ', "+")));
+    let wrong = |what: &str| Refused::new(400, "INVALID_REPLICATION_DATE", what);
+    let (Some(start), Some(end)) = (read("start"), read("end")) else {
+        return Err(Refused::new(400, "INVALID_DATE_FORMAT", "start and end must be date-times"));
+    };
+    if start >= end {
+        return Err(wrong("startDate before org replication enabled date, or not before endDate"));
+    }
+    if start < org.now - SignedDuration::from_hours(days * 24) {
+        return Err(wrong(&format!("startDate cannot be more than {days} days ago")));
+    }
+    Ok((start, end.min(org.now)))
+}
+
+/// The one record; or the ids of several; or why there is none.
+fn found(
+    org: &Org,
+    object: &Arc<Object>,
+    field: &str,
+    value: &str,
+) -> Result<Result<Arc<Record>, Vec<String>>, Refused> {
+    let table = org.store.table(&object.name);
+    if field == "Id" {
+        let record =
+            ids::normalise(value).and_then(|id| table.get(&id).cloned()).ok_or_else(Refused::not_found)?;
+        if record.is("IsDeleted") {
+            return Err(Refused::new(404, "ENTITY_IS_DELETED", "entity is deleted"));
+        }
+        return Ok(Ok(record));
+    }
+    let known = org.lookup_field(object, field)?;
+    let several = org.with_value(object, known, value);
+    match several.as_slice() {
+        [] => Err(Refused::not_found()),
+        [id] => table.get(id).cloned().map(Ok).ok_or_else(Refused::not_found),
+        _ => Ok(Err(several)),
+    }
+}
+
+/// 300: the URLs of the records that match.
+fn choices(asked: &Asked<'_>, object: &Object, several: &[String]) -> Answer {
+    Answer::json(300, several.iter().map(|id| Value::from(location(asked, object, id))).collect())
+}
+
+fn location(asked: &Asked<'_>, object: &Object, id: &str) -> String {
+    format!("/services/data/{}/sobjects/{}/{id}", asked.version, object.name)
+}
+
+fn tag(record: &Record) -> String {
+    let digest = Sha256::digest(format!("{}{}", record.id, Value::Object(record.fields.clone())));
+    format!("\"{}\"", STANDARD.encode(&digest[..24]))
+}
+
+pub(crate) fn http_instant(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}

@@ -1,0 +1,177 @@
+//! What goes wrong on request: limits, locks, duplicates, rules, lost replies; and the control routes.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use super::{Door, Reply};
+use crate::salesforce::{Amounts, Options, Refusal};
+use crate::{Fault, FaultKind, Settings};
+
+async fn control(door: &Door, method: &str, path: &str, body: Value) -> Reply {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("http://acme.example/_sandbox/{path}"))
+        .header("content-type", "application/json");
+    door.send(request.body(Body::from(body.to_string())).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_used_up_day_is_403_without_retry_after_until_it_has_rolled_on() {
+    let door = Door::new();
+    door.org().use_up_calls(14_999);
+    door.org().configure(|options| options.session_seconds = 10 * 24 * 3600);
+    let mut door = door;
+    door.token = door.org().token();
+    let last = door.call("GET", "/limits", None).await;
+    assert_eq!(last.json()["DailyApiRequests"], json!({ "Max": 15_000, "Remaining": 0 }));
+    assert_eq!(last.header("sforce-limit-info"), "api-usage=15000/15000");
+    let reply = door.call("GET", "/limits", None).await;
+    let expected =
+        json!([{ "message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED" }]);
+    assert_eq!((reply.status, reply.json()), (403, expected));
+    assert!(reply.headers.get("retry-after").is_none());
+    assert_eq!(door.org().count_403(), 1);
+    door.sandbox.clock.advance_seconds(24 * 3600);
+    assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_limits_the_day_never_ends() {
+    let salesforce = Options { daily_api_requests: 1, ..Options::default() };
+    let door = Door::with(Settings { limits: false, salesforce, ..Settings::default() });
+    for _ in 0..3 {
+        assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_locked_row_fails_once_and_only_it() {
+    let door = Door::new();
+    let [one, two] = ["A", "B"].map(|name| door.org().insert("Account", json!({ "Name": name })));
+    door.org().refuse(Refusal::row_lock(&one));
+    let records: Vec<Value> = [&one, &two]
+        .iter()
+        .map(|id| json!({ "attributes": { "type": "Account" }, "Id": id, "Phone": "1" }))
+        .collect();
+    let body = json!({ "records": records });
+    let results = door.call("PATCH", "/composite/sobjects", Some(body.clone())).await.json();
+    assert_eq!(results[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");
+    assert_eq!(results[1]["success"], true);
+    let again = door.call("PATCH", "/composite/sobjects", Some(body)).await.json();
+    assert_eq!(again[0]["success"], true);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_refused_with_the_misspelled_member_and_passes_where_saving_is_allowed() {
+    let door = Door::new();
+    let twin = door.org().insert("Contact", json!({ "LastName": "Chen" }));
+    let body = Some(json!({ "LastName": "Chen" }));
+    door.org().refuse(Refusal { times: 9, ..Refusal::duplicates("Contact", &twin, true) });
+    let refused = door.call("POST", "/sobjects/Contact", body.clone()).await;
+    assert_eq!((refused.status, refused.code().as_str()), (400, "DUPLICATES_DETECTED"));
+    let error = &refused.json()[0];
+    assert_eq!(error["duplicateResut"]["matchResults"][0]["matchRecords"][0]["record"]["Id"], twin);
+    let header = [("sforce-duplicate-rule-header", "allowSave=true; runAsCurrentUser=true")];
+    assert_eq!(door.call_with("POST", "/sobjects/Contact", body, &header).await.status, 201);
+}
+
+#[tokio::test]
+async fn validation_rules_hold_for_the_api_and_for_people() {
+    let door = Door::new();
+    let rule = json!({ "object": "Opportunity", "where": "StageName = 'Closed Won' AND AccountId = null", "message": "No account" });
+    assert_eq!(control(&door, "POST", "rules", rule).await.status, 204);
+    let fields = json!({ "Name": "D", "StageName": "Closed Won", "CloseDate": "2026-12-01" });
+    let refused = door.call("POST", "/sobjects/Opportunity", Some(fields.clone())).await;
+    let expected =
+        json!([{ "message": "No account", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": [] }]);
+    assert_eq!((refused.status, refused.json()), (400, expected));
+    assert!(door.org().try_insert("Opportunity", fields).is_err());
+}
+
+#[tokio::test]
+async fn a_lost_reply_has_been_applied_and_a_reset_has_not() {
+    let door = Door::new();
+    let body = json!({ "Name": "Acme" });
+    door.org().faults().add(Fault::on("POST", "/sobjects/Account", FaultKind::ReplyLost));
+    door.org().faults().add(Fault::on("POST", "/sobjects/Account", FaultKind::Reset).skip(1));
+    assert!(door.call("POST", "/sobjects/Account", Some(body.clone())).await.lost);
+    assert_eq!(door.org().records("Account").len(), 1);
+    assert!(!door.call("POST", "/sobjects/Account", Some(body.clone())).await.lost);
+    assert!(door.call("POST", "/sobjects/Account", Some(body)).await.lost);
+    assert_eq!(door.org().records("Account").len(), 2);
+    assert_eq!(door.org().calls_to("POST /sobjects/Account"), 3);
+}
+
+#[tokio::test]
+async fn faults_answer_in_the_words_they_are_given() {
+    let door = Door::new();
+    let unavailable = json!([{ "message": "Server Unavailable", "errorCode": "SERVER_UNAVAILABLE" }]);
+    let fault = json!([{ "path": "/limits", "kind": { "status": { "code": 503, "body": unavailable } } }, { "path": "/limits", "kind": "html" },
+        { "path": "/limits", "kind": "truncate" }, { "path": "/limits", "kind": "internal_error_after_apply" }]);
+    assert_eq!(control(&door, "POST", "faults", fault).await.status, 201);
+    let reply = door.call("GET", "/limits", None).await;
+    assert_eq!((reply.status, reply.json()), (503, unavailable));
+    let page = door.call("GET", "/limits", None).await;
+    assert_eq!((page.status, page.header("content-type")), (502, "text/html"));
+    let cut = door.call("GET", "/limits", None).await;
+    assert!(cut.status == 200 && serde_json::from_str::<Value>(&cut.text).is_err());
+    assert_eq!(door.call("GET", "/limits", None).await.status, 500);
+    assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn people_steer_it_over_http() {
+    let door = Door::new();
+    let field = json!({ "object": "Account", "field": "Ext__c: string(10) external" });
+    assert_eq!(control(&door, "POST", "fields", field).await.status, 204);
+    let made = control(&door, "POST", "records/Account", json!({ "Name": "Acme", "Ext__c": "1" })).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Ext__c": "2" })).await.status,
+        204
+    );
+    assert_eq!(
+        control(&door, "GET", &format!("records/Account/{id}"), Value::Null).await.json()["Ext__c"],
+        "2"
+    );
+    let moved = control(&door, "POST", "clock", json!({ "advance_seconds": 30 })).await.json();
+    assert_eq!(moved["now"], "2026-11-22T10:00:30Z");
+    assert_eq!(control(&door, "PATCH", "options", json!({ "page_size": 10 })).await.status, 204);
+    assert_eq!(door.org().options().page_size, 10);
+    let watch = json!({ "object": "Account", "fields": ["Name"] });
+    assert_eq!(control(&door, "POST", "outbound", watch).await.status, 204);
+    control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Phone": "1" })).await;
+    let mut due = control(&door, "GET", "outbound", Value::Null).await.json()[0].clone();
+    assert!(due["body"].as_str().unwrap().contains("<sf:Name>Acme</sf:Name>"));
+    (due["status"], due["body"]) = (json!(200), json!("<x:Ack>true</x:Ack>"));
+    let answered = control(&door, "POST", "outbound/answers", due).await.json();
+    assert_eq!(answered, json!({ "acknowledged": true }));
+    assert_eq!(control(&door, "GET", "counters", Value::Null).await.json()["total"], 0);
+    let seeded = control(&door, "POST", "seed", json!({ "opportunities": 3, "won": 1 })).await.json();
+    assert_eq!(seeded["opportunities"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        control(&door, "GET", "invariants", Value::Null).await.json(),
+        json!({ "ok": true, "broken": [] })
+    );
+    assert_eq!(control(&door, "POST", "reset", Value::Null).await.status, 204);
+    assert_eq!(door.org().records("Account").len(), 0);
+}
+
+#[tokio::test]
+async fn the_same_seed_makes_the_same_org() {
+    let make = |seed| {
+        let door = Door::new();
+        door.org().fill(&Amounts { seed: Some(seed), ..Amounts::default() });
+        door.org().everything()
+    };
+    assert_eq!(make(7), make(7));
+    assert_ne!(make(7), make(8));
+    let door = Door::new();
+    let made = door.org().fill(&Amounts { accounts: 10, opportunities: 30, won: 7, ..Amounts::default() });
+    assert_eq!(made.opportunities.len(), 30);
+    assert_eq!(
+        door.org().find("Opportunity", "IsWon = true AND HasOpportunityLineItem = true").unwrap().len(),
+        7
+    );
+}

@@ -1,0 +1,109 @@
+//! The stand-in through its own front door: requests in, answers out. One file per story.
+
+mod breaking;
+mod collections;
+mod oauth;
+mod outbound;
+mod query;
+mod records;
+mod soql;
+mod stamps;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{ConnectionLost, Sandbox, Settings};
+
+/// A sandbox, its Salesforce and a token.
+pub(super) struct Door {
+    pub(super) sandbox: Sandbox,
+    router: Router,
+    pub(super) token: String,
+}
+
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+    pub(super) lost: bool,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(super) fn code(&self) -> String {
+        self.json()[0]["errorCode"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Door {
+    pub(super) fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub(super) fn with(settings: Settings) -> Self {
+        let sandbox = Sandbox::new(settings);
+        let token = sandbox.salesforce.token();
+        Self { router: sandbox.salesforce_router(), sandbox, token }
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let lost = response.extensions().get::<ConnectionLost>().is_some();
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Reply { status: head.status.as_u16(), headers: head.headers, text, lost }
+    }
+
+    /// A call of the data API, below the version.
+    pub(super) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        self.call_with(method, path, body, &[]).await
+    }
+
+    pub(super) async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("http://acme.example/services/data/v67.0{path}"))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(super) async fn query(&self, soql: &str) -> Reply {
+        let text = serde_urlencoded::to_string([("q", soql)]).unwrap();
+        self.call("GET", &format!("/query?{text}"), None).await
+    }
+
+    pub(super) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Reply {
+        let body = serde_urlencoded::to_string(form).unwrap();
+        let request = Request::builder()
+            .method("POST")
+            .uri(format!("http://acme.example{path}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    pub(super) fn org(&self) -> &super::Salesforce {
+        &self.sandbox.salesforce
+    }
+}

@@ -1,0 +1,209 @@
+//! Tokens: how they are had, refreshed, lost.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use serde_json::json;
+
+use super::Door;
+use crate::salesforce::Client;
+
+const TOKEN: &str = "/services/oauth2/token";
+
+#[tokio::test]
+async fn client_credentials_give_a_token_that_works_and_has_no_expires_in() {
+    let mut door = Door::new();
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+    ];
+    let reply = door.form(TOKEN, &form).await;
+    let body = reply.json();
+    assert_eq!(reply.status, 200);
+    assert!(body.get("expires_in").is_none() && body.get("refresh_token").is_none());
+    assert_eq!(body["instance_url"], "http://acme.example");
+    assert_eq!(body["issued_at"], "1795341600000");
+    let organization = door.org().organization_id();
+    assert!(body["id"].as_str().unwrap().contains(&format!("/id/{organization}/005")));
+    assert!(body["access_token"].as_str().unwrap().starts_with(&format!("{}!AQ", &organization[..15])));
+    door.token = body["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_client_a_wrong_secret_and_an_unknown_grant_are_told_apart() {
+    let door = Door::new();
+    for (grant, id, secret, error, description) in [
+        ("client_credentials", "who", "sandbox-secret", "invalid_client_id", "client identifier invalid"),
+        ("client_credentials", "sandbox-client", "no", "invalid_client", "invalid client credentials"),
+        (
+            "password",
+            "sandbox-client",
+            "sandbox-secret",
+            "unsupported_grant_type",
+            "grant type not supported",
+        ),
+    ] {
+        let form = [("grant_type", grant), ("client_id", id), ("client_secret", secret)];
+        let reply = door.form(TOKEN, &form).await;
+        assert_eq!(
+            (reply.status, reply.json()),
+            (400, json!({ "error": error, "error_description": description }))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_ends_after_two_hours_with_401() {
+    let door = Door::new();
+    door.sandbox.clock.advance_seconds(2 * 3600 - 1);
+    assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+    door.sandbox.clock.advance_seconds(1);
+    let reply = door.call("GET", "/limits", None).await;
+    let expected = json!([{ "message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID" }]);
+    assert_eq!((reply.status, reply.json()), (401, expected));
+}
+
+#[tokio::test]
+async fn a_refresh_token_stays_the_same_where_it_doesnt_rotate() {
+    let door = Door::new();
+    let refresh = door.org().grant("sandbox-client").unwrap();
+    let form =
+        [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "sandbox-client")];
+    for _ in 0..2 {
+        let body = door.form(TOKEN, &form).await.json();
+        assert!(body["access_token"].is_string() && body.get("refresh_token").is_none());
+    }
+}
+
+#[tokio::test]
+async fn where_refresh_tokens_rotate_an_old_one_used_again_ends_the_grant() {
+    let mut door = Door::new();
+    door.org().register_client(Client::new("turning", "s").rotating());
+    let first = door.org().grant("turning").unwrap();
+    let form = |token: String| {
+        [
+            ("grant_type", "refresh_token".to_owned()),
+            ("refresh_token", token),
+            ("client_id", "turning".into()),
+        ]
+    };
+    let ask = async |token: &str| {
+        let form = form(token.to_owned());
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        door.form(TOKEN, &form).await
+    };
+    let body = ask(&first).await.json();
+    let second = body["refresh_token"].as_str().unwrap().to_owned();
+    assert_ne!(first, second);
+    let replay = ask(&first).await;
+    let dead = json!({ "error": "invalid_grant", "error_description": "expired access/refresh token" });
+    assert_eq!((replay.status, replay.json()), (400, dead.clone()));
+    assert_eq!(ask(&second).await.json(), dead);
+    door.token = body["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(door.call("GET", "/limits", None).await.status, 401);
+}
+
+fn assertion(claims: serde_json::Value) -> String {
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(json!({ "alg": "RS256" })), part(claims));
+    let key = RsaKeyPair::from_pkcs8(include_bytes!("signing_key.der")).unwrap();
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test]
+async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not() {
+    let door = Door::new();
+    let client = Client::new("signer", "").public_key_pem(include_str!("signing_key.pub.pem")).unwrap();
+    door.org().register_client(client);
+    let now = door.sandbox.clock.now().as_second();
+    let user = "integration@sandbox.example";
+    let claims =
+        |sub: &str, aud: &str, exp: i64| json!({ "iss": "signer", "sub": sub, "aud": aud, "exp": exp });
+    let ask = async |assertion: String| {
+        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        door.form(TOKEN, &[("grant_type", grant), ("assertion", &assertion)]).await
+    };
+    let login = "https://login.salesforce.com";
+    let good = ask(assertion(claims(user, login, now + 170))).await;
+    assert_eq!(good.status, 200);
+    assert!(good.json().get("refresh_token").is_none());
+    let why = async |assertion: String| {
+        ask(assertion).await.json()["error_description"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(why(assertion(claims(user, login, now + 600))).await, "expired authorization code");
+    assert_eq!(why(assertion(claims(user, "https://other.example", now + 60))).await, "audience is invalid");
+    assert_eq!(
+        why(assertion(claims("no@body", login, now + 60))).await,
+        "user hasn't approved this consumer"
+    );
+    let mut forged = assertion(claims(user, login, now + 60));
+    let cut = forged.rfind('.').unwrap();
+    forged.truncate(cut);
+    assert_eq!(
+        why(format!("{forged}.{}", STANDARD.encode("no").trim_end_matches('='))).await,
+        "invalid assertion"
+    );
+}
+
+#[tokio::test]
+async fn the_web_flow_gives_a_code_once_and_checks_the_verifier() {
+    let door = Door::new();
+    // The example of RFC 7636, appendix B.
+    let (verifier, challenge) =
+        ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    let consent = async || {
+        let uri = format!(
+            "http://acme.example/services/oauth2/authorize?response_type=code&client_id=sandbox-client\
+             &redirect_uri=http%3A%2F%2Flocalhost%2Fback&state=s1&code_challenge={challenge}&code_challenge_method=S256"
+        );
+        let request = axum::http::Request::builder().uri(uri).body(axum::body::Body::empty()).unwrap();
+        let reply = door.send(request).await;
+        assert_eq!(reply.status, 302);
+        let back = reply.header("location").to_owned();
+        assert!(back.starts_with("http://localhost/back?code=") && back.ends_with("&state=s1"), "{back}");
+        back.split(['=', '&']).nth(1).unwrap().to_owned()
+    };
+    let ask = async |code: &str, verifier: &str| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("client_id", "sandbox-client"),
+            ("client_secret", "sandbox-secret"),
+            ("redirect_uri", "http://localhost/back"),
+            ("code_verifier", verifier),
+        ];
+        door.form(TOKEN, &form).await.json()
+    };
+    let code = consent().await;
+    assert_eq!(ask(&code, "wrong").await["error"], "invalid_request");
+    assert!(ask(&code, verifier).await["refresh_token"].as_str().unwrap().starts_with("5Aep"));
+    assert_eq!(ask(&code, verifier).await["error_description"], "expired authorization code");
+}
+
+#[tokio::test]
+async fn introspection_tells_the_expiry_revocation_ends_it_and_userinfo_refuses_in_plain_text() {
+    let mut door = Door::new();
+    let token = door.token.clone();
+    let auth =
+        [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret"), ("token", token.as_str())];
+    let body = door.form("/services/oauth2/introspect", &auth).await.json();
+    assert_eq!((&body["active"], &body["exp"]), (&json!(true), &json!(1_795_341_600 + 7200)));
+    let revoked = door.form("/services/oauth2/revoke", &[("token", &token)]).await;
+    assert_eq!((revoked.status, revoked.text.as_str()), (200, ""));
+    assert_eq!(door.form("/services/oauth2/introspect", &auth).await.json(), json!({ "active": false }));
+    let userinfo = async |door: &Door| {
+        let request = axum::http::Request::builder()
+            .uri("http://acme.example/services/oauth2/userinfo")
+            .header("authorization", format!("Bearer {}", door.token));
+        door.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let refused = userinfo(&door).await;
+    assert_eq!((refused.status, refused.text.as_str()), (403, "Bad_OAuth_Token"));
+    door.token = door.org().token();
+    assert_eq!(userinfo(&door).await.json()["organization_id"], door.org().organization_id());
+}

@@ -1,0 +1,78 @@
+//! What a poll relies on: whole seconds, stamps that never go back, and records that appear late.
+
+use serde_json::json;
+
+use super::Door;
+
+#[tokio::test]
+async fn a_late_commit_appears_later_with_an_older_stamp() {
+    let door = Door::new();
+    let kept = door.org().insert("Account", json!({ "Name": "Kept", "Phone": "1" }));
+    door.sandbox.clock.advance_seconds(60);
+    let late = door.org().insert_late("Account", json!({ "Name": "Late" }), 180).unwrap();
+    door.org().update_late("Account", &kept, json!({ "Phone": "2" }), 180).unwrap();
+    door.sandbox.clock.advance_seconds(60);
+    door.org().insert("Account", json!({ "Name": "Newer" }));
+    let soql = "SELECT Name, Phone, SystemModstamp FROM Account ORDER BY SystemModstamp, Id";
+    let names = async || {
+        let page = door.query(soql).await.json();
+        let rows = page["records"].as_array().unwrap().clone();
+        rows.iter()
+            .map(|row| {
+                (
+                    row["Name"].as_str().unwrap().to_owned(),
+                    row["SystemModstamp"].as_str().unwrap()[11..19].to_owned(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, pairs(&[("Kept", "10:00:00"), ("Newer", "10:02:00")]));
+    assert!(door.org().get("Account", &late).is_none());
+    door.sandbox.clock.advance_seconds(120);
+    assert_eq!(names().await, pairs(&[("Kept", "10:01:00"), ("Late", "10:01:00"), ("Newer", "10:02:00")]));
+    assert_eq!(door.org().get("Account", &kept).unwrap()["Phone"], "2");
+}
+
+#[tokio::test]
+async fn stamps_never_go_back_when_the_clock_does() {
+    let door = Door::new();
+    let first = door.org().insert("Account", json!({ "Name": "A" }));
+    door.sandbox.clock.advance_seconds(-3600);
+    let second = door.org().insert("Account", json!({ "Name": "B" }));
+    let stamp = |id: &str| door.org().get("Account", id).unwrap()["SystemModstamp"].clone();
+    assert_eq!(stamp(&first), stamp(&second));
+    assert_eq!(door.org().broken(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn changes_tell_whether_a_person_or_the_api_made_them() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "A" }));
+    let by = || door.org().get("Account", &id).unwrap()["LastModifiedById"].clone();
+    assert_eq!(by(), door.org().person());
+    door.sandbox.clock.advance_seconds(1);
+    door.call("PATCH", &format!("/sobjects/Account/{id}"), Some(json!({}))).await;
+    assert_eq!(by(), door.org().integration_user());
+    assert_eq!(door.org().get("Account", &id).unwrap()["SystemModstamp"], "2026-11-22T10:00:01.000+0000");
+}
+
+#[tokio::test]
+async fn updated_and_deleted_list_the_ids_of_a_window() {
+    let door = Door::new();
+    let kept = door.org().insert("Account", json!({ "Name": "A" }));
+    let gone = door.org().insert("Account", json!({ "Name": "B" }));
+    door.sandbox.clock.advance_seconds(60);
+    door.org().delete("Account", &gone).unwrap();
+    door.sandbox.clock.advance_seconds(60);
+    let window = "start=2026-11-22T09:00:00Z&end=2026-11-22T11:00:00Z";
+    let updated = door.call("GET", &format!("/sobjects/Account/updated/?{window}"), None).await.json();
+    assert_eq!(updated, json!({ "ids": [kept], "latestDateCovered": "2026-11-22T10:02:00.000+0000" }));
+    let deleted = door.call("GET", &format!("/sobjects/Account/deleted/?{window}"), None).await.json();
+    assert_eq!(
+        deleted["deletedRecords"],
+        json!([{ "id": gone, "deletedDate": "2026-11-22T10:01:00.000+0000" }])
+    );
+}

@@ -1,0 +1,84 @@
+//! What happened to a document, by whom: `GET` and `PUT /{endpoint}/{id}/History`.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/historyandnotes>. Newest first. A note can be
+//! added and never changed.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer::{Found, Refusal};
+use super::organisation::Organisation;
+use super::request::Request;
+use super::wire;
+use super::writing::given;
+
+const KEY: &str = "HistoryRecords";
+const LONGEST_NOTE: usize = 2_500;
+
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryRecord {
+    document: Uuid,
+    /// `Created`, `Edited`, `Approved`, `Voided`, …
+    changes: &'static str,
+    at: Timestamp,
+    user: String,
+    details: String,
+}
+
+impl Organisation {
+    /// Said of whoever acts now; undone with the change itself.
+    pub(crate) fn record(&mut self, document: Uuid, changes: &'static str, at: Timestamp) {
+        let details = match changes {
+            "Created" => format!("Received through the Xero API from {}", self.actor),
+            _ => String::new(),
+        };
+        self.history.push(HistoryRecord { document, changes, at, user: self.actor.clone(), details });
+    }
+}
+
+pub(crate) fn list(organisation: &Organisation, document: Uuid) -> Found {
+    let records = organisation.history.iter().rev().filter(|record| record.document == document);
+    let elements = records.map(|record| {
+        json!({
+            "Changes": record.changes, "DateUTCString": date_text(record.at),
+            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details,
+        })
+    });
+    Found { key: KEY, elements: elements.collect(), pagination: None }
+}
+
+/// The echo of a new note has neither `Changes` nor `User`.
+pub(crate) fn add(
+    organisation: &mut Organisation,
+    request: &Request,
+    document: Uuid,
+) -> Result<Found, Refusal> {
+    let mut elements = Vec::new();
+    for note in request.elements(KEY)? {
+        let details = given(&note, "Details").unwrap_or_default();
+        if details.is_empty() || details.chars().count() > LONGEST_NOTE {
+            let message = format!("Details must have 1 to {LONGEST_NOTE} characters");
+            let mut refused = Value::Object(note);
+            refused["ValidationErrors"] = json!([{ "Message": message }]);
+            return Err(Refusal::Validation(vec![refused]));
+        }
+        elements.push(json!({
+            "DateUTCString": date_text(request.now), "DateUTC": wire::bare_stamp(request.now),
+            "Details": details, "ValidationErrors": [],
+        }));
+        let user = organisation.actor.clone();
+        organisation.history.push(HistoryRecord {
+            document,
+            changes: "Note",
+            at: request.now,
+            user,
+            details,
+        });
+    }
+    Ok(Found { key: KEY, elements, pagination: None })
+}
+
+fn date_text(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}

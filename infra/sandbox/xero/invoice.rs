@@ -1,0 +1,296 @@
+//! A sales invoice or bill as it is kept, and the shapes it is shown in. Rules are in `invoice_rules.rs`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::contact::{Contact, View};
+use super::filter::{Field, Fields};
+use super::lines::Line;
+use super::shelf::Document;
+use super::tax::LineAmountTypes;
+use super::wire;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceType {
+    /// A sale.
+    AccRec,
+    /// A bill.
+    AccPay,
+}
+
+impl InvoiceType {
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        [Self::AccRec, Self::AccPay].into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccRec => "ACCREC",
+            Self::AccPay => "ACCPAY",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvoiceStatus {
+    Draft,
+    Submitted,
+    Authorised,
+    Paid,
+    Voided,
+    Deleted,
+}
+
+impl InvoiceStatus {
+    const ALL: [Self; 6] =
+        [Self::Draft, Self::Submitted, Self::Authorised, Self::Paid, Self::Voided, Self::Deleted];
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "DRAFT",
+            Self::Submitted => "SUBMITTED",
+            Self::Authorised => "AUTHORISED",
+            Self::Paid => "PAID",
+            Self::Voided => "VOIDED",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Invoice {
+    pub id: Uuid,
+    pub kind: InvoiceType,
+    pub number: String,
+    pub reference: String,
+    pub contact_id: Uuid,
+    pub date: Date,
+    pub due_date: Option<Date>,
+    pub expected_payment_date: Option<Date>,
+    pub planned_payment_date: Option<Date>,
+    pub status: InvoiceStatus,
+    pub line_amount_types: LineAmountTypes,
+    pub lines: Vec<Line>,
+    pub currency: String,
+    pub currency_rate: Decimal,
+    pub url: Option<String>,
+    pub branding_theme: Option<Uuid>,
+    pub sent_to_contact: bool,
+    pub sub_total: Decimal,
+    pub total_tax: Decimal,
+    pub total: Decimal,
+    pub amount_paid: Decimal,
+    pub amount_credited: Decimal,
+    pub fully_paid_on: Option<Date>,
+    pub updated: Timestamp,
+    /// The app that made it; none for one made by hand.
+    pub created_by: Option<String>,
+}
+
+impl Invoice {
+    /// A voided invoice keeps it.
+    pub fn amount_due(&self) -> Decimal {
+        self.total - self.amount_paid - self.amount_credited
+    }
+
+    pub(crate) fn as_json(
+        &self,
+        contact: Option<&Contact>,
+        view: InvoiceView,
+        unit_places: u32,
+    ) -> Map<String, Value> {
+        use InvoiceView::{Listed, Paged, Single, Summary, Written};
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        let is_sale = self.kind == InvoiceType::AccRec;
+        put("Type", self.kind.as_str().into());
+        put("InvoiceID", self.id.to_string().into());
+        put("InvoiceNumber", self.number.as_str().into());
+        put("Reference", self.reference.as_str().into());
+        if matches!(view, Paged | Listed) {
+            put("Payments", json!([]));
+        }
+        if matches!(view, Paged | Listed | Single) {
+            put("CreditNotes", json!([]));
+        }
+        if view != Summary {
+            put("Prepayments", json!([]));
+            put("Overpayments", json!([]));
+        }
+        put("AmountDue", wire::money(self.amount_due()));
+        put("AmountPaid", wire::money(self.amount_paid));
+        if view != Written {
+            put("AmountCredited", wire::money(self.amount_credited));
+        }
+        if let Some(url) = &self.url {
+            put("Url", url.as_str().into());
+        }
+        if is_sale {
+            put("SentToContact", self.sent_to_contact.into());
+        }
+        put("CurrencyRate", wire::number(self.currency_rate));
+        let discount = self.total_discount();
+        put("IsDiscounted", (!discount.is_zero()).into());
+        if !discount.is_zero() {
+            put("TotalDiscount", wire::money(discount));
+        }
+        if view != Written {
+            put("HasAttachments", false.into());
+        }
+        if matches!(view, Paged | Listed) {
+            put("InvoiceAddresses", json!([]));
+        }
+        put("HasErrors", false.into());
+        if view == Single {
+            put("Attachments", json!([]));
+        }
+        put("InvoicePaymentServices", json!([]));
+        put("UpdatedDateUTCString", wire::stamp_text(self.updated));
+        if let Some(contact) = contact {
+            let inner = if matches!(view, Written | Single) { View::Written } else { View::Embedded };
+            put("Contact", contact.as_json(inner));
+        }
+        put("DateString", wire::day_text(self.date));
+        put("Date", wire::day(self.date));
+        if let Some(due) = self.due_date {
+            put("DueDateString", wire::day_text(due));
+            put("DueDate", wire::day(due));
+        }
+        if let Some(expected) = self.expected_payment_date {
+            put("ExpectedPaymentDate", wire::day(expected));
+        }
+        if let Some(planned) = self.planned_payment_date {
+            put("PlannedPaymentDate", wire::day(planned));
+        }
+        if let Some(theme) = self.branding_theme {
+            put("BrandingThemeID", theme.to_string().into());
+        }
+        put("Status", self.status.as_str().into());
+        put("LineAmountTypes", self.line_amount_types.as_str().into());
+        match view {
+            Summary => {}
+            Listed => {
+                put("LineItems", json!([]));
+            }
+            _ => {
+                let lines = self.lines.iter().map(|line| line.as_json(view == Paged, unit_places)).collect();
+                put("LineItems", lines);
+            }
+        }
+        put("SubTotal", wire::money(self.sub_total));
+        put("TotalTax", wire::money(self.total_tax));
+        put("Total", wire::money(self.total));
+        put("UpdatedDateUTC", wire::stamp(self.updated));
+        put("CurrencyCode", self.currency.as_str().into());
+        if let Some(paid) = self.fully_paid_on {
+            put("FullyPaidOnDate", wire::day(paid));
+        }
+        body
+    }
+
+    fn total_discount(&self) -> Decimal {
+        self.lines.iter().map(Line::discount).sum()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InvoiceView {
+    Written,
+    Single,
+    Paged,
+    /// Without pages there are no lines.
+    Listed,
+    Summary,
+}
+
+/// Sales numbers are found; a bill's number is a mere reference.
+pub(crate) fn invoice_number_key(number: &str) -> String {
+    format!("number:{}", number.to_lowercase())
+}
+
+impl Document for Invoice {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    /// Voided and deleted invoices go on holding their number.
+    fn keys(&self) -> Vec<String> {
+        let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };
+        vec![format!("{prefix}{}", invoice_number_key(&self.number))]
+    }
+}
+
+pub(crate) const FIELDS: &[&str] = &[
+    "invoiceid",
+    "invoicenumber",
+    "reference",
+    "type",
+    "status",
+    "date",
+    "duedate",
+    "amountdue",
+    "amountpaid",
+    "amountcredited",
+    "subtotal",
+    "totaltax",
+    "total",
+    "currencycode",
+    "lineamounttypes",
+    "updateddateutc",
+    "url",
+    "senttocontact",
+    "fullypaidondate",
+    "contact.contactid",
+    "contact.name",
+    "contact.contactnumber",
+];
+
+/// An invoice beside its contact, as a query sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InvoiceRow<'a> {
+    pub(crate) invoice: &'a Invoice,
+    pub(crate) contact: Option<&'a Contact>,
+}
+
+impl Fields for InvoiceRow<'_> {
+    fn field(&self, path: &str) -> Option<Field<'_>> {
+        let Self { invoice, contact } = self;
+        let day = |date: Option<Date>| date.map_or(Field::Null, |date| Field::Moment(wire::midnight(date)));
+        Some(match path {
+            "invoiceid" => Field::Id(invoice.id),
+            "invoicenumber" => Field::text(&invoice.number),
+            "reference" => Field::text(&invoice.reference),
+            "type" => Field::text(invoice.kind.as_str()),
+            "status" => Field::text(invoice.status.as_str()),
+            "date" => day(Some(invoice.date)),
+            "duedate" => day(invoice.due_date),
+            "fullypaidondate" => day(invoice.fully_paid_on),
+            "amountdue" => Field::Number(invoice.amount_due()),
+            "amountpaid" => Field::Number(invoice.amount_paid),
+            "amountcredited" => Field::Number(invoice.amount_credited),
+            "subtotal" => Field::Number(invoice.sub_total),
+            "totaltax" => Field::Number(invoice.total_tax),
+            "total" => Field::Number(invoice.total),
+            "currencycode" => Field::text(&invoice.currency),
+            "lineamounttypes" => Field::text(invoice.line_amount_types.as_str()),
+            "updateddateutc" => Field::Moment(invoice.updated),
+            "url" => Field::maybe(invoice.url.as_deref()),
+            "senttocontact" => Field::Flag(invoice.sent_to_contact),
+            "contact.contactid" => Field::Id(invoice.contact_id),
+            "contact.name" => Field::maybe(contact.map(Contact::name)),
+            "contact.contactnumber" => Field::maybe(contact.and_then(Contact::number)),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,392 @@
+//! Writing invoices and bills: which one is meant, which states follow which, what must be there.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/invoices>. Wordings are recorded or from the
+//! documentation where one is known.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::contact::{name_key, number_key};
+use super::contact_rules::{self, ARCHIVED};
+use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
+use super::lines::{Terms, read_lines, settle};
+use super::organisation::Organisation;
+use super::request::Request;
+use super::tax::{LineAmountTypes, totals};
+use super::wire::{read_day, read_number};
+use super::writing::{Refused, given, text_of};
+
+const WRONG_STATUS: &str = "Invoice not of valid status for modification";
+const NUMBER_TAKEN: &str = "Invoice # must be unique.";
+const LONGEST_TEXT: usize = 255;
+
+pub(crate) fn save(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let creates_only = request.method == "PUT";
+    let before = find(organisation, sent, creates_only)?;
+    let id = before.as_ref().map(|held| held.id);
+    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
+    let status = next_status(before.as_ref(), sent).map_err(|message| refuse(vec![message]))?;
+    let mut messages = Vec::new();
+    let mut invoice = match before.clone() {
+        Some(held) => held,
+        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+    };
+    if let Some(held) = &before {
+        if !held.amount_paid.is_zero() && touches_paid(sent, held) {
+            return Err(refuse(vec![WRONG_STATUS.to_owned()]));
+        }
+        messages.extend(organisation.locked(held.date));
+    }
+    invoice.status = status;
+    match resolve_contact(organisation, request, sent.get("Contact")) {
+        Ok(Some(contact)) => invoice.contact_id = contact,
+        Ok(None) if before.is_none() => {
+            messages.push("A Contact must be specified for this type of transaction".to_owned());
+        }
+        Ok(None) => {}
+        Err(mut refused) => messages.append(&mut refused),
+    }
+    read_head(organisation, sent, &mut invoice, before.as_ref(), &mut messages);
+    read_amounts(organisation, request, sent, &mut invoice, &mut messages);
+    if !messages.is_empty() {
+        messages.dedup();
+        return Err(refuse(messages));
+    }
+    take_number(organisation, &mut invoice);
+    mark_contact(organisation, &invoice);
+    invoice.updated = request.now;
+    let id = invoice.id;
+    let changes = match (before.map(|held| held.status), invoice.status) {
+        (None, _) => "Created",
+        (Some(was), is) if was == is => "Edited",
+        (_, InvoiceStatus::Authorised | InvoiceStatus::Paid) => "Approved",
+        (_, InvoiceStatus::Voided) => "Voided",
+        (_, InvoiceStatus::Deleted) => "Deleted",
+        _ => "Edited",
+    };
+    organisation.invoices.put(invoice);
+    organisation.record(id, changes, request.now);
+    Ok(id)
+}
+
+/// By id; sales invoices also by number. Bills' numbers aren't unique and find nothing.
+fn find(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    creates_only: bool,
+) -> Result<Option<Invoice>, Refused> {
+    let refuse = |message: &str| Refused::Element { id: None, messages: vec![message.to_owned()] };
+    if let Some(id) = given(sent, "InvoiceID") {
+        let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
+        if !id.is_nil() {
+            let held = organisation.invoices.get(id).ok_or(Refused::NotFound)?;
+            return if creates_only { Err(refuse(NUMBER_TAKEN)) } else { Ok(Some(held.clone())) };
+        }
+    }
+    let is_bill = sent.get("Type").and_then(Value::as_str) == Some(InvoiceType::AccPay.as_str());
+    let number = given(sent, "InvoiceNumber").filter(|_| !is_bill);
+    let held = number.and_then(|number| organisation.invoices.find(&invoice_number_key(&number)));
+    match held {
+        Some(_) if creates_only => Err(refuse(NUMBER_TAKEN)),
+        held => Ok(held.cloned()),
+    }
+}
+
+/// <https://developer.xero.com/documentation/api/accounting/types#invoice-status-codes>
+fn next_status(before: Option<&Invoice>, sent: &Map<String, Value>) -> Result<InvoiceStatus, String> {
+    use InvoiceStatus::{Authorised, Deleted, Draft, Paid, Submitted, Voided};
+    let wanted = match given(sent, "Status") {
+        None => before.map_or(Draft, |held| held.status),
+        Some(text) => {
+            InvoiceStatus::read(&text).ok_or_else(|| format!("The Status '{text}' is not valid"))?
+        }
+    };
+    let allowed = match before.map(|held| held.status) {
+        None => matches!(wanted, Draft | Submitted | Authorised),
+        Some(Draft | Submitted) => matches!(wanted, Draft | Submitted | Authorised | Deleted),
+        Some(Authorised) => {
+            let settled = before.is_some_and(|held| !(held.amount_paid + held.amount_credited).is_zero());
+            wanted == Authorised || (wanted == Voided && !settled)
+        }
+        Some(Paid) => wanted == Paid || wanted == Authorised,
+        Some(Voided | Deleted) => false,
+    };
+    match (allowed, before) {
+        (true, Some(held)) if held.status == Paid => Ok(Paid),
+        (true, _) => Ok(wanted),
+        (false, Some(_)) => Err(WRONG_STATUS.to_owned()),
+        (false, None) => Err("Invoice not of valid status for creation".to_owned()),
+    }
+}
+
+/// After a payment only what doesn't change the books may be edited.
+fn touches_paid(sent: &Map<String, Value>, held: &Invoice) -> bool {
+    let other_date = given(sent, "Date").and_then(|day| read_day(&day)).is_some_and(|date| date != held.date);
+    let other_currency = given(sent, "CurrencyCode").is_some_and(|currency| currency != held.currency);
+    let lines = sent.get("LineItems").and_then(Value::as_array);
+    other_date
+        || other_currency
+        || lines.is_some_and(|lines| {
+            lines.iter().any(|line| {
+                ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount"]
+                    .iter()
+                    .any(|f| line.get(*f).is_some())
+            })
+        })
+}
+
+fn blank(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Invoice, String> {
+    let kind = given(sent, "Type").unwrap_or_default();
+    let kind = InvoiceType::read(&kind)
+        .ok_or_else(|| format!("The Type '{kind}' is not valid: ACCREC or ACCPAY"))?;
+    let is_sale = kind == InvoiceType::AccRec;
+    Ok(Invoice {
+        id: organisation.ids.next(),
+        kind,
+        number: String::new(),
+        reference: String::new(),
+        contact_id: Uuid::nil(),
+        date: organisation.today(request.now),
+        due_date: None,
+        expected_payment_date: None,
+        planned_payment_date: None,
+        status: InvoiceStatus::Draft,
+        line_amount_types: LineAmountTypes::default(),
+        lines: Vec::new(),
+        currency: organisation.base_currency.clone(),
+        currency_rate: Decimal::ONE,
+        url: None,
+        branding_theme: is_sale.then_some(organisation.branding_theme),
+        sent_to_contact: false,
+        sub_total: Decimal::ZERO,
+        total_tax: Decimal::ZERO,
+        total: Decimal::ZERO,
+        amount_paid: Decimal::ZERO,
+        amount_credited: Decimal::ZERO,
+        fully_paid_on: None,
+        updated: request.now,
+        created_by: Some(request.client.clone()),
+    })
+}
+
+/// A block with nothing but an id refers; with more it edits that contact, or makes one.
+fn resolve_contact(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: Option<&Value>,
+) -> Result<Option<Uuid>, Vec<String>> {
+    let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else {
+        return Ok(None);
+    };
+    let contacts = &organisation.contacts;
+    let held = match given(block, "ContactID").map(|id| Uuid::parse_str(&id).ok()) {
+        Some(id) => {
+            let held = id.and_then(|id| contacts.get(id));
+            Some(held.ok_or_else(|| {
+                vec!["The contact with the specified ContactID could not be found".to_owned()]
+            })?)
+        }
+        None => {
+            let by_number =
+                given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
+            by_number.or_else(|| given(block, "Name").and_then(|name| contacts.find(&name_key(&name))))
+        }
+    };
+    if held.is_some_and(|held| !held.is_active()) {
+        return Err(vec![ARCHIVED.to_owned()]);
+    }
+    let held = held.map(|held| held.id);
+    let identifies = ["ContactID", "ContactNumber", "Name"];
+    match held {
+        Some(id) if block.len() == 1 && block.keys().all(|field| identifies.contains(&field.as_str())) => {
+            Ok(Some(id))
+        }
+        held => {
+            let mut block = block.clone();
+            block.extend(held.map(|id| ("ContactID".to_owned(), id.to_string().into())));
+            match contact_rules::save(organisation, request.now, false, &block) {
+                Ok(id) => Ok(Some(id)),
+                Err(Refused::Element { messages, .. }) => Err(messages),
+                Err(Refused::NotFound) => Err(vec!["The contact could not be found".to_owned()]),
+            }
+        }
+    }
+}
+
+/// Everything but lines and totals.
+fn read_head(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    invoice: &mut Invoice,
+    before: Option<&Invoice>,
+    messages: &mut Vec<String>,
+) {
+    if let Some(number) = given(sent, "InvoiceNumber") {
+        let holder = organisation.invoices.find(&invoice_number_key(&number));
+        if invoice.kind == InvoiceType::AccRec && holder.is_some_and(|holder| holder.id != invoice.id) {
+            messages.push(NUMBER_TAKEN.to_owned());
+        }
+        invoice.number = number;
+    }
+    if let Some(reference) = text_of(sent, "Reference") {
+        invoice.reference = reference;
+    }
+    for (field, text) in [("InvoiceNumber", &invoice.number), ("Reference", &invoice.reference)] {
+        if text.chars().count() > LONGEST_TEXT {
+            messages.push(format!("The {field} field must not exceed {LONGEST_TEXT} characters"));
+        }
+    }
+    let mut day = |field: &str| -> Option<Date> {
+        let text = given(sent, field)?;
+        let date = read_day(&text);
+        if date.is_none() {
+            messages.push(format!("The {field} '{text}' is not a valid date"));
+        }
+        date
+    };
+    invoice.date = day("Date").unwrap_or(invoice.date);
+    invoice.due_date = day("DueDate").or(invoice.due_date);
+    invoice.expected_payment_date = day("ExpectedPaymentDate").or(invoice.expected_payment_date);
+    invoice.planned_payment_date = day("PlannedPaymentDate").or(invoice.planned_payment_date);
+    if before.is_none_or(|held| held.date != invoice.date) {
+        messages.extend(organisation.locked(invoice.date));
+    }
+    if let Some(url) = text_of(sent, "Url") {
+        if url.to_lowercase().contains("xero") {
+            messages.push("The Url must not contain 'xero'".to_owned());
+        } else if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+            messages.push("The Url must be a valid URL".to_owned());
+        }
+        invoice.url = Some(url).filter(|url| !url.is_empty());
+    }
+    read_currency(organisation, sent, invoice, before, messages);
+    if let Some(kind) = given(sent, "LineAmountTypes") {
+        match LineAmountTypes::read(&kind) {
+            Some(kind) => invoice.line_amount_types = kind,
+            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
+        }
+    }
+    if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
+        invoice.sent_to_contact = flag && invoice.status == InvoiceStatus::Authorised;
+    }
+    if let Some(theme) = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok()) {
+        invoice.branding_theme = Some(theme);
+    }
+    if invoice.due_date.is_none() && is_approved(invoice.status) {
+        invoice.due_date = Some(invoice.date);
+    }
+}
+
+fn read_currency(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    invoice: &mut Invoice,
+    before: Option<&Invoice>,
+    messages: &mut Vec<String>,
+) {
+    let of_contact = || {
+        let contact = organisation.contacts.get(invoice.contact_id).filter(|_| before.is_none());
+        contact.and_then(|contact| contact.text("DefaultCurrency").map(str::to_owned))
+    };
+    if let Some(currency) = given(sent, "CurrencyCode").or_else(of_contact) {
+        if !organisation.currencies.contains(&currency) {
+            messages.push(format!("Organisation is not subscribed to currency {currency}"));
+        }
+        invoice.currency = currency;
+    }
+    let rate = sent.get("CurrencyRate").and_then(read_number).filter(|rate| *rate > Decimal::ZERO);
+    invoice.currency_rate = match rate {
+        _ if invoice.currency == organisation.base_currency => Decimal::new(10, 1),
+        Some(rate) => rate,
+        None if before.is_some_and(|held| held.currency == invoice.currency) => invoice.currency_rate,
+        // Stands for the day's rate.
+        None => Decimal::new(625, 3),
+    };
+}
+
+fn is_approved(status: InvoiceStatus) -> bool {
+    matches!(status, InvoiceStatus::Submitted | InvoiceStatus::Authorised)
+}
+
+/// Lines that are sent replace the ones that were; without `LineItems` they stay.
+fn read_amounts(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+    invoice: &mut Invoice,
+    messages: &mut Vec<String>,
+) {
+    let ends = matches!(invoice.status, InvoiceStatus::Voided | InvoiceStatus::Deleted | InvoiceStatus::Paid);
+    if ends {
+        return;
+    }
+    let terms = Terms {
+        is_sale: invoice.kind == InvoiceType::AccRec,
+        amounts: invoice.line_amount_types,
+        approved: is_approved(invoice.status),
+        unit_places: request.unit_places(),
+    };
+    if let Some(lines) = sent.get("LineItems").and_then(Value::as_array) {
+        invoice.lines = read_lines(organisation, lines, &invoice.lines, terms, messages);
+    }
+    if invoice.lines.is_empty() && terms.approved {
+        messages.push("One or more line items must be specified".to_owned());
+    }
+    settle(organisation, &mut invoice.lines, terms, messages);
+    let totals = totals(
+        invoice.lines.iter().map(|line| (line.line_amount, line.tax_amount)),
+        invoice.line_amount_types,
+    );
+    if terms.approved && totals.total < Decimal::ZERO {
+        messages.push("The document total must not be less than zero".to_owned());
+    }
+    for (field, ours) in
+        [("SubTotal", totals.sub_total), ("TotalTax", totals.total_tax), ("Total", totals.total)]
+    {
+        let theirs = sent.get(field).and_then(read_number).filter(|theirs| *theirs != ours);
+        if let Some(theirs) = theirs.filter(|theirs| (theirs - ours).abs() > Decimal::new(10, 2)) {
+            messages.push(format!("The {field} {theirs} does not match the expected {field} {ours}"));
+        }
+    }
+    invoice.sub_total = totals.sub_total;
+    invoice.total_tax = totals.total_tax;
+    invoice.total = totals.total;
+    if invoice.status == InvoiceStatus::Authorised && invoice.total.is_zero() && !invoice.lines.is_empty() {
+        invoice.status = InvoiceStatus::Paid;
+        invoice.fully_paid_on = Some(invoice.date);
+    }
+}
+
+/// `INV-0001` and on, past the numbers that people took.
+fn take_number(organisation: &mut Organisation, invoice: &mut Invoice) {
+    while invoice.kind == InvoiceType::AccRec && invoice.number.is_empty() {
+        let number = format!("INV-{:04}", organisation.next_invoice);
+        organisation.next_invoice += 1;
+        if organisation.invoices.find(&invoice_number_key(&number)).is_none() {
+            invoice.number = number;
+        }
+    }
+}
+
+/// The first document makes a customer or supplier; the contact's own stamp stays.
+fn mark_contact(organisation: &mut Organisation, invoice: &Invoice) {
+    let Some(contact) = organisation.contacts.get(invoice.contact_id) else { return };
+    let is_sale = invoice.kind == InvoiceType::AccRec;
+    if (is_sale && contact.is_customer) || (!is_sale && contact.is_supplier) {
+        return;
+    }
+    let mut contact = contact.clone();
+    contact.is_customer |= is_sale;
+    contact.is_supplier |= !is_sale;
+    organisation.contacts.put(contact);
+}

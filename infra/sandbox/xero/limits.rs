@@ -1,0 +1,236 @@
+//! Xero's four limits, counted as Xero counts: in fixed windows that begin at another moment for each tenant.
+//!
+//! <https://developer.xero.com/documentation/guides/oauth2/limits/>. A refused call uses up nothing.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::locked;
+
+/// Calls in progress at once, per app and tenant.
+pub const CONCURRENT: u32 = 5;
+/// Calls a minute, per app and tenant.
+pub const PER_MINUTE: u32 = 60;
+/// Calls a minute, per app over all tenants.
+pub const APP_PER_MINUTE: u32 = 10_000;
+
+/// What the app pays for decides the calls per day, app and tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tier {
+    Starter,
+    #[default]
+    Core,
+}
+
+impl Tier {
+    pub fn per_day(self) -> u32 {
+        match self {
+            Self::Starter => 1_000,
+            Self::Core => 5_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Concurrent,
+    Minute { retry_after: i64 },
+    Day { retry_after: i64 },
+    AppMinute,
+}
+
+/// For the three `X-…-Remaining` headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Remaining {
+    pub(crate) day: u32,
+    pub(crate) minute: u32,
+    pub(crate) app_minute: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    on: bool,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    accounts: HashMap<(String, Uuid), Account>,
+    apps: HashMap<String, Window>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    minute: Window,
+    day: Window,
+    in_progress: u32,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Window {
+    number: i64,
+    used: u32,
+}
+
+impl Window {
+    /// Uses in the window that `second` is in, and the seconds until the next one.
+    fn at(&mut self, second: i64, length: i64) -> (&mut u32, i64) {
+        let number = second.div_euclid(length);
+        if self.number != number {
+            *self = Self { number, used: 0 };
+        }
+        (&mut self.used, length - second.rem_euclid(length))
+    }
+}
+
+/// A place among the calls in progress, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    inner: Arc<Mutex<Inner>>,
+    account: (String, Uuid),
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(account) = locked(&self.inner).accounts.get_mut(&self.account) {
+            account.in_progress = account.in_progress.saturating_sub(1);
+        }
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new(on: bool) -> Self {
+        Self { on, inner: Arc::default() }
+    }
+
+    pub(crate) fn clear(&self) {
+        *locked(&self.inner) = Inner::default();
+    }
+
+    /// Takes one call from each limit, or says which one is used up.
+    pub(crate) fn take(
+        &self,
+        client: &str,
+        tenant: Uuid,
+        per_day: u32,
+        now: Timestamp,
+    ) -> Result<Place, Problem> {
+        let key = (client.to_owned(), tenant);
+        let mut inner = locked(&self.inner);
+        let Inner { accounts, apps } = &mut *inner;
+        let account = accounts.entry(key.clone()).or_default();
+        let second = now.as_second();
+        let refused = if self.on {
+            let (used, retry_after) = account.minute.at(second + offset(tenant, 60), 60);
+            let minute = (*used >= PER_MINUTE).then_some(Problem::Minute { retry_after });
+            let (used, retry_after) = account.day.at(second + offset(tenant, 86_400), 86_400);
+            let day = (*used >= per_day).then_some(Problem::Day { retry_after });
+            let app = apps.entry(client.to_owned()).or_default();
+            let app_minute = (*app.at(second, 60).0 >= APP_PER_MINUTE).then_some(Problem::AppMinute);
+            let concurrent = (account.in_progress >= CONCURRENT).then_some(Problem::Concurrent);
+            day.or(minute).or(app_minute).or(concurrent)
+        } else {
+            None
+        };
+        if let Some(problem) = refused {
+            return Err(problem);
+        }
+        account.in_progress += 1;
+        if self.on {
+            account.minute.used += 1;
+            account.day.used += 1;
+            apps.entry(client.to_owned()).or_default().used += 1;
+        }
+        Ok(Place { inner: self.inner.clone(), account: key })
+    }
+
+    pub(crate) fn remaining(&self, client: &str, tenant: Uuid, per_day: u32, now: Timestamp) -> Remaining {
+        let mut inner = locked(&self.inner);
+        let second = now.as_second();
+        let mut app = inner.apps.get(client).copied().unwrap_or_default();
+        let app_minute = APP_PER_MINUTE.saturating_sub(*app.at(second, 60).0);
+        let Some(account) = inner.accounts.get_mut(&(client.to_owned(), tenant)) else {
+            return Remaining { day: per_day, minute: PER_MINUTE, app_minute };
+        };
+        let minute = *account.minute.at(second + offset(tenant, 60), 60).0;
+        let day = *account.day.at(second + offset(tenant, 86_400), 86_400).0;
+        Remaining { day: per_day.saturating_sub(day), minute: PER_MINUTE.saturating_sub(minute), app_minute }
+    }
+}
+
+/// Where this tenant's windows begin.
+fn offset(tenant: Uuid, length: i64) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    tenant.hash(&mut hasher);
+    i64::try_from(hasher.finish() % length.unsigned_abs()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: Uuid = Uuid::from_u128(42);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_341_600 + second).unwrap()
+    }
+
+    /// How many calls of one second pass.
+    fn passed(limiter: &Limiter, second: i64, tries: u32) -> usize {
+        (0..tries).filter(|_| limiter.take("app", TENANT, 5_000, at(second)).is_ok()).count()
+    }
+
+    #[test]
+    fn the_sixty_first_call_of_a_minute_is_told_when_the_window_ends() {
+        let limiter = Limiter::new(true);
+        assert_eq!(passed(&limiter, 0, 60), 60);
+        let Err(Problem::Minute { retry_after }) = limiter.take("app", TENANT, 5_000, at(0)) else {
+            panic!("not refused")
+        };
+        assert!((1..=60).contains(&retry_after));
+        assert!(limiter.take("app", TENANT, 5_000, at(retry_after - 1)).is_err());
+        assert!(limiter.take("app", TENANT, 5_000, at(retry_after)).is_ok());
+        assert_eq!(limiter.remaining("app", TENANT, 5_000, at(retry_after)).minute, 59);
+    }
+
+    #[test]
+    fn tenants_have_windows_of_their_own() {
+        let limiter = Limiter::new(true);
+        assert_eq!(passed(&limiter, 0, 61), 60);
+        assert!(limiter.take("app", Uuid::from_u128(43), 5_000, at(0)).is_ok());
+        let starts: std::collections::HashSet<i64> =
+            (0..50).map(|tenant| offset(Uuid::from_u128(tenant), 60)).collect();
+        assert!(starts.len() > 10);
+    }
+
+    #[test]
+    fn the_sixth_call_in_progress_is_refused_until_one_ends() {
+        let limiter = Limiter::new(true);
+        let mut held: Vec<Place> =
+            (0..5).map(|_| limiter.take("app", TENANT, 5_000, at(0)).unwrap()).collect();
+        assert_eq!(limiter.take("app", TENANT, 5_000, at(0)).unwrap_err(), Problem::Concurrent);
+        held.pop();
+        assert!(limiter.take("app", TENANT, 5_000, at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_used_up_day_says_so_for_hours() {
+        let limiter = Limiter::new(true);
+        for call in 0..1_000 {
+            assert!(limiter.take("app", TENANT, 1_000, at(call / 50 * 60)).is_ok());
+        }
+        let refused = limiter.take("app", TENANT, 1_000, at(1_200)).unwrap_err();
+        assert!(matches!(refused, Problem::Day { retry_after } if retry_after > 0), "{refused:?}");
+    }
+
+    #[test]
+    fn nothing_is_refused_when_limits_are_off() {
+        let limiter = Limiter::new(false);
+        assert_eq!(passed(&limiter, 0, 500), 500);
+        assert_eq!(limiter.remaining("app", TENANT, 5_000, at(0)).minute, 60);
+    }
+}

@@ -1,0 +1,334 @@
+//! The lines of a document: read from what was sent, completed from item and account, checked, taxed.
+//!
+//! Shared by every document that has lines; which kind of document it is comes in as `Terms`.
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::organisation::Organisation;
+use super::tax::{LineAmountTypes, line_amount, line_tax};
+use super::wire::{self, places, read_number};
+use super::writing::{given, text_of};
+
+const LONGEST_DESCRIPTION: usize = 4_000;
+const LONGEST_QUANTITY: usize = 13;
+const MOST_TRACKING: usize = 2;
+
+#[derive(Debug, Clone, Default)]
+pub struct Line {
+    pub id: Uuid,
+    pub description: Option<String>,
+    pub quantity: Option<Decimal>,
+    pub unit_amount: Option<Decimal>,
+    pub item: Option<(Uuid, String, String)>,
+    pub account_code: Option<String>,
+    pub account_id: Option<Uuid>,
+    pub tax_type: Option<String>,
+    pub tax_amount: Decimal,
+    pub line_amount: Decimal,
+    pub discount_rate: Option<Decimal>,
+    pub discount_amount: Option<Decimal>,
+    pub tracking: Vec<Tracking>,
+    /// A tax amount that was sent overrides ours.
+    tax_sent: Option<Decimal>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tracking {
+    pub category_id: Uuid,
+    pub option_id: Uuid,
+    pub category: String,
+    pub option: String,
+}
+
+/// What the document is, as far as its lines must know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) is_sale: bool,
+    pub(crate) amounts: LineAmountTypes,
+    /// Submitted or authorised: accounts are needed.
+    pub(crate) approved: bool,
+    pub(crate) unit_places: u32,
+}
+
+/// A line that carries the id of one that exists changes it; any other is new.
+pub(crate) fn read_lines(
+    organisation: &mut Organisation,
+    sent: &[Value],
+    before: &[Line],
+    terms: Terms,
+    messages: &mut Vec<String>,
+) -> Vec<Line> {
+    let mut lines = Vec::with_capacity(sent.len());
+    for sent in sent.iter().filter_map(Value::as_object) {
+        let id = given(sent, "LineItemID").and_then(|id| Uuid::parse_str(&id).ok());
+        let held = id.and_then(|id| before.iter().find(|line| line.id == id));
+        let mut line = match held {
+            Some(line) => line.clone(),
+            None => Line { id: organisation.ids.next(), ..Line::default() },
+        };
+        read_line(organisation, &mut line, sent, terms, messages);
+        lines.push(line);
+    }
+    lines
+}
+
+fn read_line(
+    organisation: &Organisation,
+    line: &mut Line,
+    sent: &Map<String, Value>,
+    terms: Terms,
+    messages: &mut Vec<String>,
+) {
+    if let Some(code) = given(sent, "ItemCode") {
+        match organisation.item(&code) {
+            Some(item) => {
+                line.item = Some((item.id, item.code.clone(), item.name.clone()));
+                if terms.is_sale {
+                    line.description.get_or_insert_with(|| item.description.clone());
+                    line.unit_amount = line.unit_amount.or(item.unit_price);
+                    line.account_code = line.account_code.take().or_else(|| item.account_code.clone());
+                    line.tax_type = line.tax_type.take().or_else(|| item.tax_type.clone());
+                }
+            }
+            None => messages.push(format!("Item code '{code}' is not valid")),
+        }
+    }
+    let mut amount = |field: &str| match sent.get(field) {
+        None | Some(Value::Null) => None,
+        Some(value) => read_number(value).or_else(|| {
+            messages.push(format!("The {field} '{value}' is not a number"));
+            None
+        }),
+    };
+    let quantity = amount("Quantity");
+    let unit_amount = amount("UnitAmount").map(|unit| places(unit, terms.unit_places));
+    let discount_rate = amount("DiscountRate");
+    let discount_amount = amount("DiscountAmount");
+    let total = amount("LineAmount");
+    line.tax_sent =
+        amount("TaxAmount").map(|tax| places(tax, 2)).or(line.tax_sent.filter(|_| sent.len() <= 1));
+    line.quantity = quantity.or(line.quantity);
+    line.unit_amount = unit_amount.or(line.unit_amount);
+    line.discount_rate = discount_rate.or(line.discount_rate);
+    line.discount_amount = discount_amount.or(line.discount_amount);
+    if let Some(text) = text_of(sent, "Description") {
+        line.description = Some(text);
+    }
+    if let Some(code) = given(sent, "AccountCode") {
+        line.account_code = Some(code);
+    }
+    if let Some(code) = given(sent, "TaxType") {
+        line.tax_type = Some(code);
+    }
+    if line.unit_amount.is_some() || total.is_some() {
+        line.quantity = line.quantity.or(Some(Decimal::ONE));
+    }
+    if let (None, Some(total), Some(quantity)) = (line.unit_amount, total, line.quantity) {
+        line.unit_amount = total.checked_div(quantity).map(|unit| places(unit, 4));
+    }
+    check_amounts(line, total, terms, messages);
+    if let Some(tracking) = sent.get("Tracking").and_then(Value::as_array) {
+        line.tracking = read_tracking(organisation, tracking, messages);
+    }
+}
+
+fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages: &mut Vec<String>) {
+    if line.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+        messages.push(format!("The Description field must not exceed {LONGEST_DESCRIPTION} characters"));
+    }
+    if line.quantity.is_some_and(|quantity| quantity.to_string().len() > LONGEST_QUANTITY) {
+        messages.push(format!("The Quantity must not be longer than {LONGEST_QUANTITY} characters"));
+    }
+    if !terms.is_sale && (line.discount_rate.is_some() || line.discount_amount.is_some()) {
+        messages.push("Discounts can only be applied to ACCREC invoices and quotes".to_owned());
+    }
+    if line.discount_rate.is_some_and(|rate| rate < Decimal::ZERO || rate > Decimal::ONE_HUNDRED) {
+        messages.push("The DiscountRate must be between 0 and 100".to_owned());
+    }
+    let (quantity, unit) = (line.quantity.unwrap_or_default(), line.unit_amount.unwrap_or_default());
+    if quantity.checked_mul(unit).is_none_or(|full| full.abs() > Decimal::new(999_999_999_999, 2)) {
+        messages.push("The line total must not exceed 9,999,999,999.99".to_owned());
+        return;
+    }
+    line.line_amount = line_amount(quantity, unit, line.discount_rate, line.discount_amount);
+    if let Some(total) = total.filter(|total| (total - line.line_amount).abs() > Decimal::new(1, 2)) {
+        messages.push(format!(
+            "The line total {} does not match the expected line total {}",
+            places(total, 2),
+            line.line_amount
+        ));
+    }
+}
+
+fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec<String>) -> Vec<Tracking> {
+    if sent.len() > MOST_TRACKING {
+        messages.push(format!("A line item can have at most {MOST_TRACKING} tracking categories"));
+    }
+    let mut tracking = Vec::new();
+    for sent in sent.iter().filter_map(Value::as_object) {
+        let named = |field: &str, id: Uuid, name: &str, by_name: &str| match given(sent, field) {
+            Some(wanted) => wanted == id.to_string(),
+            None => given(sent, by_name).is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)),
+        };
+        let category = organisation
+            .tracking
+            .iter()
+            .find(|held| held.active && named("TrackingCategoryID", held.id, &held.name, "Name"));
+        let Some(category) = category else {
+            let name = given(sent, "Name").or_else(|| given(sent, "TrackingCategoryID")).unwrap_or_default();
+            messages.push(format!("The Tracking Category '{name}' does not exist"));
+            continue;
+        };
+        let option =
+            category.options.iter().find(|(id, name)| named("TrackingOptionID", *id, name, "Option"));
+        match option {
+            Some((id, name)) => tracking.push(Tracking {
+                category_id: category.id,
+                option_id: *id,
+                category: category.name.clone(),
+                option: name.clone(),
+            }),
+            None => {
+                let option = given(sent, "Option").unwrap_or_default();
+                messages.push(format!(
+                    "The Tracking Option '{option}' does not exist in Tracking Category '{}'",
+                    category.name
+                ));
+            }
+        }
+    }
+    tracking
+}
+
+/// Accounts, tax types and tax of all lines, again on every save: approving a draft checks what it has.
+pub(crate) fn settle(
+    organisation: &Organisation,
+    lines: &mut [Line],
+    terms: Terms,
+    messages: &mut Vec<String>,
+) {
+    for line in lines {
+        let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
+        let usable = account.filter(|account| account.active && account.kind != "BANK");
+        line.account_id = account.map(|account| account.id);
+        let counts = line.unit_amount.is_some() || line.item.is_some();
+        if terms.approved {
+            match &line.account_code {
+                Some(code) if usable.is_none() => {
+                    messages.push(format!("Account code '{code}' is not a valid code for this document."));
+                }
+                None if counts => messages.push("Account code must be specified".to_owned()),
+                _ => {}
+            }
+            if line.description.as_deref().is_none_or(str::is_empty) {
+                messages.push("Description must be specified for each line item".to_owned());
+            }
+        }
+        if terms.amounts == LineAmountTypes::NoTax {
+            line.tax_type = Some("NONE".to_owned());
+            line.tax_amount = Decimal::ZERO;
+            continue;
+        }
+        if line.tax_type.is_none() {
+            line.tax_type = account.map(|account| account.tax_type.clone());
+        }
+        let rate = match line.tax_type.as_deref() {
+            None => Decimal::ZERO,
+            Some(code) => match organisation.tax_rate(code) {
+                None => {
+                    messages.push(format!(
+                        "The TaxType code {code} does not exist or cannot be used for this type of transaction."
+                    ));
+                    Decimal::ZERO
+                }
+                Some(rate) => {
+                    let fits = account.is_none_or(|account| match account.class.as_str() {
+                        "REVENUE" => rate.for_revenue,
+                        "EXPENSE" => rate.for_expenses,
+                        _ => true,
+                    });
+                    if !fits {
+                        let account = line.account_code.as_deref().unwrap_or_default();
+                        messages.push(format!(
+                            "The TaxType code '{code}' cannot be used with account code '{account}'."
+                        ));
+                    }
+                    rate.rate
+                }
+            },
+        };
+        line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
+    }
+}
+
+impl Line {
+    /// What the discount takes off.
+    pub(crate) fn discount(&self) -> Decimal {
+        if self.discount_rate.is_none() && self.discount_amount.is_none() {
+            return Decimal::ZERO;
+        }
+        let full = self.quantity.unwrap_or_default() * self.unit_amount.unwrap_or_default();
+        places(full, 2) - self.line_amount
+    }
+
+    /// In a page the tracking lacks the option's id, and there is no list of errors.
+    pub(crate) fn as_json(&self, paged: bool, unit_places: u32) -> Value {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        if let Some((_, code, _)) = &self.item {
+            put("ItemCode", code.as_str().into());
+        }
+        if let Some(description) = &self.description {
+            put("Description", description.as_str().into());
+        }
+        if let Some(unit) = self.unit_amount {
+            put("UnitAmount", wire::number(places(unit, unit_places)));
+        }
+        if let Some(code) = &self.tax_type {
+            put("TaxType", code.as_str().into());
+        }
+        put("TaxAmount", wire::money(self.tax_amount));
+        put("LineAmount", wire::money(self.line_amount));
+        if let Some(code) = &self.account_code {
+            put("AccountCode", code.as_str().into());
+        }
+        if let Some((id, code, name)) = &self.item {
+            put("Item", json!({ "ItemID": id.to_string(), "Name": name, "Code": code }));
+        }
+        put("Tracking", self.tracking.iter().map(|tracking| tracking.as_json(paged)).collect());
+        if let Some(quantity) = self.quantity {
+            put("Quantity", wire::number(places(quantity, 4)));
+        }
+        if let Some(rate) = self.discount_rate {
+            put("DiscountRate", wire::number(rate));
+        }
+        if let Some(amount) = self.discount_amount {
+            put("DiscountAmount", wire::money(amount));
+        }
+        put("LineItemID", self.id.to_string().into());
+        if let Some(id) = self.account_id {
+            put("AccountID", id.to_string().into());
+        }
+        if !paged {
+            put("ValidationErrors", json!([]));
+        }
+        Value::Object(body)
+    }
+}
+
+impl Tracking {
+    fn as_json(&self, paged: bool) -> Value {
+        let mut body = json!({
+            "Name": self.category, "Option": self.option,
+            "TrackingCategoryID": self.category_id.to_string(),
+        });
+        if paged {
+            body["Options"] = json!([]);
+        } else {
+            body["TrackingOptionID"] = self.option_id.to_string().into();
+        }
+        body
+    }
+}

@@ -1,0 +1,351 @@
+//! Stand-in Xero: identity, and the accounting API with its rules, limits and bodies. Called by `Sandbox`.
+//!
+//! A request's way: `door` (who asks, may they) -> `writing` or a listing -> one file of rules for each kind of
+//! document -> `wire`. A new kind of document is a file with its shape, a file with its rules, and a row in
+//! `door::dispatch`. Nothing of the product is used here.
+
+mod answer;
+mod by_hand;
+mod contact;
+mod contact_rules;
+mod contacts;
+mod door;
+mod filter;
+mod filter_parser;
+mod held;
+mod history;
+mod idempotency;
+mod identity;
+mod invoice;
+mod invoice_rules;
+mod invoices;
+mod limits;
+mod lines;
+mod organisation;
+mod request;
+mod settings;
+mod shelf;
+mod tax;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod wire;
+mod writing;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::http::{HeaderValue, Method, request::Parts};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use by_hand::{Ledger, NotTaken};
+pub use contact::{Contact, ContactStatus};
+pub use held::Hold;
+pub use identity::{ACCESS_TOKEN_LIFE, App, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES};
+pub use invoice::{Invoice, InvoiceStatus, InvoiceType};
+pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
+pub use lines::{Line, Tracking};
+pub use organisation::{Account, Item, TaxRate, TrackingCategory};
+pub use tax::LineAmountTypes;
+
+use crate::{Admission, Call, Clock, Harness, Provider, Settings, locked};
+use answer::Answer;
+use held::Held;
+use idempotency::{Fingerprint, Idempotency};
+use identity::{Access, Identity};
+use limits::Limiter;
+use organisation::{Ids, Organisation};
+
+/// The app that is registered from the start: a custom connection to the demo company.
+pub const CLIENT_ID: &str = "sandbox-client";
+pub const CLIENT_SECRET: &str = "sandbox-secret";
+pub const DEMO_COMPANY: &str = "Demo Company";
+
+/// What a Xero is made with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Calls a day: 1,000 on Starter, 5,000 from Core up.
+    pub tier: Tier,
+    /// The first is the default, and what the custom connection sees.
+    pub organisations: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tier: Tier::default(), organisations: vec![DEMO_COMPANY.to_owned()] }
+    }
+}
+
+#[derive(Debug)]
+pub struct Xero {
+    harness: Harness,
+    options: Options,
+    seed: u64,
+    identity: Identity,
+    limiter: Limiter,
+    idempotency: Idempotency,
+    books: Mutex<Books>,
+}
+
+/// Everything that requests change.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) organisations: Vec<Organisation>,
+    pub(crate) ids: Ids,
+    pub(crate) held: Vec<Held>,
+    pub(crate) holds: Vec<Hold>,
+}
+
+impl Xero {
+    pub fn new(settings: &Settings, clock: Clock) -> Self {
+        let xero = Self {
+            harness: Harness::new(settings.seed, clock),
+            options: settings.xero.clone(),
+            seed: settings.seed,
+            identity: Identity::new(settings.seed.wrapping_add(1)),
+            limiter: Limiter::new(settings.limits),
+            idempotency: Idempotency::default(),
+            books: Mutex::new(Books {
+                organisations: Vec::new(),
+                ids: Ids::new(settings.seed.wrapping_add(2)),
+                held: Vec::new(),
+                holds: Vec::new(),
+            }),
+        };
+        xero.open_books();
+        xero
+    }
+
+    fn open_books(&self) {
+        let now = self.now();
+        let mut books = locked(&self.books);
+        books.held.clear();
+        books.holds.clear();
+        books.organisations = (100..)
+            .zip(&self.options.organisations)
+            .map(|(place, name)| Organisation {
+                tier: self.options.tier,
+                ..Organisation::demo(name, self.seed.wrapping_add(place), now)
+            })
+            .collect();
+        let tenant = books.organisations.first().map(|organisation| organisation.tenant_id);
+        self.identity.register(
+            App {
+                client_id: CLIENT_ID.to_owned(),
+                client_secret: CLIENT_SECRET.to_owned(),
+                name: "Sandbox App".to_owned(),
+                scopes: SCOPES.map(str::to_owned).to_vec(),
+                custom_connection: tenant,
+            },
+            now,
+        );
+    }
+
+    /// Whole seconds, as everything that is stamped has.
+    pub(crate) fn now(&self) -> Timestamp {
+        whole_second(self.harness.clock.now())
+    }
+
+    /// The state, after what is due has been applied.
+    pub(crate) fn state(&self) -> MutexGuard<'_, Books> {
+        let mut books = locked(&self.books);
+        if !books.held.is_empty() {
+            self.settle_held(&mut books);
+        }
+        books
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        locked(&self.books).ids.next()
+    }
+
+    pub(crate) fn organisation_name(&self, tenant: Uuid) -> String {
+        let books = locked(&self.books);
+        let found = books.organisations.iter().find(|one| one.tenant_id == tenant);
+        found.map(|one| one.name.clone()).unwrap_or_default()
+    }
+
+    /// The first organisation's books, by hand.
+    pub fn ledger(self: &Arc<Self>) -> Ledger {
+        let tenant = locked(&self.books).organisations.first().map(|one| one.tenant_id);
+        Ledger::new(self.clone(), tenant.unwrap_or_default())
+    }
+
+    pub fn ledger_of(self: &Arc<Self>, tenant: Uuid) -> Ledger {
+        Ledger::new(self.clone(), tenant)
+    }
+
+    /// Another demo company; returns its tenant id. No app is connected to it yet.
+    pub fn add_organisation(&self, name: &str) -> Uuid {
+        let now = self.now();
+        let mut books = locked(&self.books);
+        let place = 100 + books.organisations.len() as u64;
+        let organisation = Organisation {
+            tier: self.options.tier,
+            ..Organisation::demo(name, self.seed.wrapping_add(place), now)
+        };
+        let tenant = organisation.tenant_id;
+        books.organisations.push(organisation);
+        tenant
+    }
+
+    /// Registers an app, or replaces the one with the same client id.
+    pub fn register_app(&self, app: App) {
+        self.identity.register(app, self.now());
+    }
+
+    /// A user consents for these organisations; the code is for `grant_type=authorization_code`.
+    pub fn consent(&self, client_id: &str, tenants: &[Uuid], scopes: &[String]) -> String {
+        self.identity.consent(client_id, tenants, scopes, self.now())
+    }
+
+    /// The app is disconnected inside Xero; calls begin to answer 403.
+    pub fn disconnect(&self, tenant: Uuid) {
+        self.identity.disconnect(tenant);
+    }
+
+    pub fn expire_access_tokens(&self) {
+        self.identity.expire_access_tokens(self.now());
+    }
+
+    pub fn revoke_refresh_tokens(&self) {
+        self.identity.revoke_refresh_tokens();
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.harness.counters.calls()
+    }
+
+    /// How many calls went to a route, e.g. `PUT /Invoices`.
+    pub fn calls_to(&self, route: &str) -> u64 {
+        self.harness.counters.calls_to(route)
+    }
+
+    pub fn count_429(&self) -> u64 {
+        self.harness.counters.count_429()
+    }
+
+    /// Who asks and where, for what the limits count; none for identity calls and strangers.
+    fn caller(&self, head: &Parts) -> Option<(Access, Uuid, u32)> {
+        if !head.uri.path().starts_with(door::PREFIX) {
+            return None;
+        }
+        let (access, tenant) = door::authorise(self, head).ok()?;
+        let books = locked(&self.books);
+        let organisation = books.organisations.iter().find(|one| one.tenant_id == tenant)?;
+        Some((access, tenant, organisation.tier.per_day()))
+    }
+}
+
+pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+pub(crate) fn router(xero: Arc<Xero>) -> Router {
+    door::router(xero)
+}
+
+impl Provider for Xero {
+    fn harness(&self) -> &Harness {
+        &self.harness
+    }
+
+    fn route(&self, _method: &Method, path: &str) -> String {
+        door::route(path)
+    }
+
+    fn account(&self, head: &Parts) -> String {
+        self.caller(head).map(|(_, tenant, _)| tenant.to_string()).unwrap_or_default()
+    }
+
+    fn admit(&self, head: &Parts) -> Result<Admission, Response> {
+        match self.caller(head) {
+            None => Ok(Box::new(())),
+            Some((access, tenant, per_day)) => {
+                match self.limiter.take(&access.client, tenant, per_day, self.now()) {
+                    Ok(place) => Ok(Box::new(place)),
+                    Err(problem) => Err(Answer::too_many(problem).into_response()),
+                }
+            }
+        }
+    }
+
+    fn stamp(&self, head: &Parts, answer: &mut Response) {
+        let Some((access, tenant, per_day)) = self.caller(head) else { return };
+        let left = self.limiter.remaining(&access.client, tenant, per_day, self.now());
+        for (name, value) in [
+            ("x-daylimit-remaining", left.day),
+            ("x-minlimit-remaining", left.minute),
+            ("x-appminlimit-remaining", left.app_minute),
+        ] {
+            answer.headers_mut().insert(name, HeaderValue::from(value));
+        }
+        // A 500 is kept under its key, also one that a fault put in place of the answer.
+        let key = door::text(&head.headers, "idempotency-key").filter(|key| !key.is_empty());
+        let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+        if let Some(key) = key.filter(|_| writes && answer.status() == 500) {
+            let url = head.uri.path_and_query().map_or("", |url| url.as_str());
+            let request = Fingerprint::of(head.method.as_str(), url, None);
+            let kept = Answer { body: door::read_now(answer), ..Answer::empty(500) };
+            self.idempotency.remember(&access.client, key, &request, self.now(), kept);
+        }
+    }
+
+    fn reset(&self) {
+        self.limiter.clear();
+        self.idempotency.clear();
+        self.open_books();
+    }
+
+    /// `{"contacts": 500}` or `{"contacts": ["Acme", …]}`, `{"hold": {"method", "path", "seconds", "times"}}`,
+    /// `{"period_lock": "2026-09-30"}`.
+    fn seed(&self, wanted: &Value) -> Result<Value, String> {
+        let ledger = |xero: &Self| locked(&xero.books).organisations.first().map(|one| one.tenant_id);
+        let tenant = ledger(self).ok_or("there is no organisation")?;
+        let mut made = 0_usize;
+        let names: Vec<String> = match wanted.get("contacts") {
+            None => Vec::new(),
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(count) => {
+                let count = count.as_u64().ok_or("contacts must be a number or a list of names")?;
+                (1..=count).map(|number| format!("Customer {number:05}")).collect()
+            }
+        };
+        let now = self.now();
+        let mut books = self.state();
+        if let Some(organisation) = books.organisations.iter_mut().find(|one| one.tenant_id == tenant) {
+            for name in &names {
+                let fields = [("Name".to_owned(), name.as_str().into())].into_iter().collect();
+                made += usize::from(contact_rules::save(organisation, now, true, &fields).is_ok());
+            }
+            if let Some(lock) = wanted.get("period_lock").and_then(Value::as_str) {
+                organisation.period_lock =
+                    Some(wire::read_day(lock).ok_or("period_lock must be yyyy-MM-dd")?);
+            }
+        }
+        if let Some(hold) = wanted.get("hold") {
+            let text = |field: &str| hold.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+            books.holds.push(Hold {
+                method: text("method"),
+                path: text("path"),
+                seconds: hold
+                    .get("seconds")
+                    .and_then(Value::as_i64)
+                    .ok_or("hold.seconds must be a number")?,
+                times: hold.get("times").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(1),
+            });
+        }
+        Ok(json!({ "contacts": made }))
+    }
+
+    fn state(&self) -> Value {
+        door::state_as_json(&self.state())
+    }
+
+    fn invariants(&self) -> Vec<String> {
+        self.state().organisations.iter().flat_map(by_hand::duplicates).collect()
+    }
+}

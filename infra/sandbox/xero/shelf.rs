@@ -1,0 +1,152 @@
+//! Where documents of one kind stand: by id, by their own keys (number, name) and by when they changed.
+//!
+//! A journal lets one refused element, or a whole refused call, be undone. It must stay cheap: a call of
+//! fifty elements touches nothing but these fifty.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub(crate) trait Document: Clone {
+    fn id(&self) -> Uuid;
+    fn updated(&self) -> Timestamp;
+    /// What it is found by besides its id, e.g. `name:acme`. Equal keys of two documents are allowed.
+    fn keys(&self) -> Vec<String>;
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf<T> {
+    documents: HashMap<Uuid, T>,
+    keys: HashMap<String, Vec<Uuid>>,
+    by_stamp: BTreeSet<(Timestamp, Uuid)>,
+    journal: Vec<(Uuid, Option<T>)>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            documents: HashMap::new(),
+            keys: HashMap::new(),
+            by_stamp: BTreeSet::new(),
+            journal: Vec::new(),
+        }
+    }
+}
+
+impl<T: Document> Shelf<T> {
+    pub(crate) fn get(&self, id: Uuid) -> Option<&T> {
+        self.documents.get(&id)
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<&T> {
+        self.keys.get(key).and_then(|ids| ids.first()).and_then(|id| self.documents.get(id))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.documents.len()
+    }
+
+    /// Oldest change first, then by id: Xero's default order.
+    pub(crate) fn since(&self, since: Option<Timestamp>) -> impl DoubleEndedIterator<Item = &T> {
+        let from = (since.unwrap_or(Timestamp::MIN), Uuid::nil());
+        self.by_stamp.range(from..).filter_map(|(_, id)| self.documents.get(id))
+    }
+
+    pub(crate) fn put(&mut self, document: T) {
+        let id = document.id();
+        let before = self.place(document);
+        self.journal.push((id, before));
+    }
+
+    /// Where the journal stands; `roll_back` returns to it.
+    pub(crate) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
+    pub(crate) fn roll_back(&mut self, mark: usize) {
+        while self.journal.len() > mark {
+            match self.journal.pop() {
+                Some((_, Some(before))) => {
+                    self.place(before);
+                }
+                Some((id, None)) => {
+                    self.take(id);
+                }
+                None => return,
+            }
+        }
+    }
+
+    pub(crate) fn forget_journal(&mut self) {
+        self.journal.clear();
+    }
+
+    fn place(&mut self, document: T) -> Option<T> {
+        let before = self.take(document.id());
+        for key in document.keys() {
+            self.keys.entry(key).or_default().push(document.id());
+        }
+        self.by_stamp.insert((document.updated(), document.id()));
+        self.documents.insert(document.id(), document);
+        before
+    }
+
+    fn take(&mut self, id: Uuid) -> Option<T> {
+        let document = self.documents.remove(&id)?;
+        self.by_stamp.remove(&(document.updated(), id));
+        for key in document.keys() {
+            if let Some(ids) = self.keys.get_mut(&key) {
+                ids.retain(|other| *other != id);
+                if ids.is_empty() {
+                    self.keys.remove(&key);
+                }
+            }
+        }
+        Some(document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Card(Uuid, i64, &'static str);
+
+    impl Document for Card {
+        fn id(&self) -> Uuid {
+            self.0
+        }
+        fn updated(&self) -> Timestamp {
+            Timestamp::from_second(self.1).unwrap()
+        }
+        fn keys(&self) -> Vec<String> {
+            vec![self.2.to_owned()]
+        }
+    }
+
+    #[test]
+    fn a_roll_back_restores_documents_keys_and_order() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let mut shelf = Shelf::default();
+        shelf.put(Card(one, 10, "a"));
+        let mark = shelf.mark();
+        shelf.put(Card(one, 20, "b"));
+        shelf.put(Card(two, 30, "c"));
+        assert_eq!(shelf.find("b"), shelf.get(one));
+        shelf.roll_back(mark);
+        assert_eq!((shelf.len(), shelf.find("b"), shelf.find("c")), (1, None, None));
+        assert_eq!(shelf.find("a"), Some(&Card(one, 10, "a")));
+        assert_eq!(shelf.since(None).count(), 1);
+    }
+
+    #[test]
+    fn since_includes_the_second_itself() {
+        let mut shelf = Shelf::default();
+        shelf.put(Card(Uuid::from_u128(1), 10, "a"));
+        shelf.put(Card(Uuid::from_u128(2), 11, "b"));
+        let count = |second| shelf.since(Some(Timestamp::from_second(second).unwrap())).count();
+        assert_eq!([count(10), count(11), count(12)], [2, 1, 0]);
+    }
+}

@@ -1,0 +1,273 @@
+//! The keeper: each minute it moves what would otherwise stand still.
+//!
+//! Waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back or
+//! recovered; what was parked goes on when its connection is well; schedules fire.
+
+use std::str::FromStr as _;
+
+use croner::Cron;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::FlowError;
+use super::budget::Priority;
+use super::flows::{FlowHead, FlowState};
+use super::recover;
+use super::rows::{
+    DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable,
+};
+use super::run::write_patiently;
+use super::settle::send;
+use super::stack::Stack;
+use crate::domain::Value;
+use crate::domain::connection::ConnectionState;
+use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::ids::{EventKey, RunId};
+use crate::domain::outcome::Failure;
+use crate::domain::run::{Status, Wait};
+use crate::ports::table::{Condition, Index, Item, Query, TableError, Write};
+
+/// What a minute of keeping did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Runs whose wait is over.
+    pub due: u32,
+    /// Runs and groups whose worker has not come back.
+    pub stopped: u32,
+    pub recovered: u32,
+    pub unparked: u32,
+    pub fired: u32,
+}
+
+/// A run that was put back is not put back again before this.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+
+pub async fn keep(stack: &Stack, deadline: Timestamp) -> Result<Report, FlowError> {
+    let mut report = Report::default();
+    for shard in 0..DUE_SHARDS {
+        let mut query = Query::on(Index::Due, due_partition(shard));
+        query.before = Some(sortable(stack.now() + SignedDuration::from_millis(1)));
+        // What is handled leaves the range, so the first page is asked for until it is empty; what can't be handled
+        // now stays, and ends the round.
+        loop {
+            let page = stack.ports.table.query(query.clone()).await?;
+            let mut handled = 0;
+            for item in &page.items {
+                if stack.now() >= deadline {
+                    return Ok(report);
+                }
+                handled += u32::from(due(stack, item, deadline, &mut report).await?);
+            }
+            match page.after {
+                Some(after) if handled == 0 => query.after = Some(after),
+                Some(_) => query.after = None,
+                None => break,
+            }
+        }
+    }
+    report.unparked += unpark(stack, false).await?;
+    report.fired += fire(stack).await?;
+    Ok(report)
+}
+
+async fn due(stack: &Stack, item: &Item, deadline: Timestamp, report: &mut Report) -> Result<bool, FlowError> {
+    if item.key.partition.starts_with("R#") {
+        let run = StoredRun::read(item)?;
+        if run.claimed {
+            report.stopped += 1;
+            return put_back(stack, item, &run).await;
+        }
+        report.due += 1;
+        return requeue(stack, &run).await;
+    }
+    if item.key.partition.starts_with("G#") {
+        let row = GroupRow::read(item)?;
+        report.stopped += 1;
+        let connection = stack.connections.get(&row.connection).await?;
+        let Some(connection) = connection.filter(|c| c.state == ConnectionState::Active) else { return Ok(false) };
+        let Ok(client) = stack.client(connection, Priority::Live, deadline) else { return Ok(false) };
+        match recover::join(stack, &client, row.group).await {
+            Ok(_) => report.recovered += 1,
+            Err(fault) => {
+                tracing::info!(group = %row.group, code = %fault.failure().code, "not recovered yet");
+            }
+        }
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// A wait is over: the message first, then the row leaves the index.
+async fn requeue(stack: &Stack, run: &StoredRun) -> Result<bool, FlowError> {
+    let now = stack.now();
+    let mut row = run.row.clone();
+    send(stack, &RunMessage { event: None, ..row.message.clone() }).await?;
+    row.status = Status::Waiting;
+    row.parked_for = None;
+    row.updated_at = now;
+    if let Some(wait) = &row.wait {
+        row.wait = Some(Wait { until: now, ..wait.clone() });
+    }
+    let put = Write::put(row.item(run.generation, None), Condition::equals("generation", run.generation));
+    changed(write_patiently(&stack.ports, vec![put]).await)
+}
+
+/// A worker has not come back: the run's message again, and the crash stays to be seen by who claims it.
+async fn put_back(stack: &Stack, item: &Item, run: &StoredRun) -> Result<bool, FlowError> {
+    send(stack, &RunMessage { event: None, ..run.row.message.clone() }).await?;
+    let mut later = item.clone();
+    if let Some((_, at)) = later.indexes.get_mut(&Index::Due) {
+        *at = sortable(stack.now() + PATIENCE);
+    }
+    let same = Condition::All(vec![
+        Condition::equals("generation", run.generation),
+        Condition::equals("lease_until", run.lease_until),
+    ]);
+    changed(write_patiently(&stack.ports, vec![Write::put(later, same)]).await)
+}
+
+/// A refused write means that somebody else has moved it.
+fn changed(written: Result<(), TableError>) -> Result<bool, FlowError> {
+    match written {
+        Ok(()) | Err(TableError::Refused(_)) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What was parked goes on when its connection is well and it is time to try; `all`: at once, after a reconnect.
+pub async fn unpark(stack: &Stack, all: bool) -> Result<u32, FlowError> {
+    let now = stack.now();
+    let mut unparked = 0;
+    for connection in stack.connections.list().await? {
+        if connection.state != ConnectionState::Active {
+            continue;
+        }
+        let mut query = Query::on(Index::Parked, parked_partition(&connection.id));
+        loop {
+            let page = stack.ports.table.query(query.clone()).await?;
+            for item in &page.items {
+                let run = StoredRun::read(item)?;
+                let time = run.row.wait.as_ref().is_none_or(|wait| wait.until <= now);
+                if (all || time) && requeue(stack, &run).await? {
+                    unparked += 1;
+                }
+            }
+            match page.after {
+                Some(after) => query.after = Some(after),
+                None => break,
+            }
+        }
+    }
+    Ok(unparked)
+}
+
+/// Fires the schedules whose time has come; a tick that was missed fires once.
+async fn fire(stack: &Stack) -> Result<u32, FlowError> {
+    let now = stack.now();
+    let mut fired = 0;
+    for (head, compiled) in stack.flows.enabled().await? {
+        if compiled.flow.trigger.id != "schedule" {
+            continue;
+        }
+        let planned = match planned_before(&compiled.flow.trigger.options, now) {
+            Ok(planned) => planned,
+            Err(failure) => {
+                tracing::warn!(flow = %head.name, code = %failure.code, "the schedule can't be read");
+                continue;
+            }
+        };
+        let since = head.fired.or(head.live_from).unwrap_or(now);
+        if planned <= since {
+            continue;
+        }
+        let record = serde_json::json!({ "at": planned });
+        start(stack, &head, "schedule", EventKey::new(planned.to_string()), planned, record).await?;
+        stack.flows.change(&FlowHead { fired: Some(planned), ..head }).await?;
+        fired += 1;
+    }
+    Ok(fired)
+}
+
+/// The last planned instant that is not after `now`.
+pub fn planned_before(options: &crate::domain::Object, now: Timestamp) -> Result<Timestamp, Failure> {
+    let text = |name: &str| options.get(name).and_then(Value::as_str);
+    let cron = text("cron").unwrap_or_default();
+    let zone = text("zone").unwrap_or("UTC");
+    let bad = |message: String| Failure::new("bad_schedule", message);
+    let parsed = Cron::from_str(cron).map_err(|error| bad(format!("`{cron}` is no cron expression: {error}")))?;
+    let zone = crate::domain::time::zone(zone).map_err(|error| bad(error.to_string()))?;
+    let previous = parsed
+        .find_previous_occurrence(&now.to_zoned(zone), true)
+        .map_err(|error| bad(format!("`{cron}` never comes: {error}")))?;
+    Ok(previous.timestamp())
+}
+
+/// Starts a run of a flow that isn't triggered by a provider: a schedule's tick, or a person.
+pub async fn start(
+    stack: &Stack,
+    head: &FlowHead,
+    kind: &str,
+    key: EventKey,
+    at: Timestamp,
+    record: Value,
+) -> Result<RunId, FlowError> {
+    if head.state == FlowState::Disabled {
+        return Err(Failure::new("flow_disabled", format!("`{0}` is disabled; `counterfoil flow enable {0}`", head.name)).into());
+    }
+    let event = Event {
+        connection: None,
+        kind: kind.to_owned(),
+        key,
+        record_id: None,
+        stamp: None,
+        at,
+        record,
+        previous: Value::Null,
+        url: None,
+    };
+    let message = RunMessage {
+        version: MESSAGE_VERSION,
+        run: RunId::of(head.id, None, &event.key),
+        flow: head.id,
+        flow_version: head.live_version,
+        enqueued_at: stack.now(),
+        bulk: false,
+        event: Some(event),
+        rerun: None,
+    };
+    send(stack, &message).await?;
+    Ok(message.run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(cron: &str, zone: &str) -> crate::domain::Object {
+        let value = serde_json::json!({"cron": cron, "zone": zone});
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_tick_is_planned_by_the_clock_of_its_zone() {
+        let now: Timestamp = "2026-11-22T18:30:00Z".parse().unwrap();
+        let planned = planned_before(&options("0 7 * * *", "Pacific/Auckland"), now).unwrap();
+        assert_eq!(planned.to_string(), "2026-11-22T18:00:00Z");
+        let before: Timestamp = "2026-11-22T17:59:59Z".parse().unwrap();
+        let planned = planned_before(&options("0 7 * * *", "Pacific/Auckland"), before).unwrap();
+        assert_eq!(planned.to_string(), "2026-11-21T18:00:00Z");
+    }
+
+    #[test]
+    fn a_tick_at_this_very_instant_counts() {
+        let now: Timestamp = "2026-11-22T18:00:00Z".parse().unwrap();
+        assert_eq!(planned_before(&options("0 18 * * *", "UTC"), now).unwrap(), now);
+    }
+
+    #[test]
+    fn what_is_no_schedule_says_so() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(planned_before(&options("seven", "UTC"), now).unwrap_err().code, "bad_schedule");
+        assert_eq!(planned_before(&options("0 7 * * *", "Mars/Base"), now).unwrap_err().code, "bad_schedule");
+    }
+}

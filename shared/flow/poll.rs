@@ -1,0 +1,600 @@
+//! Polling: what changed at a provider becomes messages on the queue, once for each (event, flow).
+//!
+//! The cursor moves on only after the queue has the messages, never back, and only under the lease. Rows commit
+//! late, so each poll reads the last ten minutes again; fingerprints beside the cursor know the repeats, and beyond
+//! them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::budget::Priority;
+use super::compile::Compiled;
+use super::flows::{FlowHead, FlowState};
+use super::rows::{document_of, item_of};
+use super::run::write_patiently;
+use super::settle::send_all;
+use super::stack::Stack;
+use super::transitions::{Memory, decide, memory_key};
+use super::FlowError;
+use crate::domain::Value;
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::ids::{ConnectionId, EventKey, RunId};
+use crate::domain::outcome::{Failure, Fault};
+use crate::ports::connector::{Account, Change, Interest, PollAsk, Trigger};
+use crate::ports::queue::{Outgoing, QueueName};
+use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
+
+/// Rows become visible up to this long after their stamp: a long transaction commits late.
+pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// Stamps have whole seconds: what is younger than this may still get company in its second.
+pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// How many repeats are known without a look at the table.
+const FINGERPRINTS: usize = 20_000;
+
+/// What a poll did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub watches: u32,
+    pub pages: u32,
+    /// Messages that were put on a queue.
+    pub events: u32,
+    /// Watches that another worker is polling; it will poll once more.
+    pub busy: u32,
+    /// Watches that could not be polled: connection and code.
+    pub failures: Vec<(String, String)>,
+}
+
+/// A flow that wants to hear of a watch.
+#[derive(Clone)]
+struct Listener {
+    head: FlowHead,
+    compiled: std::sync::Arc<Compiled>,
+    interest: Interest,
+}
+
+/// What is kept of a watch between two polls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Place {
+    /// The newest stamp whose events are queued.
+    cursor: Option<Timestamp>,
+    /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
+    seen: Vec<(u64, i64)>,
+}
+
+struct Watch {
+    key: Key,
+    listeners: Vec<Listener>,
+    /// The flow that reads on by itself after a pause, until it has caught up.
+    own: bool,
+}
+
+/// Puts a wake-up on the queue of a trigger's poller.
+pub async fn wake(stack: &Stack, trigger: &str, why: &str) -> Result<(), FlowError> {
+    let Some(queue) = QueueName::wake(trigger) else {
+        return Err(Failure::new("not_polled", format!("{trigger} is not polled")).into());
+    };
+    let body = serde_json::json!({"v": 1, "why": why}).to_string();
+    Ok(stack.ports.queue.send(queue, vec![Outgoing { body, ..Outgoing::default() }]).await?)
+}
+
+/// One poll of every watch of a trigger.
+pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<Report, FlowError> {
+    let Some((_, polled)) = stack.catalog.trigger(trigger) else {
+        return Err(Failure::new("unknown_trigger", format!("no trigger is called {trigger}")).into());
+    };
+    let mut report = Report::default();
+    for (connection, watches) in watches(stack, trigger, &mut report).await? {
+        for watch in watches {
+            report.watches += 1;
+            match poll_watch(stack, polled.as_ref(), &connection, &watch, deadline, &mut report).await {
+                Ok(()) => {}
+                Err(PollError::Ground(error)) => return Err(error),
+                Err(PollError::Fault(fault)) => {
+                    let failure = fault.failure();
+                    tracing::warn!(connection = %connection.id, trigger, code = %failure.code, "poll failed; the place is kept");
+                    report.failures.push((connection.id.to_string(), failure.code.clone()));
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+enum PollError {
+    Ground(FlowError),
+    Fault(Fault),
+}
+
+impl<E: Into<FlowError>> From<E> for PollError {
+    fn from(error: E) -> Self {
+        Self::Ground(error.into())
+    }
+}
+
+/// The watches of a trigger by connection. Flows that watch the same thing share one.
+async fn watches(
+    stack: &Stack,
+    trigger: &str,
+    report: &mut Report,
+) -> Result<Vec<(std::sync::Arc<Connection>, Vec<Watch>)>, FlowError> {
+    let mut by_connection: BTreeMap<ConnectionId, (std::sync::Arc<Connection>, BTreeMap<Key, Watch>)> =
+        BTreeMap::new();
+    for (head, compiled) in stack.flows.enabled().await? {
+        let wanted = &compiled.flow.trigger;
+        if wanted.id != trigger {
+            continue;
+        }
+        let Some(provider) = Provider::of(trigger) else { continue };
+        let connection = match stack.connections.choose(provider, wanted.connection.as_ref()).await {
+            Ok(connection) => connection,
+            Err(fault) => {
+                report.failures.push((head.name.clone(), fault.failure().code.clone()));
+                continue;
+            }
+        };
+        let interest = match stack.flows.interest(&compiled) {
+            Ok(Some(interest)) => interest,
+            Ok(None) => continue,
+            Err(failure) => {
+                report.failures.push((head.name.clone(), failure.code));
+                continue;
+            }
+        };
+        let own = head.catch_up_from.is_some();
+        let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+        let key = watch_key(&connection.id, trigger, &interest, &alone);
+        let (_, watches) =
+            by_connection.entry(connection.id.clone()).or_insert_with(|| (connection, BTreeMap::new()));
+        watches
+            .entry(key.clone())
+            .or_insert_with(|| Watch { key, listeners: Vec::new(), own })
+            .listeners
+            .push(Listener { head, compiled, interest });
+    }
+    Ok(by_connection
+        .into_values()
+        .map(|(connection, watches)| (connection, watches.into_values().collect()))
+        .collect())
+}
+
+fn watch_key(connection: &ConnectionId, trigger: &str, interest: &Interest, alone: &str) -> Key {
+    let filter = interest.filter.as_deref().unwrap_or_default();
+    let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
+    Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
+}
+
+async fn poll_watch(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    connection: &std::sync::Arc<Connection>,
+    watch: &Watch,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<(), PollError> {
+    let account = stack.client(std::sync::Arc::clone(connection), Priority::Live, deadline).map_err(PollError::Fault)?;
+    let Some(mut lease) = Lease::take(stack, watch).await? else {
+        report.busy += 1;
+        return Ok(());
+    };
+    let mut result = Ok(());
+    loop {
+        if let Err(error) = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await {
+            result = Err(error);
+        }
+        // A wake-up came meanwhile: once more, unless that would only fail again.
+        if !lease.release(stack, result.is_err()).await? {
+            return result;
+        }
+    }
+}
+
+/// All pages from the place on.
+async fn read(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    account: &dyn Account,
+    listeners: &[Listener],
+    watch: &Watch,
+    lease: &mut Lease,
+    report: &mut Report,
+) -> Result<(), PollError> {
+    let union = union_of(listeners.iter().map(|listener| &listener.interest));
+    let start = lease.place.cursor.or_else(|| {
+        let from = listeners.iter().filter_map(|listener| listener.head.catch_up_from.or(listener.head.live_from));
+        from.min()
+    });
+    let Some(start) = start else { return Ok(()) };
+    let from = start - OVERLAP;
+    let mut continuation: Option<String> = None;
+    loop {
+        let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
+        let page = match trigger.poll(ask, account).await {
+            Ok(page) => page,
+            Err(Fault::Terminal(failure)) if listeners.len() > 1 => {
+                // One flow's field or condition is bad: each is read by itself, and only the bad one stays behind.
+                tracing::warn!(code = %failure.code, "a shared poll was refused; polling flow by flow");
+                let mut result = Ok(());
+                let place = lease.place.clone();
+                let mut furthest = place.clone();
+                for listener in listeners {
+                    lease.place = place.clone();
+                    let alone = std::slice::from_ref(listener);
+                    match Box::pin(read(stack, trigger, account, alone, watch, lease, report)).await {
+                        Ok(()) => furthest = lease.place.clone(),
+                        Err(error) => result = Err(error),
+                    }
+                }
+                lease.place = furthest;
+                return result;
+            }
+            Err(fault) => return Err(PollError::Fault(fault)),
+        };
+        report.pages += 1;
+        let settled_before = page.provider_now - SETTLED_AFTER;
+        let fresh: Vec<Change> = page
+            .changes
+            .into_iter()
+            .filter(|change| change.stamp <= settled_before && !lease.knows(change))
+            .collect();
+        for listener in listeners {
+            report.events += announce(stack, account.connection(), trigger, listener, &fresh).await?;
+        }
+        lease.passed(&fresh, from);
+        match page.continuation {
+            Some(next) => {
+                if !fresh.is_empty() {
+                    lease.save(stack).await?;
+                }
+                continuation = Some(next);
+            }
+            None => {
+                if lease.place.cursor.is_none() {
+                    lease.place.cursor = Some(start);
+                }
+                caught_up(stack, watch, listeners, settled_before).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Turns fresh versions into messages of one flow, and queues them.
+async fn announce(
+    stack: &Stack,
+    connection: &Connection,
+    trigger: &dyn Trigger,
+    listener: &Listener,
+    fresh: &[Change],
+) -> Result<u32, PollError> {
+    let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
+    let mine: Vec<&Change> = fresh.iter().filter(|change| change.stamp >= live_from).collect();
+    let mut messages = Vec::new();
+    let mut announced: Vec<(Key, Memory)> = Vec::new();
+    if let Some(changed) = &listener.interest.changed {
+        let keys: Vec<Key> = mine.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
+        let items = stack.ports.table.get(&keys).await?;
+        let mut remembered: BTreeMap<Key, Memory> = BTreeMap::new();
+        for (key, item) in keys.iter().zip(items) {
+            if let Some(item) = item {
+                remembered.insert(key.clone(), Memory::read(&item));
+            }
+        }
+        let mut puts: BTreeMap<Key, Memory> = BTreeMap::new();
+        for (change, key) in mine.iter().zip(keys) {
+            let decision = decide(changed, remembered.get(&key), &change.record, change.stamp);
+            if let Some(memory) = decision.memory {
+                remembered.insert(key.clone(), memory.clone());
+                puts.insert(key.clone(), memory.clone());
+                if decision.event.is_some() {
+                    announced.push((key, Memory { announced: true, ..memory }));
+                }
+            }
+            if let Some((stamp, previous)) = decision.event {
+                let key = EventKey::new(format!("{}@{stamp}", change.id));
+                messages.push(message(stack, connection, trigger, listener, change, key, previous));
+            }
+        }
+        // Remembered before it is queued: after a crash the same key is announced again.
+        write_memories(stack, puts.into_iter().collect()).await?;
+    } else {
+        let by_id = listener.compiled.flow.trigger.id.ends_with("new_record");
+        for change in mine {
+            if change.own && listener.interest.ignore_own {
+                continue;
+            }
+            let key = if by_id {
+                EventKey::new(change.id.as_str())
+            } else {
+                EventKey::new(format!("{}@{}", change.id, change.stamp))
+            };
+            messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));
+        }
+    }
+    send_all(stack, &messages).await?;
+    write_memories(stack, announced).await?;
+    Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
+}
+
+async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(), FlowError> {
+    let writes: Vec<Write> = memories
+        .into_iter()
+        .map(|(key, memory)| Write::put(memory.item(key), Condition::Always))
+        .collect();
+    for some in writes.chunks(MAX_TRANSACTION) {
+        write_patiently(&stack.ports, some.to_vec()).await?;
+    }
+    Ok(())
+}
+
+fn message(
+    stack: &Stack,
+    connection: &Connection,
+    trigger: &dyn Trigger,
+    listener: &Listener,
+    change: &Change,
+    key: EventKey,
+    previous: Value,
+) -> RunMessage {
+    let event = Event {
+        connection: Some(connection.id.clone()),
+        kind: listener.compiled.flow.trigger.id.clone(),
+        key,
+        record_id: Some(change.id.clone()),
+        stamp: Some(change.stamp),
+        at: change.stamp,
+        record: trigger.project(&listener.interest, &change.record),
+        previous,
+        url: change.url.clone(),
+    };
+    RunMessage {
+        version: MESSAGE_VERSION,
+        run: RunId::of(listener.head.id, event.connection.as_ref(), &event.key),
+        flow: listener.head.id,
+        flow_version: listener.head.live_version,
+        enqueued_at: stack.now(),
+        bulk: false,
+        event: Some(event),
+        rerun: None,
+    }
+}
+
+/// What several flows want together.
+fn union_of<'a>(interests: impl Iterator<Item = &'a Interest>) -> Interest {
+    let mut interests = interests.cloned();
+    let Some(mut union) = interests.next() else {
+        return Interest {
+            object: String::new(),
+            filter: None,
+            fields: Vec::new(),
+            optional_fields: Vec::new(),
+            children: Vec::new(),
+            changed: None,
+            ignore_own: true,
+        };
+    };
+    let add = |all: &mut Vec<String>, more: Vec<String>| {
+        for name in more {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    };
+    for other in interests {
+        add(&mut union.fields, other.fields);
+        add(&mut union.optional_fields, other.optional_fields);
+        for (child, fields) in other.children {
+            match union.children.iter_mut().find(|(name, _)| *name == child) {
+                Some((_, all)) => add(all, fields),
+                None => union.children.push((child, fields)),
+            }
+        }
+    }
+    union
+}
+
+/// A flow that read on by itself after a pause has caught up: from now on it shares the watch of the others.
+async fn caught_up(
+    stack: &Stack,
+    watch: &Watch,
+    listeners: &[Listener],
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    if !watch.own {
+        return Ok(());
+    }
+    for listener in listeners {
+        // Events that both watches see are one run: the run id says so.
+        let head = FlowHead { catch_up_from: None, changed_at: now, ..listener.head.clone() };
+        stack.flows.change(&head).await?;
+    }
+    Ok(())
+}
+
+// ---------------------------------------------------------------- the lease of a watch
+
+struct Lease {
+    key: Key,
+    generation: i64,
+    place: Place,
+    known: BTreeSet<u64>,
+}
+
+impl Lease {
+    /// `None`: another worker polls; it was told to poll once more.
+    async fn take(stack: &Stack, watch: &Watch) -> Result<Option<Self>, FlowError> {
+        for _ in 0..3 {
+            let now = stack.now();
+            let item = stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
+            let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+            let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
+            let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
+            if leased > now.as_millisecond() {
+                let set = BTreeMap::from([("again".to_owned(), Field::Integer(1))]);
+                let when = Condition::equals("lease_until", leased);
+                let update = Write::Update { key: watch.key.clone(), set, when };
+                match write_patiently(&stack.ports, vec![update]).await {
+                    Ok(()) => return Ok(None),
+                    // It has just ended: our turn.
+                    Err(TableError::Refused(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let lease = Self {
+                key: watch.key.clone(),
+                generation: generation + 1,
+                known: place.seen.iter().map(|(hash, _)| *hash).collect(),
+                place,
+            };
+            let when = match item {
+                None => Condition::Absent,
+                Some(_) => Condition::All(vec![
+                    Condition::equals("generation", generation),
+                    Condition::equals("lease_until", leased),
+                ]),
+            };
+            let until = now + stack.times.lease;
+            match write_patiently(&stack.ports, vec![Write::put(lease.item(until.as_millisecond()), when)]).await {
+                Ok(()) => return Ok(Some(lease)),
+                Err(TableError::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn item(&self, lease_until: i64) -> Item {
+        let mut item = item_of(self.key.clone(), &self.place);
+        item.fields.insert("generation".into(), self.generation.into());
+        item.fields.insert("lease_until".into(), lease_until.into());
+        item.fields.insert("again".into(), 0.into());
+        item
+    }
+
+    fn knows(&self, change: &Change) -> bool {
+        self.known.contains(&fingerprint_of(change))
+    }
+
+    /// These are queued: the cursor moves on, and what lies before the overlap is forgotten.
+    fn passed(&mut self, fresh: &[Change], from: Timestamp) {
+        for change in fresh {
+            let hash = fingerprint_of(change);
+            if self.known.insert(hash) {
+                self.place.seen.push((hash, change.stamp.as_millisecond()));
+            }
+            if self.place.cursor.is_none_or(|cursor| cursor < change.stamp) {
+                self.place.cursor = Some(change.stamp);
+            }
+        }
+        let keep_from = self.place.cursor.map_or(from, |cursor| cursor - OVERLAP).as_millisecond();
+        let excess = self.place.seen.len().saturating_sub(FINGERPRINTS);
+        if excess > 0 || self.place.seen.first().is_some_and(|(_, stamp)| *stamp < keep_from) {
+            self.place.seen.sort_by_key(|(_, stamp)| *stamp);
+            self.place.seen.drain(..excess);
+            self.place.seen.retain(|(_, stamp)| *stamp >= keep_from);
+            self.known = self.place.seen.iter().map(|(hash, _)| *hash).collect();
+        }
+    }
+
+    /// Saves the place under the lease, and renews it.
+    async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        let when = Condition::equals("generation", self.generation);
+        let set = Write::put(self.item(until), when);
+        match write_patiently(&stack.ports, vec![set]).await {
+            Ok(()) => Ok(()),
+            Err(TableError::Refused(_)) => Err(FlowError::Asked(Failure::new(
+                "lease_lost",
+                "another worker has taken over the poll; what this one queued is known by its run ids",
+            ))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
+    async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
+        let again = Condition::equals("again", 0);
+        let mine = Condition::equals("generation", self.generation);
+        let when = if failed { mine.clone() } else { Condition::All(vec![mine, again]) };
+        let put = Write::put(self.item(0), when);
+        match write_patiently(&stack.ports, vec![put]).await {
+            Ok(()) => Ok(false),
+            Err(TableError::Refused(_)) => {
+                // Either someone asked for another poll, or the lease is lost, which the save says.
+                self.save(stack).await?;
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn fingerprint_of(change: &Change) -> u64 {
+    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
+}
+
+fn fingerprint(parts: &[&str]) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let digest = hasher.finalize();
+    u64::from_be_bytes(std::array::from_fn(|n| digest[n]))
+}
+
+// ---------------------------------------------------------------- going live
+
+/// From when on a flow hears of things: the provider's clock, now. With `changed`, the records that satisfy it
+/// already are remembered first; they fire only after they have left it.
+pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<FlowHead, FlowError> {
+    let now = stack.now();
+    let mut live = FlowHead { state: FlowState::Enabled, changed_at: now, ..head.clone() };
+    let trigger_id = &compiled.flow.trigger.id;
+    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
+        live.live_from = Some(now);
+        return Ok(live);
+    };
+    let asked = |fault: Fault| FlowError::Asked(fault.failure().clone());
+    let Some(provider) = Provider::of(trigger_id) else { return Ok(live) };
+    let connection =
+        stack.connections.choose(provider, compiled.flow.trigger.connection.as_ref()).await.map_err(asked)?;
+    let interest = trigger.interest(&compiled.flow.trigger.options)?;
+    let account = stack
+        .client(connection, Priority::Bulk, now + SignedDuration::from_mins(30))
+        .map_err(asked)?;
+    // Nothing is newer than a day ahead: this asks for the provider's time, and whether the fields are right.
+    let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
+    let provider_now = trigger.poll(ask, &account).await.map_err(asked)?.provider_now;
+    live.live_from = Some(provider_now);
+    if let Some(changed) = &interest.changed {
+        let seed = trigger.settled(&interest);
+        let mut continuation: Option<String> = None;
+        loop {
+            let from = Timestamp::UNIX_EPOCH;
+            let ask = PollAsk { union: &seed, from, continuation: continuation.as_deref() };
+            let page = trigger.poll(ask, &account).await.map_err(asked)?;
+            let memories = page
+                .changes
+                .iter()
+                // What changes from now on is an event, not a memory.
+                .filter(|change| change.stamp < provider_now)
+                .map(|change| {
+                    let values = super::transitions::watched_values(changed, &change.record);
+                    let seen = change.stamp.as_millisecond();
+                    let memory = Memory { values, seen, announced: true, ..Memory::default() };
+                    (memory_key(head.id, &change.id), memory)
+                })
+                .collect();
+            write_memories(stack, memories).await?;
+            match page.continuation {
+                Some(next) => continuation = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(live)
+}
