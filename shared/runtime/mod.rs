@@ -1,5 +1,14 @@
 //! The only room that reads the environment and the clock, and chooses adapters.
 
+#[cfg(feature = "aws")]
+pub mod aws_stack;
+pub mod catalog;
+pub mod events;
+pub mod handlers;
 pub mod http_client;
+#[cfg(feature = "aws")]
+pub mod lambda;
+#[cfg(feature = "aws")]
+pub mod settings;
 pub mod system_clock;
 pub mod system_random;
