@@ -19,7 +19,7 @@ use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::Ports;
 use crate::ports::clock::Clock;
 use crate::ports::connector::{Account, Call, Connector, Verdict};
-use crate::ports::http::{HttpError, Response};
+use crate::ports::http::Response;
 use crate::ports::random::Random;
 use crate::ports::table::Table;
 

@@ -263,7 +263,8 @@ impl Gate {
                 self.halve(row, members, failure).await;
             }
             (Verdict::Refused(failure), _) => {
-                let outcomes = vec![MemberOutcome::Failed(failure); places(&row)];
+                let refused = |element| endpoint.refused(element, failure.clone());
+                let outcomes = row.elements().iter().map(refused).collect();
                 self.answered(row, endpoint, client, members, outcomes).await;
             }
             (Verdict::InDoubt { failure, .. }, _) if reads => {

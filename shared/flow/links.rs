@@ -124,7 +124,7 @@ pub fn made(
     Some(Write::put(link_item(&link), Condition::Always))
 }
 
-/// The provider's id of a document: `_id`, which every action that links sets.
+/// The provider's id of a document: `_id`, which every action that makes something sets.
 pub fn document_id(document: &Value) -> Option<String> {
     document.get("_id").and_then(Value::as_str).map(str::to_owned)
 }

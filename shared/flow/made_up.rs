@@ -81,7 +81,7 @@ fn create_invoice() -> ActionDescription {
                         "ItemCode": { "type": "string" },
                         "Description": { "type": "string" },
                         "Quantity": { "type": "number" },
-                        "UnitAmount": { "type": "number" },
+                        "UnitAmount": { "type": ["number", "string", "null"] },
                         "DiscountRate": { "type": "number" },
                         "AccountCode": { "type": "string" },
                     },
@@ -259,6 +259,10 @@ impl Trigger for UpdatedRecord {
     async fn fetch(&self, _: &Interest, _: &RecordId, _: &dyn Account) -> Result<Option<Change>, Fault> {
         Err(Fault::Terminal(refused()))
     }
+    fn settled(&self, interest: &Interest) -> Interest {
+        interest.clone()
+    }
+
     fn project(&self, _interest: &Interest, record: &Value) -> Value {
         record.clone()
     }

@@ -12,6 +12,7 @@ pub mod file;
 pub mod flows;
 pub mod gate;
 pub mod keep;
+mod kinds;
 pub mod links;
 pub mod look;
 pub mod notify;

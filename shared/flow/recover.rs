@@ -170,7 +170,10 @@ async fn resend(
         (Verdict::Refused(failure), _) if elements.len() > 1 => {
             Ok(vec![MemberOutcome::Retry(failure); elements.len()])
         }
-        (Verdict::Refused(failure), _) => Ok(vec![MemberOutcome::Failed(failure); elements.len()]),
+        (Verdict::Refused(failure), _) => {
+            let outcomes = elements.iter().map(|element| endpoint.refused(element, failure.clone())).collect();
+            Ok(adopt(client, endpoint, row, outcomes).await)
+        }
         (Verdict::InDoubt { answered, failure }, _) => {
             row.doubt = Some(Doubt { answered, failure: failure.clone() });
             Err(Fault::InDoubt(failure))

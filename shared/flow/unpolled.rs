@@ -1,14 +1,53 @@
 //! Triggers that aren't polled: what a webhook, a schedule and a person may start, and what their options are.
 //!
-//! Descriptions only; `functions/http-webhook` and the keeper do the work. Called where the catalog is built.
+//! Descriptions and the checks that a schema can't make; `functions/http-webhook` and the keeper do the work.
+//! Called where the catalog is built and where flow files are read.
 
 use serde_json::json;
 
 use crate::domain::flow::Order;
+use crate::domain::{Object, Value};
+use crate::flow::file::is_path;
 use crate::ports::connector::TriggerDescription;
 
 pub fn unpolled_triggers() -> Vec<TriggerDescription> {
     vec![http_webhook(), schedule(), manual()]
+}
+
+/// What is wrong with the options of an unpolled trigger beyond its schema: the option, a code, and why.
+pub(super) fn wrong_options(trigger: &str, options: &Object) -> Option<(&'static str, &'static str, String)> {
+    let text = |name: &str| options.get(name).and_then(Value::as_str);
+    match trigger {
+        "http.webhook" => {
+            let open =
+                options.get("secret_path") == Some(&Value::Bool(false)) && !options.contains_key("signature");
+            let event_id = text("event_id").filter(|path| !is_path(path));
+            if open {
+                let message = "without a secret in the URL or a `signature`, anybody could start the flow";
+                return Some(("secret_path", "webhook_open", message.to_owned()));
+            }
+            event_id.map(|path| {
+                let message = format!("event_id is a path into the body, such as record.id, not `{path}`");
+                ("event_id", "bad_path", message)
+            })
+        }
+        "schedule" => {
+            let cron = text("cron").filter(|cron| !is_cron(cron)).map(|cron| {
+                let message =
+                    format!("`{cron}` isn't five fields: minute, hour, day, month, day of the week");
+                ("cron", "bad_cron", message)
+            });
+            let zone = text("zone").filter(|zone| jiff::tz::TimeZone::get(zone).is_err());
+            cron.or_else(|| zone.map(|zone| ("zone", "bad_zone", format!("there is no time zone `{zone}`"))))
+        }
+        _ => None,
+    }
+}
+
+fn is_cron(text: &str) -> bool {
+    let field =
+        |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/'));
+    text.split_whitespace().count() == 5 && text.split_whitespace().all(field)
 }
 
 /// The record is what was posted; its headers stay outside.

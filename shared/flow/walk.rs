@@ -32,7 +32,7 @@ use crate::domain::run::{Status, StepRecord, StepState, Wait};
 use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
 use crate::expression::{Engine, ExpressionError, Scope, Template};
-use crate::ports::connector::{Account, ActionDescription, MemberOutcome, Plan, Planning};
+use crate::ports::connector::{ActionDescription, MemberOutcome, Plan, Planning};
 use crate::ports::random::below;
 use crate::ports::table::{Condition, Key, Write};
 

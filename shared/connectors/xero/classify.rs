@@ -168,10 +168,13 @@ mod tests {
 
     const DUPLICATE_NAME: &str = r#"{"ErrorNumber":10,"Type":"ValidationException","Message":"A validation exception occurred","Elements":[{"ContactID":"00000000-0000-0000-0000-000000000000","Name":"X","HasValidationErrors":true,"ValidationErrors":[{"Message":"The contact name X is already assigned to another contact. The contact name must be unique across all active contacts."}]}]}"#;
 
+    /// Status, headers, body, and the verdict's name.
+    type Row = (u16, Vec<(&'static str, &'static str)>, &'static str, &'static str);
+
     #[test]
     fn every_row_of_the_error_table_has_its_verdict() {
         let limit = |problem: &'static str| [("x-rate-limit-problem", problem)];
-        let rows: Vec<(u16, Vec<(&str, &str)>, &str, &str)> = vec![
+        let rows: Vec<Row> = vec![
             (200, vec![], r#"{"Status":"OK"}"#, "answered"),
             (204, vec![], "", "answered"),
             (304, vec![], "", "answered"),

@@ -112,8 +112,8 @@ pub(super) enum Became {
     Found,
 }
 
-/// The provider's document with what a step's result carries beside it.
-pub(super) fn result(document: Value, became: Became, url: String) -> Value {
+/// The provider's document with what a step's result carries beside it. `id`: the field that names the record.
+pub(super) fn result(document: Value, id: &str, became: Became, url: String) -> Value {
     let mut object = match document {
         Value::Object(object) => object,
         _ => Object::new(),
@@ -123,6 +123,7 @@ pub(super) fn result(document: Value, became: Became, url: String) -> Value {
         Became::Updated => "updated",
         Became::Found => "found",
     };
+    object.insert("_id".into(), object.get(id).cloned().unwrap_or_default());
     object.insert("_created".into(), (became == Became::Created).into());
     object.insert("_found".into(), (became != Became::Created).into());
     object.insert("_status".into(), status.into());

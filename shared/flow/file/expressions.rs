@@ -5,7 +5,7 @@ use super::problem::Finding;
 use super::read::Reader;
 use super::tree::{Place, Scalar};
 use crate::domain::Object;
-use crate::expression::{Condition, Path, ROOTS, Reference, Script, SyntaxError, Template};
+use crate::expression::{Condition, ROOTS, Reference, Script, SyntaxError, Template};
 
 /// What a scalar of the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(super) struct Use<'n> {
 pub(super) struct Known<'f> {
     pub(super) tables: &'f Object,
     pub(super) settings: &'f Object,
+    /// What the trigger reads of the record, where it says so.
+    pub(super) fields_read: Option<Vec<&'f str>>,
 }
 
 /// A path that an expression mentions, and its byte in the scalar's text.
@@ -57,6 +59,7 @@ pub(super) fn check(uses: &[Use<'_>], known: &Known<'_>, reader: &mut Reader<'_,
             Ok(mentions) => {
                 let wrong = |mention: &Mention| look_up(mention, place, known, reader);
                 findings.extend(mentions.iter().filter_map(wrong));
+                reader.warnings.extend(mentions.iter().filter_map(|mention| not_read(mention, place, known)));
                 let gone =
                     tables_named(&place.scalar.text).filter(|(_, name)| !known.tables.contains_key(*name));
                 findings.extend(gone.map(|(offset, name)| {
@@ -112,6 +115,27 @@ fn look_up(
     }
 }
 
+/// A field of the record that the trigger doesn't read is always empty.
+fn not_read(mention: &Mention, place: &Use<'_>, known: &Known<'_>) -> Option<Finding> {
+    let read = known.fields_read.as_ref()?;
+    let path = match mention.path.split_first() {
+        Some((root, path)) if root == "record" && !path.is_empty() => path,
+        _ => return None,
+    };
+    let same = |(written, known): (&String, &str)| written.eq_ignore_ascii_case(known);
+    if read.iter().any(|field| path.iter().zip(field.split('.')).all(same)) {
+        return None;
+    }
+    let path = path.join(".");
+    let at = place.scalar.place_of(mention.offset);
+    let message = format!("record.{path} is always empty: the trigger doesn't read that field");
+    let advice = nearest(&path, read.iter().copied()).map_or_else(
+        || format!("add {path} to the trigger's fields"),
+        |meant| format!("did you mean record.{meant}?"),
+    );
+    Some(Finding::new(at, "field_not_read", message).advise(advice))
+}
+
 /// `require` is looked at before any step: only the event is there.
 fn path_root(root: &str, at: Place, path: &[String]) -> Option<Finding> {
     const THERE: [&str; 3] = ["record", "previous", "event"];
@@ -150,14 +174,14 @@ fn mentions(place: &Use<'_>) -> Result<Vec<Mention>, Finding> {
         Written::Expression => Template::expression(source).map(|template| template.references()),
         Written::Condition => Condition::compile(source).map(|condition| condition.references()),
         Written::Script => Script::compile(source).map(|script| script.references().to_vec()),
-        Written::Path => match Path::parse(source) {
-            Some(path) => Ok(vec![Reference { path: path.names(), offset: 0 }]),
-            None => {
-                let finding =
-                    Finding::new(place.scalar.place_of(0), "bad_path", format!("`{source}` is no path"));
-                return Err(finding.advise("name a field: record.Account.Name".to_owned()));
-            }
-        },
+        Written::Path if is_path(source) => {
+            Template::expression(source).map(|template| template.references())
+        }
+        Written::Path => {
+            let finding =
+                Finding::new(place.scalar.place_of(0), "bad_path", format!("`{source}` is no path"));
+            return Err(finding.advise("name a field: record.Account.Name".to_owned()));
+        }
     };
     let references = references.map_err(|error| {
         let at = place.scalar.place_of(base + offset_of(source, &error));
@@ -165,6 +189,23 @@ fn mentions(place: &Use<'_>) -> Result<Vec<Mention>, Finding> {
     })?;
     let mention = |reference: Reference| Mention { path: reference.path, offset: base + reference.offset };
     Ok(references.into_iter().map(mention).collect())
+}
+
+/// Names with points between them, and numbers in brackets: `record.Lines[0].Id`.
+pub(in crate::flow) fn is_path(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    let is_index = |index: &str| {
+        index
+            .strip_suffix(']')
+            .is_some_and(|digits| !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()))
+    };
+    text.trim().split('.').all(|piece| {
+        let mut parts = piece.split('[');
+        parts.next().is_some_and(is_name) && parts.all(is_index)
+    })
 }
 
 /// A condition that stands in braces as a whole, without them; and where it begins.

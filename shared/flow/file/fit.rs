@@ -15,6 +15,7 @@ use super::read::Reader;
 use super::scalar::{is_null, is_template, number, value_of};
 use super::tree::{Entry, Kind, Node, Place, Scalar, Style};
 use crate::domain::Object;
+use crate::flow::kinds::{accepts, alternatives, constant, expected, knows, types};
 
 /// References followed before a schema is taken to allow anything.
 const MAX_REFERENCES: usize = 16;
@@ -81,8 +82,8 @@ impl<'s> Fit<'s> {
         match &node.kind {
             Kind::Scalar(scalar) => self.scalar(node, scalar, schema, what, reader),
             Kind::List(nodes) => self.list(node, nodes, schema, what, reader),
-            Kind::Map(entries) if self.templates && node.get("each").is_some() && !knows(schema, "each") => {
-                self.each(node, entries, schema, what, reader)
+            Kind::Map(_) if self.templates && node.get("each").is_some() && !knows(schema, "each") => {
+                self.each(node, schema, what, reader)
             }
             Kind::Map(entries) => self.map(node, entries, schema, what, reader),
         }
@@ -259,14 +260,7 @@ impl<'s> Fit<'s> {
     }
 
     /// `{each: record.Lines, as: line, when: …, with: {…}, plus: [{…}]}`: a list made of a list.
-    fn each<'n>(
-        self,
-        node: &'n Node,
-        entries: &'n [Entry],
-        schema: &'s Value,
-        what: &str,
-        reader: &mut Reader<'n, '_>,
-    ) -> Value {
+    fn each<'n>(self, node: &'n Node, schema: &'s Value, what: &str, reader: &mut Reader<'n, '_>) -> Value {
         if !accepts(schema, "array") {
             let message = format!("{what} is {}, but `each` makes a list", expected(&types(schema)));
             reader.finding(Finding::new(node.place, "wrong_shape", message));
@@ -275,7 +269,6 @@ impl<'s> Fit<'s> {
         let items = schema.get("items").unwrap_or(&ANYTHING);
         let mut made = Object::new();
         let Some(mut fields) = Fields::of(node, format!("{what} (each)"), reader) else { return Value::Null };
-        debug_assert!(!entries.is_empty());
         if let Some(each) = fields.take("each").and_then(|node| reader.scalar(node, &format!("{what}.each")))
         {
             reader.writes(Written::Expression, each);
@@ -404,12 +397,6 @@ fn too_long(node: &Node, scalar: &Scalar, schema: &Value, what: &str, reader: &m
     }
 }
 
-fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
-    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()?;
-    let is_null = |schema: &&Value| schema.get("type").and_then(Value::as_str) == Some("null");
-    Some(alternatives.iter().filter(|schema| !is_null(schema)).collect())
-}
-
 /// Whether an alternative is worth quoting from: a list for a list, a map for a map.
 fn is_possible(node: &Node, schema: &Value) -> bool {
     match &node.kind {
@@ -420,46 +407,4 @@ fn is_possible(node: &Node, schema: &Value) -> bool {
         Kind::List(_) => accepts(schema, "array"),
         Kind::Map(_) => accepts(schema, "object"),
     }
-}
-
-fn constant(schema: &Value) -> Option<&Value> {
-    schema.get("const").or_else(|| match schema.get("enum")?.as_array()?.as_slice() {
-        [only] => Some(only),
-        _ => None,
-    })
-}
-
-fn knows(schema: &Value, name: &str) -> bool {
-    schema.pointer(&format!("/properties/{name}")).is_some()
-}
-
-fn types(schema: &Value) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(kind)) => vec![kind],
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).filter(|k| *k != "null").collect()
-        }
-        _ if schema.get("properties").is_some() => vec!["object"],
-        _ => Vec::new(),
-    }
-}
-
-fn accepts(schema: &Value, kind: &str) -> bool {
-    let types = types(schema);
-    let fixed = schema.get("enum").is_some() || schema.get("const").is_some();
-    types.contains(&kind) || (types.is_empty() && !fixed)
-}
-
-fn expected(types: &[&str]) -> String {
-    let words = types.iter().map(|kind| match *kind {
-        "string" => "a text",
-        "number" => "a number",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "a map of fields",
-        _ => "one of a few values",
-    });
-    let words: Vec<&str> = words.collect();
-    if words.is_empty() { "one of a few values".to_owned() } else { words.join(" or ") }
 }

@@ -22,6 +22,7 @@ mod table;
 mod tree;
 mod trigger;
 
+pub(super) use expressions::is_path;
 pub use problem::Problem;
 pub use read::{MAX_BYTES, Reading, check, read};
 

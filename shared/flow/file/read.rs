@@ -147,7 +147,9 @@ impl<'n, 'c> Reader<'n, 'c> {
         step::check_names(self);
         step::check_connections(&steps, &if_missing_fields, &connections, self);
         let uses = std::mem::take(&mut self.uses);
-        expressions::check(&uses, &expressions::Known { tables: &tables, settings: &settings }, self);
+        let fields_read = trigger.as_ref().and_then(trigger::fields_read);
+        let known = expressions::Known { tables: &tables, settings: &settings, fields_read };
+        expressions::check(&uses, &known, self);
 
         let trigger = trigger?;
         let order = order.unwrap_or_else(|| trigger::order(&trigger, self.catalog));

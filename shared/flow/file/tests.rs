@@ -343,6 +343,11 @@ fn trigger_options_are_checked_by_the_triggers_schema() {
         "salesforce.updated_record needs `object`"
     );
     assert_eq!(only("{ type: run.failed }").code, "not_yet");
+    assert_eq!(only("{ type: http.webhook, secret_path: false }").code, "webhook_open");
+    assert_eq!(only("{ type: http.webhook, event_id: 1 + 1 }").code, "bad_path");
+    assert_eq!(only("{ type: schedule, cron: 0 7 * * }").code, "bad_cron");
+    let problem = only("{ type: schedule, cron: 0 7 * * *, zone: Pacific/Aukland }");
+    assert_eq!((problem.code, problem.line, problem.column), ("bad_zone", 2, 51));
     assert_eq!(only("{ type: xero.create_invoice }").code, "unknown_trigger");
     assert_eq!(only("{ type: manual, connection: crm }").code, "unknown_field");
     assert_eq!(only("{ type: salesforce.updated_record, object: \"{{ x }}\" }").code, "template_not_here");
@@ -371,6 +376,28 @@ fn transitions_are_never_skipped_and_updates_are_unless_the_flow_says_otherwise(
         good(&triggered(changed)).trigger.options["changed"],
         json!({ "StageName": { "to": ["Won", "NO"] }, "any": ["Amount"] })
     );
+}
+
+#[test]
+fn a_field_that_the_trigger_does_not_read_and_a_null_are_warned_of() {
+    let warnings = |steps: &str| {
+        let Reading { flow, warnings, .. } = check(&with_steps(steps), "f.yaml", &catalog(), &load);
+        assert!(flow.is_some());
+        warnings
+    };
+    let found =
+        warnings("- set: { a: \"{{ record.Name }}\", b: \"{{ record.Nmae }}\", c: \"{{ record.Amount }}\" }");
+    let found: Vec<_> =
+        found.iter().map(|warning| (warning.code, warning.advice.as_deref().unwrap())).collect();
+    assert_eq!(
+        found,
+        [
+            ("field_not_read", "did you mean record.Name?"),
+            ("field_not_read", "add Amount to the trigger's fields"),
+        ]
+    );
+    assert_eq!(warnings("- set: { a: null }")[0].code, "null_is_left_out");
+    assert!(warnings("- set: { a: \"{{ record.id + record.LastModifiedDate }}\" }").is_empty());
 }
 
 #[test]
@@ -415,4 +442,25 @@ fn a_file_that_is_too_large_or_no_flow_at_all_is_one_problem() {
     assert_eq!(bad(&"#".repeat(super::MAX_BYTES + 1))[0].code, "too_large");
     assert_eq!(bad("just a text")[0].code, "wrong_shape");
     assert_eq!(bad("a: [")[0].code, "not_yaml");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_the_reader_panic_and_a_refused_file_always_says_why(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "flow: a\n", "trigger: { type: manual }\n", "steps:\n", "  - ", "set: ", "{ a: b }\n", "when: ", "\"{{", "}}\"",
+                "record.é", "steps.x", "[", "]", "|\n", ">\n", "    ", "\n", "table('", "&x ", "*x", "? ", "!!str ", "<<: ", "\t", "#",
+                "{ each: a, with: ", "action: xero.create_invoice\n", "with: ", "Contact: ", "null", "-", "'", "on_error: ",
+            ]),
+            0..40,
+        )
+    ) {
+        let text = pieces.concat();
+        let Reading { flow, problems, .. } = check(&text, "f.yaml", &catalog(), &load);
+        proptest::prop_assert_eq!(flow.is_none(), !problems.is_empty());
+        for problem in problems {
+            proptest::prop_assert!(problem.line >= 1 && problem.column >= 1 && !problem.message.is_empty());
+        }
+    }
 }

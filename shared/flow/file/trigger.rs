@@ -11,6 +11,7 @@ use crate::domain::connection::Provider;
 use crate::domain::flow::{Order, Trigger};
 use crate::domain::ids::ConnectionId;
 use crate::domain::{Object, Value};
+use crate::flow::unpolled::wrong_options;
 use crate::ports::connector::{Catalog, TriggerDescription};
 
 /// Triggers that will come: named, so that nobody looks for the misspelling.
@@ -49,6 +50,10 @@ pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Tr
     for name in required.filter_map(Value::as_str).filter(|name| *name != "type" && *name != "connection") {
         fields.require(name, reader);
     }
+    if let Some((option, code, message)) = wrong_options(&id, &options) {
+        let place = fields.take(option).map_or(fields.place, |node| node.place);
+        reader.finding(Finding::new(place, code, message));
+    }
     fields.finish(reader);
     Some(Trigger { id, connection: connection.map(ConnectionId::new), options, line: node.place.line })
 }
@@ -59,6 +64,22 @@ pub(super) fn order(trigger: &Trigger, catalog: &Catalog) -> Order {
         Some(description) if !trigger.options.contains_key("changed") => description.order,
         _ => Order::Every,
     }
+}
+
+/// The fields of the record that the trigger reads, where it says which; children by their relationship.
+pub(super) fn fields_read(trigger: &Trigger) -> Option<Vec<&str>> {
+    /// Read by every poll.
+    const ALWAYS: [&str; 5] = ["Id", "CreatedDate", "LastModifiedDate", "LastModifiedById", "SystemModstamp"];
+    let names = |option: &str| trigger.options.get(option).and_then(Value::as_array).into_iter().flatten();
+    let keys = |option: &str| {
+        trigger.options.get(option).and_then(Value::as_object).into_iter().flat_map(Object::keys)
+    };
+    trigger.options.get("fields")?;
+    let any = trigger.options.get("changed").and_then(|changed| changed.get("any")).and_then(Value::as_array);
+    let listed = names("fields").chain(names("optional_fields")).chain(any.into_iter().flatten());
+    let listed = listed.filter_map(Value::as_str);
+    let named = keys("children").chain(keys("changed")).map(String::as_str);
+    Some(listed.chain(named).chain(ALWAYS).collect())
 }
 
 fn description<'c>(catalog: &'c Catalog, id: &str) -> Option<&'c TriggerDescription> {

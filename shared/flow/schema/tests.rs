@@ -83,6 +83,7 @@ fn the_schema_and_the_reader_agree() {
         with("{ Contact: { ContactId: x } }"),
         with("{ Contact: x }"),
         with("{ Contact: { ContactID: x }, LineItems: [{ Quantity: many }] }"),
+        with("{ Contact: { ContactID: x }, LineItems: [{ UnitAmount: a lot }] }"),
         with("{ Contact: { ContactID: x }, LineItems: { Quantity: 1 } }"),
         with("{ Contact: { ContactID: x }, LineItems: { each: record.l } }"),
         with("{ Contact: { ContactID: x }, LineItems: { each: record.l, with: { Quantitty: 1 } } }"),

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::Object;
+use crate::flow::kinds::types;
 
 /// Where a value is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,13 +73,7 @@ fn ways(schema: &Value, owner: &str, place: Place) -> Vec<Value> {
     {
         return alternatives.iter().map(|schema| written(schema, owner, place)).collect();
     }
-    let types = match schema.get("type") {
-        Some(Value::String(kind)) => vec![kind.as_str()],
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
-        _ if schema.get("properties").is_some() => vec!["object"],
-        _ => return Vec::new(),
-    };
-    types.into_iter().flat_map(|kind| ways_of_type(kind, schema, owner, place)).collect()
+    types(schema).into_iter().flat_map(|kind| ways_of_type(kind, schema, owner, place)).collect()
 }
 
 fn ways_of_type(kind: &str, schema: &Value, owner: &str, place: Place) -> Vec<Value> {

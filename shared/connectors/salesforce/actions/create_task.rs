@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde_json::json;
 
 use super::super::endpoints::{CreateRecords, element};
 use super::super::record::{checked_fields, given_id};
@@ -94,6 +93,8 @@ with:
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::connectors::salesforce::actions::conformance::plan;
     use crate::connectors::salesforce::fake::Scripted;

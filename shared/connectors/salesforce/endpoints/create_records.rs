@@ -85,7 +85,9 @@ fn outcome(element: &Element, result: &Value) -> MemberOutcome {
 /// The new record's id and what was written.
 fn document(id: &RecordId, element: &Value) -> Value {
     let mut document = Object::new();
+    document.insert("_id".into(), id.as_str().into());
     document.insert("Id".into(), id.as_str().into());
+    document.insert("_created".into(), true.into());
     document.extend(collections::fields_of(element).map(|(name, value)| (name.clone(), value.clone())));
     Value::Object(document)
 }

@@ -59,7 +59,10 @@ fn outcome(element: &Element, result: &Value) -> MemberOutcome {
 /// The record's id and what was written.
 fn document(element: &Value) -> Value {
     let mut document = Object::new();
-    document.insert("Id".into(), element.get("id").cloned().unwrap_or_default());
+    let id = element.get("id").cloned().unwrap_or_default();
+    document.insert("_id".into(), id.clone());
+    document.insert("Id".into(), id);
+    document.insert("_created".into(), false.into());
     document.extend(collections::fields_of(element).map(|(name, value)| (name.clone(), value.clone())));
     Value::Object(document)
 }
@@ -102,7 +105,7 @@ mod tests {
         let body = json!([{"id": A, "success": true, "errors": []}, {"success": false, "errors":
             [{"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "invalid cross reference id", "fields": []}]}]);
         let outcomes = UpdateRecords.settle("Opportunity", &pair(), &response(200, &body));
-        assert_eq!(outcomes[0], MemberOutcome::Done(json!({"Id": A, "Xero__c": "INV-1"})));
+        assert_eq!(outcomes[0], MemberOutcome::Done(json!({"_id": A, "Id": A, "_created": false, "Xero__c": "INV-1"})));
         assert!(
             matches!(&outcomes[1], MemberOutcome::Failed(failure) if failure.code == "invalid_cross_reference_key")
         );

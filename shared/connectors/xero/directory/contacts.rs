@@ -464,7 +464,7 @@ mod tests {
         let other = organisation.account(&table);
         other.clock.advance(SignedDuration::from_secs(1));
         // Somebody holds the lease: not now.
-        assert!(segments::take_lease(&broken, "somebody", other.clock.now_in(150)).await.unwrap());
+        assert!(segments::take_lease(&other, "somebody", other.clock.now_in(150)).await.unwrap());
         let Err(Fault::Retry(again)) = Directory::default().contacts(&other).await else {
             panic!("it waits")
         };

@@ -119,7 +119,7 @@ fn outcome(short_code: &str, sent: &Value, back: Option<&Value>) -> MemberOutcom
     let Some(id) = text(back, "ContactID") else { return MemberOutcome::Unclear };
     let became = if text(sent, "ContactID").is_some() { Became::Updated } else { Became::Created };
     let url = contact_url(short_code, id);
-    MemberOutcome::Done(result(document(back.clone()), became, url))
+    MemberOutcome::Done(result(document(back.clone()), "ContactID", became, url))
 }
 
 /// A new contact whose name is taken was matched against an old picture; a renamed one collides in truth.

@@ -30,7 +30,7 @@ pub(super) fn finish(short_code: &str, invoice: &Value, became: Became) -> Value
         _ => "/AccountsReceivable/View.aspx?InvoiceID=",
     };
     let url = deep_link(short_code, &format!("{page}{}", text(invoice, "InvoiceID").unwrap_or_default()));
-    result(document(invoice.clone()), became, url)
+    result(document(invoice.clone()), "InvoiceID", became, url)
 }
 
 pub(super) fn settle(
