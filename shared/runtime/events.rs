@@ -27,7 +27,11 @@ fn delivery(message: SqsMessage) -> Delivery {
             .into_iter()
             .filter_map(|(name, attribute)| Some((name, attribute.string_value?)))
             .collect(),
-        receive_count: message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok()).unwrap_or(1),
+        receive_count: message
+            .attributes
+            .get(RECEIVE_COUNT)
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(1),
     }
 }
 
@@ -154,16 +158,20 @@ mod tests {
 
     #[test]
     fn every_queue_is_known_by_its_arn_and_no_other_is() {
-        let mut event = sqs_event(QueueName::Runs, vec![Delivery {
-            message_id: "m".to_owned(),
-            receipt: "r".to_owned(),
-            body: "{}".to_owned(),
-            attributes: [("a".to_owned(), "b".to_owned())].into(),
-            receive_count: 2,
-        }]);
+        let mut event = sqs_event(
+            QueueName::Runs,
+            vec![Delivery {
+                message_id: "m".to_owned(),
+                receipt: "r".to_owned(),
+                body: "{}".to_owned(),
+                attributes: [("a".to_owned(), "b".to_owned())].into(),
+                receive_count: 2,
+            }],
+        );
         assert_eq!(queue_of(&event), Some(QueueName::Runs));
         for queue in QueueName::ALL {
-            event.records[0].event_source_arn = Some(format!("arn:aws:sqs:eu-west-1:1:some-stack-{}", queue.as_str()));
+            event.records[0].event_source_arn =
+                Some(format!("arn:aws:sqs:eu-west-1:1:some-stack-{}", queue.as_str()));
             assert_eq!(queue_of(&event), Some(queue));
         }
         event.records[0].event_source_arn = Some("arn:aws:sqs:eu-west-1:1:overruns".to_owned());

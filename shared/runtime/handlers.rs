@@ -7,15 +7,19 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 
 use super::events::{batch_response, deliveries, http_response, queue_of, webhook_request};
+use crate::domain::outcome::Failure;
 use crate::flow::FlowError;
 use crate::flow::receive::WebhookAnswer;
 use crate::flow::stack::Stack;
 use crate::flow::{dispatch, keep, poll, receive};
-use crate::domain::outcome::Failure;
 use crate::ports::queue::Settle;
 
 /// A batch of runs. What isn't done with comes back when its run asked for it.
-pub async fn dispatcher(stack: &Stack, event: SqsEvent, deadline: Timestamp) -> Result<SqsBatchResponse, FlowError> {
+pub async fn dispatcher(
+    stack: &Stack,
+    event: SqsEvent,
+    deadline: Timestamp,
+) -> Result<SqsBatchResponse, FlowError> {
     let Some(queue) = queue_of(&event) else {
         return Err(Failure::new("unknown_queue", "the event comes from none of this stack's queues").into());
     };
@@ -45,7 +49,8 @@ pub async fn http_webhook(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiG
         None => WebhookAnswer {
             status: 400,
             content_type: "application/json",
-            body: r#"{"code":"bad_body","message":"the body is not the base64 that it says it is"}"#.to_owned(),
+            body: r#"{"code":"bad_body","message":"the body is not the base64 that it says it is"}"#
+                .to_owned(),
         },
     };
     http_response(answer)

@@ -1,11 +1,11 @@
 //! Lambda's runtime: logs, deadlines, and the loop that hands events to a handler.
 
-use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub use lambda_runtime::Error;
 use lambda_runtime::tower::service_fn;
-use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -26,11 +26,10 @@ pub fn start_logging() {
 }
 
 /// Hands events to `handle`, one at a time, with the instant by which it must be done.
-pub async fn run<E, A, R>(handle: impl Fn(E, Timestamp) -> R) -> Result<(), Error>
+pub async fn run<E, A>(handle: impl AsyncFn(E, Timestamp) -> Result<A, Error>) -> Result<(), Error>
 where
     E: DeserializeOwned,
     A: Serialize,
-    R: Future<Output = Result<A, Error>>,
 {
     let handle = &handle;
     lambda_runtime::run(service_fn(|event: LambdaEvent<E>| async move {
