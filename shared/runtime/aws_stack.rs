@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 
-use super::catalog::{catalog, engine};
+use super::catalog::catalog;
+use super::engine::engine;
 use super::http_client::HttpClient;
 use super::settings::Settings;
 use super::system_clock::SystemClock;

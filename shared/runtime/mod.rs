@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub mod aws_stack;
 pub mod catalog;
+pub mod engine;
 pub mod events;
 pub mod handlers;
 pub mod http_client;
