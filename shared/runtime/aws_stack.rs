@@ -28,6 +28,13 @@ pub async fn from_environment() -> Result<Stack, Box<dyn std::error::Error + Sen
     Ok(stack(&configuration, settings)?)
 }
 
+/// A deployed stack, found by its name: for people at the command line.
+pub async fn by_name(name: &str) -> Result<Stack, Box<dyn std::error::Error + Send + Sync>> {
+    let configuration = client::configuration().load().await;
+    let settings = Settings::of_stack(&configuration, name).await?;
+    Ok(stack(&configuration, settings)?)
+}
+
 pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, reqwest::Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);

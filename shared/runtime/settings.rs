@@ -5,6 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_config::SdkConfig;
+
+use crate::aws::queue::find;
+use crate::ports::Unavailable;
 use crate::ports::queue::QueueName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,18 @@ impl Settings {
         Self::read(variable)
     }
 
+    /// What a stack's functions are told, found by the stack's name: everything in the template is called after it.
+    pub async fn of_stack(configuration: &SdkConfig, name: &str) -> Result<Self, Unavailable> {
+        let mut queues = BTreeMap::new();
+        let mut topic = String::new();
+        for queue in QueueName::ALL {
+            let (url, arn) = find(configuration, &format!("{name}-{}", queue.as_str())).await?;
+            topic = topic_beside(&arn, name);
+            queues.insert(queue, url);
+        }
+        Ok(Self { table: name.to_owned(), queues, secret_prefix: format!("{name}/"), topic })
+    }
+
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut missing = Vec::new();
         let mut needed = |name: &str| {
@@ -53,6 +69,12 @@ impl Settings {
         };
         if missing.is_empty() { Ok(settings) } else { Err(SettingsError { missing }) }
     }
+}
+
+/// The owner's topic is in the account and the region of the queues.
+fn topic_beside(queue_arn: &str, name: &str) -> String {
+    let account = queue_arn.rsplit_once(':').map_or("", |(account, _)| account);
+    format!("{}:{name}-owner", account.replacen(":sqs:", ":sns:", 1))
 }
 
 /// `wake-dead` -> `COUNTERFOIL_QUEUE_WAKE_DEAD`
@@ -112,6 +134,22 @@ mod tests {
     fn an_empty_value_is_a_missing_one() {
         let error = Settings::read(|_| Some(" ".to_owned())).err();
         assert_eq!(error.map(|error| error.missing.len()), Some(3 + QueueName::ALL.len()));
+    }
+
+    #[test]
+    fn a_stack_is_found_by_the_names_that_the_template_gives() {
+        assert_eq!(
+            topic_beside("arn:aws-cn:sqs:cn-north-1:123456789012:acme-runs", "acme"),
+            "arn:aws-cn:sns:cn-north-1:123456789012:acme-owner"
+        );
+        let named = |what: &str| TEMPLATE.contains(what);
+        assert!(named("TableName: !Ref AWS::StackName"));
+        assert!(named("TopicName: !Sub \"${AWS::StackName}-owner\""));
+        assert!(named("COUNTERFOIL_SECRET_PREFIX: !Sub \"${AWS::StackName}/\""));
+        for queue in QueueName::ALL {
+            let name = format!("QueueName: !Sub \"${{AWS::StackName}}-{}\"", queue.as_str());
+            assert!(named(&name), "{name}");
+        }
     }
 
     #[test]
