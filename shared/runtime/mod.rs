@@ -9,6 +9,7 @@ pub mod handlers;
 pub mod http_client;
 #[cfg(feature = "aws")]
 pub mod lambda;
+pub mod pump;
 #[cfg(feature = "aws")]
 pub mod settings;
 pub mod system_clock;

@@ -1,0 +1,4 @@
+//! The whole of Counterfoil in one process, told in the customer's language.
+
+mod main_job;
+mod world;
