@@ -203,8 +203,7 @@ async fn dead_letter(
     failure: &Failure,
 ) -> Result<(), FlowError> {
     let generation = run.generation_at_end().await;
-    let message =
-        RunMessage { event: None, rerun: u64::try_from(generation).ok(), ..row.message.clone() };
+    let message = RunMessage { event: None, rerun: u64::try_from(generation).ok(), ..row.message.clone() };
     let record = row.record().map(|(_, record)| record.to_string()).unwrap_or_default();
     let attributes = [
         ("run", run.id.to_string()),
