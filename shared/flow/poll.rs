@@ -145,7 +145,7 @@ async fn watches(
             }
         };
         let own = head.catch_up_from.is_some();
-        let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+        let alone = if own { head.id.to_string() } else { String::new() };
         let key = watch_key(&connection.id, trigger, &interest, &alone);
         let (_, watches) =
             by_connection.entry(connection.id.clone()).or_insert_with(|| (connection, BTreeMap::new()));

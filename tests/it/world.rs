@@ -105,7 +105,7 @@ impl World {
         let mut settings = counterfoil_sandbox::Settings::new(Arc::new(move || time.now()));
         set_up(&mut settings);
         let sandbox = Arc::new(Sandbox::new(settings));
-        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)");
+        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)").expect("a field");
         let random = Arc::new(SeededRandom::new(7));
         let embedded = Embedded::temporary(
             Arc::clone(&clock) as Arc<dyn Clock>,
@@ -297,7 +297,7 @@ impl World {
     }
 
     pub(crate) fn tasks(&self) -> Vec<Value> {
-        self.sandbox.salesforce.records("Task").into_iter().map(Value::from).collect()
+        self.sandbox.salesforce.records("Task")
     }
 }
 
