@@ -192,7 +192,7 @@ impl Walk {
         };
         let fault = match attempted {
             Ok(output) => {
-                self.scope = self.scope.clone().with_step(id, output);
+                self.scope.set_step(id, output);
                 return Ok(());
             }
             Err(fault) => self.spent(ready, fault).await,
@@ -210,7 +210,7 @@ impl Walk {
         let failure = fault.failure().clone();
         tracing::info!(run = %self.run.id, step = id, code = %failure.code, "failed; the flow goes on");
         let error = serde_json::json!({"_error": {"code": failure.code, "message": failure.message}});
-        self.scope = self.scope.clone().with_step(id, error);
+        self.scope.set_step(id, error);
         self.steps(&ready.on_error).await
     }
 
