@@ -1,5 +1,6 @@
 //! API Gateway's routes on one loopback port.
 
+use aws_lambda_events::encodings::Body as HandlerBody;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -7,7 +8,8 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
 use counterfoil::flow::Stack;
-use counterfoil::flow::receive::{self, WebhookRequest};
+use counterfoil::flow::receive::WebhookRequest;
+use counterfoil::runtime::{events, handlers};
 
 /// API Gateway takes no larger body; what a webhook may have is less, and said by itself.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
@@ -37,9 +39,19 @@ async fn webhook(
         headers: headers.collect(),
         body: body.to_vec(),
     };
-    let answer = receive::webhook(&stack, request).await;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+    let answer = handlers::http_webhook(&stack, events::http_event(request)).await;
+    let status = u16::try_from(answer.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let body = match answer.body {
+        Some(HandlerBody::Text(text)) => Body::from(text),
+        Some(HandlerBody::Binary(bytes)) => Body::from(bytes),
+        Some(HandlerBody::Empty) | None => Body::empty(),
+        // The events' crate may learn of further kinds; the handlers make none of them.
+        Some(_) => Body::empty(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = answer.headers;
+    response
 }
 
 /// In API Gateway's words.

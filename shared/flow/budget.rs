@@ -283,10 +283,10 @@ impl Budgets {
         let mut remembered = remembered.lock().await;
         loop {
             if remembered.budget.is_none() {
-                let item = self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
+                let item =
+                    self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
                 remembered.revision = item.as_ref().and_then(|i| i.integer("revision")).unwrap_or(0);
-                remembered.budget =
-                    Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
+                remembered.budget = Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
             }
             let mut budget = remembered.budget.clone().unwrap_or_default();
             let (write, result) = step(&mut budget, self.ports.clock.now());
@@ -425,7 +425,11 @@ mod tests {
         send(&mut budget, 1, Priority::Live).unwrap();
         assert_eq!(send(&mut budget, 2, Priority::Live).unwrap_err().until, at(61));
         send(&mut budget, 61, Priority::Live).unwrap();
-        assert_eq!(send(&mut budget, 130, Priority::Live), Ok(()), "sends older than the log are in the count");
+        assert_eq!(
+            send(&mut budget, 130, Priority::Live),
+            Ok(()),
+            "sends older than the log are in the count"
+        );
     }
 
     #[test]

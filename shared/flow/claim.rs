@@ -90,13 +90,15 @@ pub async fn take_up(
         (Some(event), Some(_)) if message.rerun.is_some() => event.clone(),
         (_, Some(stored)) => stored.clone(),
         (Some(event), None) => event.clone(),
-        (None, None) => match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
-            Some(item) => document_of::<Event>(&item)?,
-            None => {
-                tracing::error!(run = %message.run, "a message without an event; its row is gone");
-                return Ok(Taken::Settled(Settle::Delete));
+        (None, None) => {
+            match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
+                Some(item) => document_of::<Event>(&item)?,
+                None => {
+                    tracing::error!(run = %message.run, "a message without an event; its row is gone");
+                    return Ok(Taken::Settled(Settle::Delete));
+                }
             }
-        },
+        }
     };
     let message = RunMessage { event: Some(event.clone()), ..message };
     // The event of a large message was elsewhere, so its order row has not been read yet.
@@ -132,7 +134,10 @@ pub async fn take_up(
         );
         return Ok(Taken::Impossible(Box::new(run), failure));
     };
-    if head.is_some_and(|head| head.state == FlowState::Disabled) && stored.is_none() && message.rerun.is_none() {
+    if head.is_some_and(|head| head.state == FlowState::Disabled)
+        && stored.is_none()
+        && message.rerun.is_none()
+    {
         let failure = Failure::new("flow_disabled", "the flow was disabled before this event had its turn");
         run.note(|row| row.status = Status::Cancelled).await;
         return Ok(Taken::Impossible(Box::new(run), failure));
@@ -140,7 +145,9 @@ pub async fn take_up(
     if row.lonely_crashes >= LONELY_CRASHES {
         let failure = Failure::new(
             "killed_worker",
-            format!("the run ended its worker {LONELY_CRASHES} times while it ran alone; look at its JavaScript and the size of its record"),
+            format!(
+                "the run ended its worker {LONELY_CRASHES} times while it ran alone; look at its JavaScript and the size of its record"
+            ),
         );
         return Ok(Taken::Impossible(Box::new(run), failure));
     }
@@ -158,7 +165,14 @@ pub async fn take_up(
         None => false,
     };
     let unseen = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
-    Ok(Taken::Walk(Box::new(Start { alone: row.alone || unseen, run, message, event, compiled, newer_applied })))
+    Ok(Taken::Walk(Box::new(Start {
+        alone: row.alone || unseen,
+        run,
+        message,
+        event,
+        compiled,
+        newer_applied,
+    })))
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.
@@ -178,7 +192,11 @@ fn not_now(message: &RunMessage, stored: &StoredRun, now: Timestamp) -> Option<S
         return None;
     }
     // A longer wait is in the due index: the keeper brings it back.
-    Some(if left.unsigned_abs() > MAX_DELAY { Settle::Delete } else { Settle::VisibleIn(left.unsigned_abs()) })
+    Some(if left.unsigned_abs() > MAX_DELAY {
+        Settle::Delete
+    } else {
+        Settle::VisibleIn(left.unsigned_abs())
+    })
 }
 
 fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, now: Timestamp) -> RunRow {

@@ -156,6 +156,8 @@ pub fn token_name(connection: &ConnectionId) -> String {
 pub fn reconnect_failure(connection: &ConnectionId, because: &Failure) -> Failure {
     Failure::new(
         "needs_reconnect",
-        format!("{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"),
+        format!(
+            "{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"
+        ),
     )
 }

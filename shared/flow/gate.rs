@@ -126,6 +126,10 @@ impl Gate {
 
     /// Hands an operation in and waits for what becomes of it. `busy` is the run's; it gets it back.
     pub async fn perform(&self, ask: Ask, busy: &mut Option<Busy>) -> Answer {
+        if self.stack.catalog.endpoint(ask.operation.endpoint).is_none() {
+            let message = format!("this build has no endpoint {}", ask.operation.endpoint);
+            return Answer::Fault(Fault::terminal("unknown_endpoint", message));
+        }
         if let Some(rehearsal) = &self.rehearsal {
             let effect = self.stack.catalog.endpoint(ask.operation.endpoint).map(|endpoint| endpoint.effect());
             // An endpoint that isn't known reads nothing.
@@ -227,7 +231,9 @@ impl Gate {
     async fn send(&self, mut members: Vec<Waiting>) {
         let Some(first) = members.first() else { return };
         let client = Arc::clone(&first.ask.client);
-        let Some(endpoint) = self.stack.catalog.endpoint(first.ask.operation.endpoint).cloned() else { return };
+        let Some(endpoint) = self.stack.catalog.endpoint(first.ask.operation.endpoint).cloned() else {
+            return;
+        };
         let permit = match client.reserve().await {
             Ok(permit) => permit,
             Err(fault) => return answer_all(members, |_| Answer::Fault(fault.clone())),
@@ -312,10 +318,7 @@ impl Gate {
                 .then(|| elements.iter().position(|element| element.value == ask.operation.element))
                 .flatten();
             let place = equal.unwrap_or_else(|| {
-                elements.push(Element {
-                    marker: ask.effect.marker(),
-                    value: ask.operation.element.clone(),
-                });
+                elements.push(Element { marker: ask.effect.marker(), value: ask.operation.element.clone() });
                 elements.len() - 1
             });
             members.push(GroupMember {
@@ -479,7 +482,9 @@ impl Gate {
                     let place = row.members.iter().find(|m| m.effect == member.ask.effect).map(|m| m.place);
                     let answer = match place.and_then(|place| outcomes.get(place)).cloned() {
                         // Known not to have happened: made again, under a new key, at once.
-                        Some(MemberOutcome::Retry(failure)) => Answer::Outcome(MemberOutcome::Replan(failure)),
+                        Some(MemberOutcome::Retry(failure)) => {
+                            Answer::Outcome(MemberOutcome::Replan(failure))
+                        }
                         Some(outcome) => Answer::Outcome(outcome),
                         None => Answer::Fault(retry(now, Failure::new("unclear_answer", "no result"))),
                     };
@@ -599,7 +604,8 @@ fn take_group(waiting: &mut VecDeque<Waiting>, endpoint: &dyn Endpoint) -> Vec<W
             if let Some(member) = members.pop_front() {
                 let (equal, clash) = compare(&group, &member);
                 let size = if equal { 0 } else { member.ask.operation.element.to_string().len() };
-                let fits = equal || (elements < capacity.elements && (bytes + size <= capacity.bytes || elements == 0));
+                let fits = equal
+                    || (elements < capacity.elements && (bytes + size <= capacity.bytes || elements == 0));
                 if clash || !fits {
                     left.push(member);
                 } else {

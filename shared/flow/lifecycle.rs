@@ -70,7 +70,7 @@ async fn followed(
     let was = stack.flows.compiled(before.id, before.live_version).await?;
     let is = live(stack, &head).await?;
     let watches = |compiled: &Compiled| {
-        let interest = stack.flows.interest(compiled).ok().flatten();
+        let interest = compiled.interest.clone().and_then(Result::ok);
         let trigger = &compiled.flow.trigger;
         let watched = interest.map(|interest| (interest.object, interest.filter, interest.changed));
         (trigger.id.clone(), trigger.connection.clone(), watched)

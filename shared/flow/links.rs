@@ -75,9 +75,11 @@ pub async fn standing(
             )),
         },
         LinkState::Making => {
-            let owner = link.run.map(|run| run_key(run));
+            let owner = link.run.map(run_key);
             let maker = match owner {
-                Some(key) => table.get(&[key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten(),
+                Some(key) => {
+                    table.get(&[key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten()
+                }
                 None => None,
             };
             let over = maker
@@ -97,7 +99,11 @@ pub async fn standing(
                 reason: Reason::NotStarted,
                 failure: Failure::new(
                     "link_being_made",
-                    format!("`{}` of {key} is being made by run {}", rule.name, link.run.map(|r| r.to_string()).unwrap_or_default()),
+                    format!(
+                        "`{}` of {key} is being made by run {}",
+                        rule.name,
+                        link.run.map(|r| r.to_string()).unwrap_or_default()
+                    ),
                 ),
             }))
         }
@@ -324,15 +330,24 @@ pub async fn import(stack: &Stack, brought: Vec<Brought>, replace: bool) -> Resu
 
 /// What an expression asked for: `links.invoice(key)`, `.all(prefix)`, `.source(id)`; over all connections, for
 /// names are shared by flows.
-pub async fn answer(stack: &Stack, connections: &[ConnectionId], wanted: &WantedLink) -> Result<Value, FlowError> {
+pub async fn answer(
+    stack: &Stack,
+    connections: &[ConnectionId],
+    wanted: &WantedLink,
+) -> Result<Value, FlowError> {
     let name = LinkName::new(wanted.name.as_str());
     let mut ids = Vec::new();
     for connection in connections {
         match wanted.by {
             WantedBy::Key => {
                 let item = stack.ports.table.get(&[link_key(connection, &name, &wanted.key)]).await?;
-                if let Some(LinkState::Made { id, .. }) =
-                    item.into_iter().next().flatten().map(|item| link_of(&item)).transpose()?.map(|link| link.state)
+                if let Some(LinkState::Made { id, .. }) = item
+                    .into_iter()
+                    .next()
+                    .flatten()
+                    .map(|item| link_of(&item))
+                    .transpose()?
+                    .map(|link| link.state)
                 {
                     return Ok(Value::String(id));
                 }

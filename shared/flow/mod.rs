@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod links;
 pub mod look;
 pub mod notify;
+pub mod page;
 pub mod poll;
 pub mod receive;
 pub mod recover;

@@ -52,13 +52,12 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
     let lease_until = item.integer("lease_until").unwrap_or(0);
     if lease_until > now.as_millisecond() {
         let at = Timestamp::from_millisecond(lease_until).unwrap_or(now);
-        let failure = Failure::new("group_leased", format!("call {group} is being made or recovered until {at:.0}"));
+        let failure =
+            Failure::new("group_leased", format!("call {group} is being made or recovered until {at:.0}"));
         return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));
     }
-    let taken = Write::put(
-        row.item(Some(now + stack.times.lease)),
-        Condition::equals("lease_until", lease_until),
-    );
+    let taken =
+        Write::put(row.item(Some(now + stack.times.lease)), Condition::equals("lease_until", lease_until));
     match write_patiently(&stack.ports, vec![taken]).await {
         Ok(()) => {}
         Err(TableError::Refused(_)) => {
@@ -98,11 +97,7 @@ fn known(row: &GroupRow) -> bool {
 
 /// Finds out, by one who holds the lease. `MemberOutcome::Retry`: it did not happen. A fault: not known yet; the
 /// row says from when on it may be asked again.
-pub async fn recover(
-    stack: &Stack,
-    client: &Client,
-    mut row: GroupRow,
-) -> Result<Vec<MemberOutcome>, Fault> {
+pub async fn recover(stack: &Stack, client: &Client, mut row: GroupRow) -> Result<Vec<MemberOutcome>, Fault> {
     let Some(endpoint) = stack.catalog.endpoint(&row.endpoint).cloned() else {
         return Err(Fault::terminal(
             "unknown_endpoint",
@@ -113,7 +108,10 @@ pub async fn recover(
         EffectKind::Read => Ok(vec![not_made(); row.elements().len()]),
         EffectKind::Send => Err(Fault::InDoubt(Failure::new(
             "in_doubt",
-            format!("whether call {} was made can't be looked up; decide with `counterfoil run resolve`", row.group),
+            format!(
+                "whether call {} was made can't be looked up; decide with `counterfoil run resolve`",
+                row.group
+            ),
         ))),
         EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row).await,
         EffectKind::Create if may_repeat(stack, client, &row) => {
@@ -171,7 +169,8 @@ async fn resend(
             Ok(vec![MemberOutcome::Retry(failure); elements.len()])
         }
         (Verdict::Refused(failure), _) => {
-            let outcomes = elements.iter().map(|element| endpoint.refused(element, failure.clone())).collect();
+            let outcomes =
+                elements.iter().map(|element| endpoint.refused(element, failure.clone())).collect();
             Ok(adopt(client, endpoint, row, outcomes).await)
         }
         (Verdict::InDoubt { answered, failure }, _) => {
@@ -235,7 +234,10 @@ async fn look_up(
     if outcomes.contains(&MemberOutcome::Unclear) {
         let failure = Failure::new(
             "in_doubt",
-            format!("the answer of call {} was lost and it may still be running; looked up again at {over_at:.0}", row.group),
+            format!(
+                "the answer of call {} was lost and it may still be running; looked up again at {over_at:.0}",
+                row.group
+            ),
         );
         let at = over_at + SignedDuration::from_secs(1);
         return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));

@@ -87,9 +87,7 @@ impl Tokens {
     fn usable(&self, token: &Token, refused: Option<&Token>) -> bool {
         let now = self.ports.clock.now();
         token.expires_at.is_none_or(|end| end.duration_since(now) > LEAST_LIFE)
-            && refused.is_none_or(|refused| {
-                refused.access.expose_secret() != token.access.expose_secret()
-            })
+            && refused.is_none_or(|refused| refused.access.expose_secret() != token.access.expose_secret())
     }
 
     async fn refresh(
@@ -142,8 +140,9 @@ impl Tokens {
                 )
             })?;
         let now = self.ports.clock.now();
-        let request =
-            connector.token_request(connection, &secret, now).map_err(|failure| self.parked(connection, &failure))?;
+        let request = connector
+            .token_request(connection, &secret, now)
+            .map_err(|failure| self.parked(connection, &failure))?;
         let exchange = self.ports.http.send(request).await;
         match connector.read_token(exchange, self.ports.clock.now()) {
             Ok(token) => {

@@ -177,10 +177,8 @@ impl RunRow {
         if let (Status::Parked, Some(connection)) = (self.status, &self.parked_for) {
             item.indexes.insert(Index::Parked, (parked_partition(connection), sortable(self.updated_at)));
         }
-        item.expires_at = self
-            .status
-            .is_final()
-            .then(|| self.updated_at + jiff::SignedDuration::from_hours(24 * RUN_DAYS));
+        item.expires_at =
+            self.status.is_final().then(|| self.updated_at + jiff::SignedDuration::from_hours(24 * RUN_DAYS));
         item
     }
 }
@@ -333,7 +331,8 @@ impl OrderRow {
     pub fn item(&self, key: Key) -> Item {
         let mut item = Item::new(key);
         item.fields.insert("v".into(), ROW_VERSION.into());
-        item.fields.insert("active".into(), self.active.map(|run| run.to_string()).unwrap_or_default().into());
+        item.fields
+            .insert("active".into(), self.active.map(|run| run.to_string()).unwrap_or_default().into());
         if let Some(applied) = self.applied {
             item.fields.insert("applied".into(), applied.into());
         }

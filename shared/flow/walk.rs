@@ -77,6 +77,8 @@ pub struct Walk {
     busy: Option<Busy>,
     deadline: Timestamp,
     javascript: JavaScriptTime,
+    /// The connection of the step at hand: what is parked is parked for it.
+    using: Option<ConnectionId>,
 }
 
 impl Walk {
@@ -99,13 +101,15 @@ impl Walk {
             compiled,
             deadline,
             javascript,
+            using: None,
         }
     }
 
     /// From the top to the end, or to the first thing that must wait.
     pub async fn walk(mut self, start: &Start) -> Ending {
         if start.newer_applied {
-            let failure = Failure::new("newer_applied", "a newer event of this record has been applied already");
+            let failure =
+                Failure::new("newer_applied", "a newer event of this record has been applied already");
             return Ending::Final { status: Status::Skipped, failure: Some(failure), step: None };
         }
         if start.alone
@@ -165,7 +169,10 @@ impl Walk {
         } else {
             self.steps(&compiled.if_missing_fields).await?;
         }
-        let failure = Failure::new("missing_fields", format!("empty: {names}; fill them in, a new version tries again"));
+        let failure = Failure::new(
+            "missing_fields",
+            format!("empty: {names}; fill them in, a new version tries again"),
+        );
         Err(Stopped::End(Ending::Final { status: Status::Incomplete, failure: Some(failure), step: None }))
     }
 
@@ -193,7 +200,7 @@ impl Walk {
         }
         let fault = match attempted {
             Ok(output) => {
-                self.scope = self.scope.clone().with_step(id, output);
+                self.scope.set_step(id, output);
                 return Ok(());
             }
             Err(fault) => self.spent(ready, fault).await,
@@ -211,7 +218,7 @@ impl Walk {
         let failure = fault.failure().clone();
         tracing::info!(run = %self.run.id, step = id, code = %failure.code, "failed; the flow goes on");
         let error = serde_json::json!({"_error": {"code": failure.code, "message": failure.message}});
-        self.scope = self.scope.clone().with_step(id, error);
+        self.scope.set_step(id, error);
         self.steps(&ready.on_error).await
     }
 
@@ -282,14 +289,17 @@ impl Walk {
         template: Option<&Template>,
     ) -> Result<Arc<Client>, Stopped> {
         let Some(provider) = Provider::of(&action.action) else {
-            return Err(Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into());
+            return Err(
+                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
+            );
         };
         let named = match template {
             Some(template) => {
                 let name = text(&self.evaluate(|scope, engine| template.render(scope, engine)).await?);
                 let allowed = &self.compiled.flow.connections;
                 if !template.is_plain() && !allowed.iter().any(|id| id.as_str() == name) {
-                    let message = format!("`connection` gave `{name}`, which is not among the flow's `connections`");
+                    let message =
+                        format!("`connection` gave `{name}`, which is not among the flow's `connections`");
                     return Err(Fault::terminal("unknown_connection", message).into());
                 }
                 Some(ConnectionId::new(name))
@@ -301,6 +311,7 @@ impl Walk {
             },
         };
         let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
+        self.using = Some(connection.id.clone());
         let priority = if self.message.bulk { Priority::Bulk } else { Priority::Live };
         Ok(Arc::new(self.stack.client(connection, priority, self.deadline)?))
     }
@@ -315,7 +326,9 @@ impl Walk {
     ) -> Result<Value, Stopped> {
         let catalog = Arc::clone(&self.stack.catalog);
         let Some((description, implementation)) = catalog.action(&action.action) else {
-            return Err(Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into());
+            return Err(
+                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
+            );
         };
         let effect_id = ready.step.effect_id();
         let effect = EffectKey::new(self.run.id, effect_id, None);
@@ -439,12 +452,19 @@ impl Walk {
         match outcome {
             MemberOutcome::Done(output) => {
                 let made = match (&action.link, link_key) {
-                    (Some(rule), Some(key)) => {
-                        links::made(&self.stack, &self.run, effect, &client.connection.id, &rule.name, key, &output)
-                    }
+                    (Some(rule), Some(key)) => links::made(
+                        &self.stack,
+                        &self.run,
+                        effect,
+                        &client.connection.id,
+                        &rule.name,
+                        key,
+                        &output,
+                    ),
                     _ => None,
                 };
-                let known = self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
+                let known =
+                    self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
                 if !known {
                     self.remember(effect_id, hash, output.clone(), made.into_iter().collect()).await;
                 }
@@ -467,9 +487,11 @@ impl Walk {
             MemberOutcome::Retry(failure) | MemberOutcome::Replan(failure) => {
                 Err(retry(self.stack.now(), failure).into())
             }
-            MemberOutcome::Unclear => {
-                Err(Fault::InDoubt(Failure::new("unclear_answer", "no result could be matched to the record")).into())
-            }
+            MemberOutcome::Unclear => Err(Fault::InDoubt(Failure::new(
+                "unclear_answer",
+                "no result could be matched to the record",
+            ))
+            .into()),
         }
     }
 
@@ -512,7 +534,8 @@ impl Walk {
                 if attempts >= ready.step.attempts {
                     let message = format!("{}; given up after {attempts} attempts", failure.message);
                     let failure = Failure::new(failure.code, message);
-                    let unknown = doubt && matches!(failure.code.as_str(), "unclear_answer" | "no_answer" | "in_doubt");
+                    let unknown =
+                        doubt && matches!(failure.code.as_str(), "unclear_answer" | "no_answer" | "in_doubt");
                     return if unknown { Fault::InDoubt(failure) } else { Fault::Terminal(failure) };
                 }
                 if at > now {
@@ -524,7 +547,8 @@ impl Walk {
             }
             Fault::InDoubt(failure) => {
                 if let Some(record) = known {
-                    let record = StepRecord { state: StepState::InDoubt, failure: Some(failure.clone()), ..record };
+                    let record =
+                        StepRecord { state: StepState::InDoubt, failure: Some(failure.clone()), ..record };
                     self.run.remember(effect_id, record, Vec::new()).await;
                 }
                 Fault::InDoubt(failure)
@@ -543,24 +567,19 @@ impl Walk {
                 Ending::Final { status: Status::InDoubt, failure: Some(failure), step }
             }
             Fault::Retry(Again { at, reason, failure }) => {
-                let parked_for = (reason == Reason::Parked)
-                    .then(|| self.parked_connection(&failure))
-                    .flatten();
+                let parked_for = self.using.clone().filter(|_| reason == Reason::Parked);
                 Ending::Wait { wait: Wait { until: at, reason, failure }, step, parked_for }
             }
         }
-    }
-
-    /// The connection that a parked failure is about: its message begins with its name.
-    fn parked_connection(&self, failure: &Failure) -> Option<ConnectionId> {
-        failure.message.split_whitespace().next().map(|name| ConnectionId::from(name.trim_end_matches(':')))
     }
 
     fn not_written(&self, not_written: NotWritten) -> Ending {
         match not_written {
             NotWritten::Fenced => Ending::HandsOff,
             NotWritten::Order | NotWritten::Extra(_) => Ending::Order,
-            NotWritten::Table(error) => self.end_of(fault_of(&FlowError::from(error), self.stack.now()), None),
+            NotWritten::Table(error) => {
+                self.end_of(fault_of(&FlowError::from(error), self.stack.now()), None)
+            }
         }
     }
 
@@ -582,7 +601,8 @@ impl Walk {
             let ids: Vec<_> = connections.iter().map(|connection| connection.id.clone()).collect();
             let answer = links::answer(&self.stack, &ids, wanted).await;
             let answer = answer.map_err(|e| fault_of(&e, self.stack.now()))?;
-            let mut known = self.scope.look_up("links").and_then(|links| links.as_object().cloned()).unwrap_or_default();
+            let mut known =
+                self.scope.look_up("links").and_then(|links| links.as_object().cloned()).unwrap_or_default();
             let by_name = known.entry(wanted.name.clone()).or_insert_with(empty);
             if let Some(by_kind) = by_name.as_object_mut() {
                 let answers = by_kind.entry(wanted.by.word()).or_insert_with(empty);
@@ -592,7 +612,11 @@ impl Walk {
             }
             self.scope = self.scope.clone().with("links", Value::Object(known));
         }
-        Err(Fault::terminal("too_many_links", format!("an expression asks for over {LINKS_PER_EXPRESSION} links")).into())
+        Err(Fault::terminal(
+            "too_many_links",
+            format!("an expression asks for over {LINKS_PER_EXPRESSION} links"),
+        )
+        .into())
     }
 
     /// A script: as many at once as there are cores, and bounded for the batch.

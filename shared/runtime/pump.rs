@@ -1,9 +1,12 @@
 //! What SQS and Lambda do between a queue and a function, for one machine: receive a batch, hand it to the
 //! function, settle what it says.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
-use crate::flow::{FlowError, Stack, dispatch, poll};
+use super::{events, handlers};
+use crate::flow::{FlowError, Stack, poll};
 use crate::ports::Unavailable;
 use crate::ports::queue::{Delivery, QueueName, Settle};
 
@@ -27,10 +30,17 @@ pub async fn take(stack: &Stack, queue: QueueName) -> Result<Vec<Delivery>, Unav
     stack.ports.queue.receive(queue, BATCH, VISIBILITY).await
 }
 
-/// Walks the runs of a batch that was taken, and settles its messages.
-pub async fn work(stack: &Stack, queue: QueueName, deliveries: Vec<Delivery>) -> Result<(), Unavailable> {
-    let settles = dispatch::dispatch(stack, queue, deliveries, deadline(stack)).await;
-    stack.ports.queue.settle(queue, settles).await
+/// Hands a batch that was taken to the dispatcher, and deletes what it is done with. What it names stays hidden as
+/// long as it asked for, or until its visibility ends.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+pub async fn work(stack: &Stack, queue: QueueName, deliveries: Vec<Delivery>) -> Result<(), FlowError> {
+    let event = events::sqs_event(queue, deliveries.clone());
+    let answer = handlers::dispatcher(stack, event, deadline(stack)).await?;
+    let comes_back: HashSet<String> =
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+    let done = deliveries.into_iter().filter(|delivery| !comes_back.contains(&delivery.message_id));
+    let settles = done.map(|delivery| (delivery.receipt, Settle::Delete)).collect();
+    Ok(stack.ports.queue.settle(queue, settles).await?)
 }
 
 /// One batch of wake-ups is one poll. Returns whether there was one.

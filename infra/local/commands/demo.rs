@@ -12,7 +12,7 @@ use counterfoil::domain::Value;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{Stack, file, poll};
+use counterfoil::flow::{Stack, file, lifecycle};
 use counterfoil::ports::clock::Clock as _;
 use counterfoil::runtime::local_machine;
 use counterfoil::runtime::local_stack::{self, LocalStack};
@@ -205,11 +205,8 @@ async fn go_live(stack: &Stack) -> anyhow::Result<()> {
     let flow = file::read(FLOW, FLOW_FILE, &stack.catalog, &none).map_err(|problems| {
         anyhow::anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
-    let head = stack.flows.push(&flow.name, FLOW_FILE, FLOW, BTreeMap::new()).await?;
-    let compiled = stack.flows.compiled(head.id, head.live_version).await?;
-    let compiled = compiled.ok_or_else(|| anyhow::anyhow!("the flow that was pushed is gone"))?;
-    let live = poll::go_live(stack, &head, &compiled).await?;
-    stack.flows.change(&live).await?;
+    lifecycle::push(stack, &flow.name, FLOW_FILE, FLOW, BTreeMap::new()).await?;
+    lifecycle::enable(stack, &flow.name).await?;
     Ok(())
 }
 

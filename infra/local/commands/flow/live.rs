@@ -7,7 +7,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::compile::Compiled;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::look::{self, Search};
-use counterfoil::flow::{Stack, keep, lifecycle};
+use counterfoil::flow::{keep, lifecycle};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
@@ -26,16 +26,17 @@ pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
             "state": head.state,
             "live_version": head.live_version,
             "trigger": compiled.flow.trigger.id,
+            "webhook": webhook(&head, &compiled),
             "live_from": head.live_from,
         }));
     }
     if json {
         return output::document(&flows);
     }
-    let columns = ["flow", "state", "live_version", "trigger", "title"];
+    let columns = ["flow", "state", "live_version", "trigger", "title", "webhook"];
     let rows: Vec<Vec<String>> =
         flows.iter().map(|flow| columns.iter().map(|column| text(&flow[*column])).collect()).collect();
-    output::table(&["FLOW", "STATE", "VERSION", "TRIGGER", "TITLE"], &rows);
+    output::table(&["FLOW", "STATE", "VERSION", "TRIGGER", "TITLE", "WEBHOOK"], &rows);
     Ok(())
 }
 
@@ -150,18 +151,18 @@ pub(super) async fn enable(place: &Place, names: &[String]) -> anyhow::Result<()
     for name in names {
         let head = lifecycle::enable(&stack, name).await?;
         let compiled = lifecycle::live(&stack, &head).await?;
-        output::line(format!("{name} is enabled{}", watched(&stack, &head, &compiled)));
+        output::line(format!("{name} is enabled{}", watched(&head, &compiled)));
     }
     Ok(())
 }
 
 /// What happens next, and to what.
-fn watched(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> String {
+fn watched(head: &FlowHead, compiled: &Compiled) -> String {
     let from = head.live_from.map(|from| format!(", live from {from} on")).unwrap_or_default();
     let trigger = compiled.flow.trigger.id.as_str();
-    let watches = match (stack.flows.interest(compiled), trigger) {
-        (Ok(Some(interest)), _) => {
-            let filter = interest.filter.map(|filter| format!(" where {filter}")).unwrap_or_default();
+    let watches = match (&compiled.interest, trigger) {
+        (Some(Ok(interest)), _) => {
+            let filter = interest.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
             let already = if interest.changed.is_some() {
                 "; records that satisfy `changed` already fire only after having left it"
             } else {

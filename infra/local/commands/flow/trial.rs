@@ -60,7 +60,7 @@ impl Test {
             files::say(&written.reading);
             anyhow::bail!(Failure::new("invalid_flow", "the file has problems; nothing was tried"));
         };
-        let compiled = Compiled::of(flow).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        let compiled = Compiled::of(flow, &stack.catalog).map_err(|error| Failure::new(error.code(), error.to_string()))?;
         let event = match (&self.event, &self.record) {
             (Some(file), _) => trial::written(&stack, &compiled, event_in(file)?).await?,
             (None, Some(id)) => trial::of_record(&stack, &compiled, &trial::Wanted::Record(id.clone())).await?,
@@ -100,15 +100,15 @@ pub(in crate::commands) fn event_in(file: &PathBuf) -> anyhow::Result<Value> {
 
 fn show(rehearsed: &Rehearsed) {
     for step in &rehearsed.steps {
-        let action = step.action.as_deref().map(|action| format!(" {action}")).unwrap_or_default();
+        let action = step.action.as_deref().map(|action| format!(" ({action})")).unwrap_or_default();
         let connection = step.connection.as_deref().map(|name| format!(" on {name}")).unwrap_or_default();
-        output::line(format!("{}:{action}{connection}: {}", step.step, step.became.as_str()));
+        output::line(format!("{}{action}{connection}: {}", step.step, step.became.as_str()));
         part("input", &step.input);
         if let Some(operation) = &step.operation {
             part(&format!("would be sent to {}", operation.endpoint), &operation.element);
         }
-        if matches!(step.became, Became::Done | Became::NotPlanned) {
-            part(if step.became == Became::Done { "output" } else { "stood in for by" }, &step.output);
+        if step.became == Became::Done {
+            part("output", &step.output);
         }
         if let Some(failure) = &step.failure {
             output::line(format!("  {failure}"));
@@ -116,7 +116,7 @@ fn show(rehearsed: &Rehearsed) {
     }
     let step = rehearsed.at_step.as_deref().map(|step| format!(" at {step}")).unwrap_or_default();
     let why = rehearsed.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-    output::line(format!("the run would be {}{step}{why}", rehearsed.status.as_str()));
+    output::line(format!("the run would end: {}{step}{why}", rehearsed.status.as_str()));
     output::note("Nothing was performed.");
 }
 

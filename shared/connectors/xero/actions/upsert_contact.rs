@@ -185,7 +185,12 @@ fn decide(
     };
     if changes.is_empty() {
         let url = contact_url(&short_code, contact.id());
-        return Ok(Plan::Answer(result(document(contact.document().clone()), "ContactID", Became::Found, url)));
+        return Ok(Plan::Answer(result(
+            document(contact.document().clone()),
+            "ContactID",
+            Became::Found,
+            url,
+        )));
     }
     let mut element = Object::from_iter([("ContactID".to_owned(), Value::from(contact.id()))]);
     element.extend(changes);
