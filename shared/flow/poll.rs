@@ -589,7 +589,7 @@ async fn watch_of(
     let interest = interest.clone()?;
     let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
     let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
-    let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+    let alone = if own { head.id.to_string() } else { String::new() };
     Ok(Some(watch_key(&connection.id, &trigger.id, &interest, &alone)))
 }
 
