@@ -36,15 +36,18 @@ pub struct Start {
     pub message: RunMessage,
     pub event: Event,
     pub compiled: Arc<Compiled>,
-    /// It has killed a worker, or may have: walked by itself, after the others, claimed before anything.
+    /// It has killed a worker: walked by itself, after the others, claimed before anything.
     pub alone: bool,
+    /// It was delivered before and has left no trace. Claimed before anything, so that it leaves one; still walked
+    /// with the others, for most that come again have only waited for a limit or for the table.
+    pub leaves_a_trace: bool,
     /// A newer event of the record has had an effect: nothing is to be done.
     pub newer_applied: bool,
 }
 
 /// A run that killed its worker this often while it was walked alone is given up.
 const LONELY_CRASHES: u32 = 3;
-/// Deliveries of a message whose run left no trace, after which it is walked alone.
+/// Deliveries of a message whose run left no trace, after which it is claimed before anything.
 const UNSEEN_DELIVERIES: u32 = 3;
 
 /// The rows that `take_up` looks at, for reading those of many messages in one go.
@@ -164,15 +167,8 @@ pub async fn take_up(
         }
         None => false,
     };
-    let unseen = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
-    Ok(Taken::Walk(Box::new(Start {
-        alone: row.alone || unseen,
-        run,
-        message,
-        event,
-        compiled,
-        newer_applied,
-    })))
+    let leaves_a_trace = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
+    Ok(Taken::Walk(Box::new(Start { alone: row.alone, leaves_a_trace, run, message, event, compiled, newer_applied })))
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.

@@ -2,5 +2,8 @@
 
 mod architecture;
 mod catalog;
+mod crashes;
+mod lost_replies;
 mod main_job;
+mod trouble;
 mod world;
