@@ -15,7 +15,7 @@ use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
 use crate::domain::flow::Order;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::Failure;
-use crate::domain::run::Status;
+use crate::domain::run::{Status, StepState};
 use crate::ports::queue::{MAX_DELAY, Settle};
 use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
 
@@ -103,7 +103,9 @@ pub async fn take_up(
             }
         }
     };
-    let message = RunMessage { event: Some(event.clone()), ..message };
+    // The same event delivered again is of the day of the first: `today` doesn't change under a run.
+    let enqueued_at = stored.as_ref().map_or(message.enqueued_at, |stored| stored.row.message.enqueued_at);
+    let message = RunMessage { event: Some(event.clone()), enqueued_at, ..message };
     // The event of a large message was elsewhere, so its order row has not been read yet.
     let order_item = match (&order_item, &event.record_id) {
         (None, Some(record)) => {
@@ -114,8 +116,16 @@ pub async fn take_up(
 
     let head = stack.flows.head_of(message.flow).await?;
     let version = stored.as_ref().map_or(message.flow_version, |stored| stored.row.message.flow_version);
-    let version = if message.rerun.is_some() { message.flow_version } else { version };
-    let compiled = stack.flows.compiled(message.flow, version).await?;
+    // A rerun goes by the flow as it is now, also one that comes from the dead letters.
+    let live = head.as_ref().map_or(message.flow_version, |head| head.live_version);
+    let version = if message.rerun.is_some() { live } else { version };
+    let message = RunMessage { flow_version: version, ..message };
+    let (compiled, unusable) = match stack.flows.compiled(message.flow, version).await {
+        Ok(compiled) => (compiled, None),
+        // Stored by other code, and this one can't read it.
+        Err(FlowError::Asked(failure)) => (None, Some(failure)),
+        Err(error) => return Err(error),
+    };
     let row = row_of(stored.as_ref(), &message, head.as_ref().map(|h| h.name.as_str()), now);
     let order = OrderRow::read(order_item.as_ref());
     let order_of = compiled.as_ref().and_then(|compiled| order_of(compiled, &event));
@@ -131,10 +141,10 @@ pub async fn take_up(
     );
 
     let Some(compiled) = compiled else {
-        let failure = Failure::new(
-            "unknown_flow",
-            format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow),
-        );
+        let failure = unusable.unwrap_or_else(|| {
+            let gone = format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow);
+            Failure::new("unknown_flow", gone)
+        });
         return Ok(Taken::Impossible(Box::new(run), failure));
     };
     if head.is_some_and(|head| head.state == FlowState::Disabled)
@@ -223,9 +233,14 @@ fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, 
         tracing::warn!(run = %message.run, lonely_crashes = row.lonely_crashes, "its last worker did not finish");
     }
     if message.rerun.is_some() {
-        row.message = RunMessage { rerun: None, enqueued_at: row.message.enqueued_at, ..message.clone() };
+        row.message = RunMessage { rerun: None, ..message.clone() };
         row.lonely_crashes = 0;
         row.alone = false;
+        // Asked for by a redrive, nobody has cleared the way: what failed is tried again.
+        row.steps.retain(|_, step| step.state != StepState::Failed);
+        for step in row.steps.values_mut() {
+            step.attempts = 0;
+        }
     }
     row.status = Status::Running;
     row.failure = None;
