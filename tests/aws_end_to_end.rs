@@ -19,7 +19,7 @@ const TASK: &str = include_str!("../flows/webhook-to-task.yaml");
 /// An Opportunity with a line of that product, not yet won.
 fn opportunity(deployed: &Deployed, account: &str, product: &str) -> String {
     let org = &deployed.sandbox.salesforce;
-    let account = org.insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 123 4567"}));
+    let account = org.insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 300 2345"}));
     let product = org.insert("Product2", json!({"Name": "Desk", "ProductCode": product, "Family": "Hardware"}));
     let opportunity = org.insert(
         "Opportunity",

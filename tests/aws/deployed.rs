@@ -165,7 +165,13 @@ impl Deployed {
             body: body.as_bytes().to_vec(),
             timeout: Duration::from_secs(60),
         };
-        HttpClient::new("a form").expect("a client").send(request).await.expect("an answer")
+        let sender = HttpClient::new("a form").expect("a client");
+        // A function that is warm hears of a new flow within five seconds; until then it knows no such address.
+        self.eventually("the address of a new flow", async || {
+            let answer = sender.send(request.clone()).await.expect("an answer");
+            (answer.status != 404).then_some(answer)
+        })
+        .await
     }
 
     // ------------------------------------------------------------ then
@@ -173,7 +179,7 @@ impl Deployed {
     /// What becomes true within a while; the emulator's time can't be moved.
     pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let found = tokio::time::timeout(PATIENCE, async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(500));
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
             loop {
                 ticks.tick().await;
                 if let Some(found) = look().await {
