@@ -249,12 +249,6 @@ impl Flows {
         Ok(enabled)
     }
 
-    /// What a flow's polled trigger wants; `None` for the others.
-    pub fn interest(&self, compiled: &Compiled) -> Result<Option<Interest>, Failure> {
-        let trigger = &compiled.flow.trigger;
-        self.catalog.trigger(&trigger.id).map(|(_, polled)| polled.interest(&trigger.options)).transpose()
-    }
-
     /// The transitions that flows watch for on a connection.
     pub async fn transitions_on(
         &self,
@@ -267,8 +261,8 @@ impl Flows {
             if elsewhere || Provider::of(&trigger.id).is_none() {
                 continue;
             }
-            if let Some(changed) = self.interest(&compiled)?.and_then(|interest| interest.changed) {
-                found.push((head.id, changed));
+            if let Some(Ok(Interest { changed: Some(changed), .. })) = &compiled.interest {
+                found.push((head.id, changed.clone()));
             }
         }
         Ok(found)

@@ -114,6 +114,10 @@ impl Gate {
 
     /// Hands an operation in and waits for what becomes of it. `busy` is the run's; it gets it back.
     pub async fn perform(&self, ask: Ask, busy: &mut Option<Busy>) -> Answer {
+        if self.stack.catalog.endpoint(ask.operation.endpoint).is_none() {
+            let message = format!("this build has no endpoint {}", ask.operation.endpoint);
+            return Answer::Fault(Fault::terminal("unknown_endpoint", message));
+        }
         let (reply, answer) = oneshot::channel();
         let place = Place {
             connection: ask.client.connection.id.clone(),

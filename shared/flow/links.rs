@@ -72,7 +72,7 @@ pub async fn standing(
             )),
         },
         LinkState::Making => {
-            let owner = link.run.map(|run| run_key(run));
+            let owner = link.run.map(run_key);
             let maker = match owner {
                 Some(key) => {
                     table.get(&[key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten()

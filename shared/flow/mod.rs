@@ -16,6 +16,7 @@ mod kinds;
 pub mod links;
 pub mod look;
 pub mod notify;
+pub mod page;
 pub mod poll;
 pub mod receive;
 pub mod recover;

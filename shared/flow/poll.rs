@@ -136,16 +136,16 @@ async fn watches(
                 continue;
             }
         };
-        let interest = match stack.flows.interest(&compiled) {
-            Ok(Some(interest)) => interest,
-            Ok(None) => continue,
-            Err(failure) => {
-                report.failures.push((head.name.clone(), failure.code));
+        let interest = match &compiled.interest {
+            Some(Ok(interest)) => interest.clone(),
+            None => continue,
+            Some(Err(failure)) => {
+                report.failures.push((head.name.clone(), failure.code.clone()));
                 continue;
             }
         };
         let own = head.catch_up_from.is_some();
-        let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+        let alone = if own { head.id.to_string() } else { String::new() };
         let key = watch_key(&connection.id, trigger, &interest, &alone);
         let (_, watches) =
             by_connection.entry(connection.id.clone()).or_insert_with(|| (connection, BTreeMap::new()));

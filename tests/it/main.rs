@@ -1,4 +1,6 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
+mod architecture;
+mod catalog;
 mod main_job;
 mod world;

@@ -32,15 +32,15 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tower::ServiceExt as _;
 
-pub const SALESFORCE: &str = "https://salesforce.example";
-pub const XERO: &str = "https://xero.example";
+pub(crate) const SALESFORCE: &str = "https://salesforce.example";
+pub(crate) const XERO: &str = "https://xero.example";
 
-pub struct World {
-    pub sandbox: Arc<Sandbox>,
-    pub clock: Arc<ManualClock>,
-    pub stack: Stack,
-    pub counted: Counted<Arc<dyn Table>>,
-    pub embedded: Embedded,
+pub(crate) struct World {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) stack: Stack,
+    pub(crate) counted: Counted<Arc<dyn Table>>,
+    pub(crate) embedded: Embedded,
     ports: Ports,
 }
 
@@ -93,19 +93,19 @@ impl Http for InProcess {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A world whose sandbox is set up before anyone connects to it.
-    pub async fn with(set_up: impl FnOnce(&mut counterfoil_sandbox::Settings)) -> Self {
+    pub(crate) async fn with(set_up: impl FnOnce(&mut counterfoil_sandbox::Settings)) -> Self {
         let start: Timestamp = "2026-11-22T10:00:00Z".parse().expect("an instant");
         let clock = Arc::new(ManualClock::at(start));
         let time = Arc::clone(&clock);
         let mut settings = counterfoil_sandbox::Settings::new(Arc::new(move || time.now()));
         set_up(&mut settings);
         let sandbox = Arc::new(Sandbox::new(settings));
-        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)");
+        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)").expect("a field");
         let random = Arc::new(SeededRandom::new(7));
         let embedded = Embedded::temporary(
             Arc::clone(&clock) as Arc<dyn Clock>,
@@ -134,12 +134,12 @@ impl World {
     }
 
     /// Another process over the same table, queue and sandbox: nothing that the first one remembers.
-    pub fn another_process(&self) -> Stack {
+    pub(crate) fn another_process(&self) -> Stack {
         new_stack(&self.ports)
     }
 
     /// The ports with something in between: crashes, counters.
-    pub fn ports(&self) -> Ports {
+    pub(crate) fn ports(&self) -> Ports {
         self.ports.clone()
     }
 
@@ -179,7 +179,7 @@ impl World {
     // ------------------------------------------------------------ given
 
     /// Pushes a flow and goes live with it.
-    pub async fn given_flow(&self, text: &str) -> FlowHead {
+    pub(crate) async fn given_flow(&self, text: &str) -> FlowHead {
         let flow = counterfoil::flow::file::read(text, "flow.yaml", &self.stack.catalog, &|name| {
             Err(format!("no file {name}"))
         })
@@ -193,20 +193,20 @@ impl World {
         live
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
     // ------------------------------------------------------------ when
 
     /// Time passes so that stamps settle, every poller polls, and the queues are worked off as far as they are due.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.advance(Duration::from_secs(10));
         self.poll().await;
         self.drain().await;
     }
 
-    pub async fn poll(&self) -> Vec<poll::Report> {
+    pub(crate) async fn poll(&self) -> Vec<poll::Report> {
         let mut reports = Vec::new();
         for trigger in ["salesforce.new_record", "salesforce.updated_record"] {
             poll::wake(&self.stack, trigger, "manual").await.expect("woken");
@@ -217,11 +217,11 @@ impl World {
     }
 
     /// Works off both queues until nothing is due. Returns how many messages were handled.
-    pub async fn drain(&self) -> usize {
+    pub(crate) async fn drain(&self) -> usize {
         self.drain_by(&self.stack).await
     }
 
-    pub async fn drain_by(&self, stack: &Stack) -> usize {
+    pub(crate) async fn drain_by(&self, stack: &Stack) -> usize {
         let mut handled = 0;
         loop {
             let mut some = 0;
@@ -235,19 +235,27 @@ impl World {
         }
     }
 
-    pub async fn keep(&self) -> keep::Report {
+    /// Every event that became a run is put on the queue once more.
+    pub(crate) async fn redeliver_everything(&self) -> usize {
+        let messages: Vec<_> = self.runs().await.into_iter().map(|run| run.row.message).collect();
+        counterfoil::flow::settle::send_all(&self.stack, &messages).await.expect("queued");
+        self.drain().await
+    }
+
+    pub(crate) async fn keep(&self) -> keep::Report {
         let deadline = self.clock.now() + Times::default().function;
         self.flowing(keep::keep(&self.stack, deadline)).await.expect("kept")
     }
 
-    /// Time flows while work is under way: whoever waits a moment is served.
-    pub async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Time flows while work is under way, slower than outside: whoever waits a moment is served, and a loaded machine
+    /// doesn't make the gate lose its patience.
+    pub(crate) async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
         let clock = Arc::clone(&self.clock);
         let flow = async move {
             let mut tick = tokio::time::interval(Duration::from_millis(20));
             loop {
                 tick.tick().await;
-                clock.advance(Duration::from_millis(20));
+                clock.advance(Duration::from_millis(4));
             }
         };
         tokio::select! {
@@ -258,12 +266,12 @@ impl World {
 
     // ------------------------------------------------------------ then
 
-    pub async fn runs(&self) -> Vec<StoredRun> {
+    pub(crate) async fn runs(&self) -> Vec<StoredRun> {
         let search = Search { limit: 100_000, ..Search::default() };
         look::runs(&self.stack, &search).await.expect("runs")
     }
 
-    pub async fn statuses(&self) -> BTreeMap<Status, usize> {
+    pub(crate) async fn statuses(&self) -> BTreeMap<Status, usize> {
         let mut statuses = BTreeMap::new();
         for run in self.runs().await {
             *statuses.entry(run.row.status).or_default() += 1;
@@ -271,25 +279,25 @@ impl World {
         statuses
     }
 
-    pub async fn run(&self, id: RunId) -> StoredRun {
+    pub(crate) async fn run(&self, id: RunId) -> StoredRun {
         counterfoil::flow::rerun::stored(&self.stack, id).await.expect("a run")
     }
 
-    pub async fn dead_letters(&self) -> Vec<Delivery> {
+    pub(crate) async fn dead_letters(&self) -> Vec<Delivery> {
         let queue = &self.stack.ports.queue;
         queue.receive(QueueName::RunsDead, 100, Duration::from_secs(1)).await.expect("dead letters")
     }
 
-    pub fn invoices(&self) -> Vec<Value> {
+    pub(crate) fn invoices(&self) -> Vec<Value> {
         as_list(self.sandbox.xero.ledger().invoices_as_json())
     }
 
-    pub fn contacts(&self) -> Vec<Value> {
+    pub(crate) fn contacts(&self) -> Vec<Value> {
         as_list(self.sandbox.xero.ledger().contacts_as_json())
     }
 
-    pub fn tasks(&self) -> Vec<Value> {
-        self.sandbox.salesforce.records("Task").into_iter().map(Value::from).collect()
+    pub(crate) fn tasks(&self) -> Vec<Value> {
+        self.sandbox.salesforce.records("Task")
     }
 }
 
