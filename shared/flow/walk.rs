@@ -77,6 +77,8 @@ pub struct Walk {
     busy: Option<Busy>,
     deadline: Timestamp,
     javascript: JavaScriptTime,
+    /// The connection of the step at hand: what is parked is parked for it.
+    using: Option<ConnectionId>,
 }
 
 impl Walk {
@@ -99,6 +101,7 @@ impl Walk {
             compiled,
             deadline,
             javascript,
+            using: None,
         }
     }
 
@@ -189,7 +192,7 @@ impl Walk {
         };
         let fault = match attempted {
             Ok(output) => {
-                self.scope = self.scope.clone().with_step(id, output);
+                self.scope.set_step(id, output);
                 return Ok(());
             }
             Err(fault) => self.spent(ready, fault).await,
@@ -207,7 +210,7 @@ impl Walk {
         let failure = fault.failure().clone();
         tracing::info!(run = %self.run.id, step = id, code = %failure.code, "failed; the flow goes on");
         let error = serde_json::json!({"_error": {"code": failure.code, "message": failure.message}});
-        self.scope = self.scope.clone().with_step(id, error);
+        self.scope.set_step(id, error);
         self.steps(&ready.on_error).await
     }
 
@@ -284,6 +287,7 @@ impl Walk {
             },
         };
         let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
+        self.using = Some(connection.id.clone());
         let priority = if self.message.bulk { Priority::Bulk } else { Priority::Live };
         Ok(Arc::new(self.stack.client(connection, priority, self.deadline)?))
     }
@@ -539,16 +543,10 @@ impl Walk {
                 Ending::Final { status: Status::InDoubt, failure: Some(failure), step }
             }
             Fault::Retry(Again { at, reason, failure }) => {
-                let parked_for =
-                    (reason == Reason::Parked).then(|| self.parked_connection(&failure)).flatten();
+                let parked_for = self.using.clone().filter(|_| reason == Reason::Parked);
                 Ending::Wait { wait: Wait { until: at, reason, failure }, step, parked_for }
             }
         }
-    }
-
-    /// The connection that a parked failure is about: its message begins with its name.
-    fn parked_connection(&self, failure: &Failure) -> Option<ConnectionId> {
-        failure.message.split_whitespace().next().map(|name| ConnectionId::from(name.trim_end_matches(':')))
     }
 
     fn not_written(&self, not_written: NotWritten) -> Ending {
