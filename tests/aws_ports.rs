@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use counterfoil::aws::{DynamoTable, SecretsManagerVault, SqsQueue};
@@ -39,7 +39,11 @@ async fn dynamodb_keeps_the_contract_of_the_table() {
         let clock = Arc::new(ManualClock::at(SystemClock.now() + SignedDuration::from_hours(24)));
         let table = DynamoTable::new(&configuration, name.clone(), clock.clone(), Arc::new(SystemRandom));
         // As in a stack: a DynamoDB item alone holds no more than 400 KB.
-        TableStand { table: Arc::new(Chunked::new(table, Arc::new(SystemRandom))), clock, scope: unique(case) }
+        TableStand {
+            table: Arc::new(Chunked::new(table, Arc::new(SystemRandom))),
+            clock,
+            scope: unique(case),
+        }
     })
     .await;
 }
@@ -101,7 +105,9 @@ async fn make_table(configuration: &SdkConfig) -> String {
 fn keys(partition: &str, sort: &str) -> Vec<KeySchemaElement> {
     [(partition, KeyType::Hash), (sort, KeyType::Range)]
         .into_iter()
-        .map(|(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key"))
+        .map(|(name, kind)| {
+            KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
+        })
         .collect()
 }
 
@@ -114,7 +120,11 @@ fn text(name: &str) -> AttributeDefinition {
 }
 
 /// The queues of a stack, without anything that reads them.
-async fn make_queues(configuration: &SdkConfig, case: &str, max_receives: u32) -> BTreeMap<QueueName, String> {
+async fn make_queues(
+    configuration: &SdkConfig,
+    case: &str,
+    max_receives: u32,
+) -> BTreeMap<QueueName, String> {
     let client = aws_sdk_sqs::Client::new(configuration);
     let scope: String = random_uuid(&SystemRandom).simple().to_string();
     let mut urls = BTreeMap::new();

@@ -48,6 +48,17 @@ impl SqsQueue {
     }
 }
 
+/// A queue that was made by somebody else: its URL and its ARN.
+pub async fn find(configuration: &SdkConfig, name: &str) -> Result<(String, String), Unavailable> {
+    let client = Client::new(configuration);
+    let found = client.get_queue_url().queue_name(name).send().await;
+    let url = found.map_err(|error| unavailable(&error))?.queue_url.unwrap_or_default();
+    let request = client.get_queue_attributes().queue_url(&url);
+    let output = request.attribute_names(QueueAttributeName::QueueArn).send().await;
+    let attributes = output.map_err(|error| unavailable(&error))?.attributes.unwrap_or_default();
+    Ok((url, attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default()))
+}
+
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, queue: QueueName, messages: Vec<Outgoing>) -> Result<(), Unavailable> {

@@ -27,5 +27,8 @@ pub struct Link {
 pub enum LinkState {
     /// Claimed before the create: whoever meets it waits or, when it is its own, goes on.
     Making,
-    Made { id: String, document: Value },
+    Made {
+        id: String,
+        document: Value,
+    },
 }

@@ -49,9 +49,10 @@ fn checksum(fifteen: &str) -> String {
         .as_bytes()
         .chunks(5)
         .map(|five| {
-            let bits = five.iter().enumerate().fold(0, |bits, (k, byte)| {
-                if byte.is_ascii_uppercase() { bits | 1 << k } else { bits }
-            });
+            let bits = five
+                .iter()
+                .enumerate()
+                .fold(0, |bits, (k, byte)| if byte.is_ascii_uppercase() { bits | 1 << k } else { bits });
             ALPHABET[bits] as char
         })
         .collect()
@@ -67,7 +68,8 @@ fn restore_case(fifteen: &str, letters: &str) -> Option<String> {
             if capital && !byte.is_ascii_alphabetic() {
                 return None;
             }
-            restored.push(if capital { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() } as char);
+            restored
+                .push(if capital { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() } as char);
         }
     }
     Some(restored)

@@ -45,8 +45,9 @@ pub(crate) fn into_js<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquic
 fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Result<Js<'js>> {
     let mut unreadable = Vec::new();
     collect_unreadable(value, &mut Vec::new(), &mut unreadable);
-    let text = serde_json::to_string(value)
-        .map_err(|_| rquickjs::Exception::throw_message(&kit.ctx, "this value can't be passed to JavaScript"))?;
+    let text = serde_json::to_string(value).map_err(|_| {
+        rquickjs::Exception::throw_message(&kit.ctx, "this value can't be passed to JavaScript")
+    })?;
     let parsed: Js<'js> = kit.ctx.json_parse(text)?;
     if !unreadable.is_empty() {
         let careful: Object = eval(&kit.ctx, include_str!("engine/unreadable.js"), OUR_FILE)?;
@@ -72,7 +73,11 @@ fn structure<'js>(kit: &Kit<'js>, value: &Value, freeze: bool) -> rquickjs::Resu
     kit.start.get::<_, Function>("frozen")?.call((parsed,))
 }
 
-fn collect_unreadable<'v>(value: &'v Value, path: &mut Vec<std::borrow::Cow<'v, str>>, found: &mut Vec<Vec<String>>) {
+fn collect_unreadable<'v>(
+    value: &'v Value,
+    path: &mut Vec<std::borrow::Cow<'v, str>>,
+    found: &mut Vec<Vec<String>>,
+) {
     match value {
         Value::Number(number) if as_float(number).is_none() => {
             found.push(path.iter().map(ToString::to_string).collect());
@@ -150,7 +155,10 @@ impl From<rquickjs::Error> for Refusal {
     fn from(error: rquickjs::Error) -> Self {
         match error {
             rquickjs::Error::Exception | rquickjs::Error::Allocation => Self::Threw,
-            _ => Self::Result(ExpressionError::new("javascript_result", "the result has text that isn't Unicode")),
+            _ => Self::Result(ExpressionError::new(
+                "javascript_result",
+                "the result has text that isn't Unicode",
+            )),
         }
     }
 }
@@ -191,7 +199,9 @@ impl<'js> Taker<'_, 'js> {
             return Ok(Value::String(text));
         }
         let kind = match &value {
-            value if value.is_promise() => Some("is a Promise: leave out async and await, nothing here has to wait"),
+            value if value.is_promise() => {
+                Some("is a Promise: leave out async and await, nothing here has to wait")
+            }
             value if value.is_function() => Some("is a function: call it, or leave it out"),
             value if value.is_big_int() => Some("is a BigInt: turn it into text with .toString()"),
             value if value.is_symbol() => Some("is a Symbol: return text instead"),
@@ -260,8 +270,10 @@ impl<'js> Taker<'_, 'js> {
     /// Objects of a class: amounts keep their digits, dates and others say themselves what they are in JSON.
     fn take_instance(&mut self, object: &Object<'js>) -> Result<Option<Value>, Refusal> {
         if self.kit.money.as_ref().is_some_and(|money| object.is_instance_of(money)) {
-            let text: String = object.get::<_, Function>("toString")?.call((rquickjs::function::This(object.clone()),))?;
-            let amount = Amount::parse(&text).map_err(|error| Refusal::Result(ExpressionError::new(error.code(), error.to_string())))?;
+            let text: String =
+                object.get::<_, Function>("toString")?.call((rquickjs::function::This(object.clone()),))?;
+            let amount = Amount::parse(&text)
+                .map_err(|error| Refusal::Result(ExpressionError::new(error.code(), error.to_string())))?;
             return Ok(Some(amount.to_json()));
         }
         if let Some(to_json) = object.get::<_, Js>("toJSON")?.into_function() {
@@ -293,7 +305,9 @@ fn refuse(what: &str) -> Refusal {
 /// A float's shortest text: `0.1`, `15000`, `1e21`.
 fn number_of(float: f64) -> Result<Value, Refusal> {
     if !float.is_finite() {
-        return Err(refuse("is not a number (NaN or Infinity): one of the values in it is missing or is text"));
+        return Err(refuse(
+            "is not a number (NaN or Infinity): one of the values in it is missing or is text",
+        ));
     }
     let size = float.abs();
     let text = match () {
@@ -315,7 +329,9 @@ mod tests {
 
     #[test]
     fn a_number_is_too_long_when_a_float_would_change_it() {
-        for text in ["0", "-0", "1.10", "15000.0", "0.1", "9007199254740991", "1e21", "123456789012345.6", "5e-324"] {
+        for text in
+            ["0", "-0", "1.10", "15000.0", "0.1", "9007199254740991", "1e21", "123456789012345.6", "5e-324"]
+        {
             assert!(as_float(&number(text)).is_some(), "{text}");
         }
         for text in ["9007199254740993", "0.1000000000000000055", "12345678901234567.89", "1e400", "1e-400"] {

@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn what_is_more_than_a_path_is_left_to_javascript() {
-        for text in ["a + b", "a()", "true", "a[b]", "a[-1]", "'a'", "1", "a.", "a..b", "", "a b", "a['x\\n']"] {
+        for text in
+            ["a + b", "a()", "true", "a[b]", "a[-1]", "'a'", "1", "a.", "a..b", "", "a b", "a['x\\n']"]
+        {
             assert_eq!(Path::parse(text), None, "{text}");
         }
     }

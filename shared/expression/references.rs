@@ -64,7 +64,10 @@ pub(crate) fn makes_long_lists(source: &str) -> bool {
 
 fn stands_free(source: &str, tokens: &[Token], index: usize) -> bool {
     let mark = |index: Option<usize>| {
-        index.and_then(|index| tokens.get(index)).filter(|token| token.kind == Kind::Mark).map(|token| token.text(source))
+        index
+            .and_then(|index| tokens.get(index))
+            .filter(|token| token.kind == Kind::Mark)
+            .map(|token| token.text(source))
     };
     let (before, after) = (mark(index.checked_sub(1)), mark(Some(index + 1)));
     let spread = before == Some(".") && mark(index.checked_sub(2)) == Some(".");
@@ -78,7 +81,9 @@ fn path_from(source: &str, tokens: &[Token], root: usize) -> Vec<String> {
     let mut path = vec![tokens[root].text(source).to_string()];
     let mut at = root + 1;
     loop {
-        let opening = if matches!(text(at), Some((Kind::Mark, "?."))) && matches!(text(at + 1), Some((Kind::Mark, "["))) {
+        let opening = if matches!(text(at), Some((Kind::Mark, "?.")))
+            && matches!(text(at + 1), Some((Kind::Mark, "[")))
+        {
             at + 1
         } else {
             at
@@ -88,7 +93,9 @@ fn path_from(source: &str, tokens: &[Token], root: usize) -> Vec<String> {
                 path.push(name.into());
                 at = opening + 2;
             }
-            (Some((Kind::Mark, "[")), Some((Kind::Text, name)), Some((Kind::Mark, "]"))) if name.len() >= 2 => {
+            (Some((Kind::Mark, "[")), Some((Kind::Text, name)), Some((Kind::Mark, "]")))
+                if name.len() >= 2 =>
+            {
                 path.push(name[1..name.len() - 1].into());
                 at = opening + 3;
             }
@@ -111,14 +118,21 @@ mod tests {
 
     #[test]
     fn the_paths_that_code_spells_out_are_listed() {
-        let source = "steps.contact.ContactID + record.Lines[0]['Unit Price'] + steps?.['x']?.y + previous[key]";
-        assert_eq!(paths(source), ["steps/contact/ContactID", "record/Lines/0/Unit Price", "steps/x/y", "previous"]);
+        let source =
+            "steps.contact.ContactID + record.Lines[0]['Unit Price'] + steps?.['x']?.y + previous[key]";
+        assert_eq!(
+            paths(source),
+            ["steps/contact/ContactID", "record/Lines/0/Unit Price", "steps/x/y", "previous"]
+        );
         assert_eq!(references("1 + steps.x")[0].offset, 4);
     }
 
     #[test]
     fn properties_keys_and_strings_are_no_references() {
-        assert_eq!(paths("a.record.x + {item: 1, steps: record.y}.z + 'record.z' + `${[...item.list]} links`"), ["record/y", "item/list"]);
+        assert_eq!(
+            paths("a.record.x + {item: 1, steps: record.y}.z + 'record.z' + `${[...item.list]} links`"),
+            ["record/y", "item/list"]
+        );
     }
 
     #[test]

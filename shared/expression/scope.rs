@@ -56,6 +56,11 @@ impl Scope {
         self
     }
 
+    /// Adds the result of a step to a scope that goes on being used.
+    pub fn set_step(&mut self, id: &str, result: impl Into<Arc<Value>>) {
+        Arc::make_mut(&mut self.steps).insert(id.into(), result.into());
+    }
+
     /// Lays a loop's variable over what is there.
     pub fn with_item(&self, name: &str, value: impl Into<Arc<Value>>) -> Self {
         let outer = self.loops.clone();

@@ -86,7 +86,8 @@ impl Running {
         runtime.set_memory_limit(engine.limits.memory_bytes);
         runtime.set_max_stack_size(engine.limits.stack_bytes);
         let shared = Rc::new(Shared::default());
-        let (seen, mut ask, mut left) = (shared.clone(), (engine.interrupts)(), engine.limits.interrupt_checks);
+        let (seen, mut ask, mut left) =
+            (shared.clone(), (engine.interrupts)(), engine.limits.interrupt_checks);
         runtime.set_interrupt_handler(Some(Box::new(move || {
             left = left.saturating_sub(1);
             seen.interrupted.set(seen.interrupted.get() || left == 0 || ask());
@@ -123,7 +124,8 @@ impl Running {
     fn evaluate_in<'js>(&mut self, ctx: &Ctx<'js>, code: &Code, scope: &Scope) -> Result<Value, Refusal> {
         self.install(ctx, code)?;
         let kit = self.shared.kit(ctx)?;
-        let names: Vec<&str> = code.names.iter().map(String::as_str).filter(|name| scope.knows(name)).collect();
+        let names: Vec<&str> =
+            code.names.iter().map(String::as_str).filter(|name| scope.knows(name)).collect();
         let mut arguments = Args::new(ctx.clone(), names.len());
         for name in &names {
             arguments.push_arg(self.argument(&kit, name, code, scope)?)?;
@@ -133,7 +135,13 @@ impl Running {
         from_js(&kit, inner.call(())?)
     }
 
-    fn argument<'js>(&mut self, kit: &Kit<'js>, name: &str, code: &Code, scope: &Scope) -> rquickjs::Result<Js<'js>> {
+    fn argument<'js>(
+        &mut self,
+        kit: &Kit<'js>,
+        name: &str,
+        code: &Code,
+        scope: &Scope,
+    ) -> rquickjs::Result<Js<'js>> {
         // A step's own code gets copies, to do with as it likes; expressions share what they can't change.
         let freeze = code.shape != Shape::Body;
         match (scope.get(name), name) {
@@ -144,7 +152,8 @@ impl Running {
                 let named = code.named_under("steps");
                 for (id, result) in scope.steps() {
                     if named.as_ref().is_none_or(|ids| ids.contains(id.as_str())) {
-                        steps.set(id.as_str(), self.converted(kit, format!("steps.{id}"), result, freeze)?)?;
+                        steps
+                            .set(id.as_str(), self.converted(kit, format!("steps.{id}"), result, freeze)?)?;
                     }
                 }
                 Ok(steps.into_value())
@@ -180,7 +189,9 @@ impl Running {
         for name in code.named_under("links").unwrap_or_default() {
             let by = |by: WantedBy| {
                 let (shared, name) = (self.shared.clone(), name.to_string());
-                Function::new(kit.ctx.clone(), move |ctx: Ctx<'js>, key: Js<'js>| shared.link(&ctx, &name, by, key))
+                Function::new(kit.ctx.clone(), move |ctx: Ctx<'js>, key: Js<'js>| {
+                    shared.link(&ctx, &name, by, key)
+                })
             };
             let link = by(WantedBy::Key)?;
             link.set("all", by(WantedBy::Prefix)?)?;
@@ -191,7 +202,12 @@ impl Running {
     }
 
     /// The code as a function of the names that it uses, parsed once in this engine.
-    fn function<'js>(&mut self, ctx: &Ctx<'js>, code: &Code, names: &[&str]) -> rquickjs::Result<Function<'js>> {
+    fn function<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        code: &Code,
+        names: &[&str],
+    ) -> rquickjs::Result<Function<'js>> {
         let key = (code.source.as_ptr().addr(), names.join(","));
         if let Some((_, function)) = self.functions.get(&key) {
             return function.clone().restore(ctx);
@@ -212,7 +228,9 @@ impl Running {
             let _: Js = eval(ctx, include_str!("engine/long_lists.js"), OUR_FILE)?;
         }
         for installed in functions::INSTALLED {
-            if !installed.names.iter().any(|name| code.mentions(name)) || !self.installed.insert(installed.names[0]) {
+            if !installed.names.iter().any(|name| code.mentions(name))
+                || !self.installed.insert(installed.names[0])
+            {
                 continue;
             }
             let Some(javascript) = installed.javascript else {
@@ -230,7 +248,11 @@ impl Running {
     }
 
     /// The door from JavaScript to the value functions: `native(operation, …)`, or one operation itself.
-    fn native<'js>(&self, ctx: &Ctx<'js>, operation: Option<&'static str>) -> rquickjs::Result<Function<'js>> {
+    fn native<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        operation: Option<&'static str>,
+    ) -> rquickjs::Result<Function<'js>> {
         let shared = self.shared.clone();
         Function::new(ctx.clone(), move |ctx: Ctx<'js>, Rest(mut given): Rest<Js<'js>>| {
             let operation = match operation {
@@ -301,7 +323,9 @@ impl Shared {
 fn rethrow(ctx: &Ctx<'_>, refusal: Refusal) -> rquickjs::Error {
     match refusal {
         Refusal::Threw => rquickjs::Error::Exception,
-        Refusal::Result(error) => throw(ctx, error.code(), &error.message().replace("the result", "a value given to this function")),
+        Refusal::Result(error) => {
+            throw(ctx, error.code(), &error.message().replace("the result", "a value given to this function"))
+        }
     }
 }
 

@@ -107,9 +107,18 @@ fn stays_within_its_brackets(source: &str) -> Result<(), SyntaxError> {
     let mut open = Vec::new();
     for token in tokens(source).iter().filter(|token| token.kind == Kind::Mark) {
         let expected = match token.text(source) {
-            "(" => { open.push(")"); continue }
-            "[" => { open.push("]"); continue }
-            "{" => { open.push("}"); continue }
+            "(" => {
+                open.push(")");
+                continue;
+            }
+            "[" => {
+                open.push("]");
+                continue;
+            }
+            "{" => {
+                open.push("}");
+                continue;
+            }
             closing @ (")" | "]" | "}") => closing,
             _ => continue,
         };

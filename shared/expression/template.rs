@@ -60,7 +60,12 @@ impl Template {
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
             }
-            parts.push(Part::Expression(Expression::compile(text, start, start + length, Shape::Expression)?));
+            parts.push(Part::Expression(Expression::compile(
+                text,
+                start,
+                start + length,
+                Shape::Expression,
+            )?));
             at = start + length + 2;
         }
         literal.push_str(&text[at..]);
@@ -92,7 +97,9 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(literal) => text.push_str(literal),
-                Part::Expression(expression) => text.push_str(&in_text(&expression.evaluate(scope, session)?)),
+                Part::Expression(expression) => {
+                    text.push_str(&in_text(&expression.evaluate(scope, session)?))
+                }
             }
         }
         Ok(Value::String(text))
@@ -143,7 +150,9 @@ impl Expression {
         let source = &text[start..end];
         let is = match Path::parse(source) {
             Some(path) => Is::Path(path),
-            None => Is::Code(Box::new(Code::compile(source, shape).map_err(|error| moved(text, start, error))?)),
+            None => {
+                Is::Code(Box::new(Code::compile(source, shape).map_err(|error| moved(text, start, error))?))
+            }
         };
         Ok(Self { offset: start + source.len() - source.trim_start().len(), is })
     }

@@ -81,7 +81,8 @@ impl<'a> Cutter<'a> {
                 self.push(Kind::Regex, start);
             }
             b'0'..=b'9' => {
-                self.at += rest.find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
+                self.at +=
+                    rest.find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_')).unwrap_or(rest.len());
                 self.push(Kind::Number, start);
             }
             _ if rest.starts_with(is_name_start) => {
@@ -171,7 +172,9 @@ impl<'a> Cutter<'a> {
             None => true,
             Some(token) => match (token.kind, token.text(self.source)) {
                 (Kind::Mark, mark) => !matches!(mark, ")" | "]" | "}"),
-                (Kind::Name, name) => matches!(name, "return" | "typeof" | "case" | "in" | "of" | "void" | "delete"),
+                (Kind::Name, name) => {
+                    matches!(name, "return" | "typeof" | "case" | "in" | "of" | "void" | "delete")
+                }
                 _ => false,
             },
         }
@@ -201,13 +204,23 @@ mod tests {
     use proptest::prelude::*;
 
     fn names(source: &str) -> Vec<&str> {
-        tokens(source).iter().filter(|token| token.kind == Kind::Name).map(|token| token.text(source)).collect()
+        tokens(source)
+            .iter()
+            .filter(|token| token.kind == Kind::Name)
+            .map(|token| token.text(source))
+            .collect()
     }
 
     #[test]
     fn an_expression_ends_at_its_own_braces() {
-        for source in ["record.Id", "{a: {b: 1}}.a", "'}}'", "\"}}\" + `}} ${ {a: '}}'}.a } }}`", "/}}/.test(x)", "a /* }} */ + 1"]
-        {
+        for source in [
+            "record.Id",
+            "{a: {b: 1}}.a",
+            "'}}'",
+            "\"}}\" + `}} ${ {a: '}}'}.a } }}`",
+            "/}}/.test(x)",
+            "a /* }} */ + 1",
+        ] {
             assert_eq!(closing_braces(&format!("{source} }} tail")), None, "{source}");
             assert_eq!(closing_braces(&format!("{source} }}}} tail")), Some(source.len() + 1), "{source}");
         }
@@ -215,7 +228,10 @@ mod tests {
 
     #[test]
     fn names_in_strings_comments_and_patterns_are_not_names() {
-        assert_eq!(names("a + 'b' // c\n + /d/g.test(e) /* f */ + `g ${h + `${i}`} j`"), ["a", "test", "e", "h", "i"]);
+        assert_eq!(
+            names("a + 'b' // c\n + /d/g.test(e) /* f */ + `g ${h + `${i}`} j`"),
+            ["a", "test", "e", "h", "i"]
+        );
         assert_eq!(names("x / y / z"), ["x", "y", "z"]);
     }
 

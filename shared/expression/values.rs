@@ -29,7 +29,10 @@ enum Node {
     Literal(Value),
     Template(Template),
     List(Vec<Node>),
-    Object { fields: Vec<(String, Node)>, clear: Vec<String> },
+    Object {
+        fields: Vec<(String, Node)>,
+        clear: Vec<String>,
+    },
     Each(Box<Each>),
     Clear,
 }
@@ -58,7 +61,12 @@ impl CompiledValue {
     }
 
     /// The same, where the action leaves out list entries that lack what they need.
-    pub fn render_keeping(&self, scope: &Scope, engine: &Engine, keep: KeepEntry<'_>) -> Result<Value, ExpressionError> {
+    pub fn render_keeping(
+        &self,
+        scope: &Scope,
+        engine: &Engine,
+        keep: KeepEntry<'_>,
+    ) -> Result<Value, ExpressionError> {
         self.render_in(scope, &mut engine.session(), keep)
     }
 
@@ -92,10 +100,14 @@ impl Node {
             Value::Array(list) => list
                 .iter()
                 .enumerate()
-                .map(|(index, entry)| Self::compile(entry).map_err(|error| error.within(&format!("[{index}]"))))
+                .map(|(index, entry)| {
+                    Self::compile(entry).map_err(|error| error.within(&format!("[{index}]")))
+                })
                 .collect::<Result<_, _>>()
                 .map(Self::List),
-            Value::Object(map) if map.contains_key("each") => Each::compile(map).map(|each| Self::Each(Box::new(each))),
+            Value::Object(map) if map.contains_key("each") => {
+                Each::compile(map).map(|each| Self::Each(Box::new(each)))
+            }
             Value::Object(map) if is_clear(map) => Ok(Self::Clear),
             Value::Object(map) => Self::object(map),
             _ => Ok(Self::Literal(value.clone())),
@@ -160,7 +172,9 @@ impl Each {
         };
         let when = match map.get("when") {
             None => None,
-            Some(Value::String(text)) => Some(Condition::compile(text).map_err(|error| error.within("when"))?),
+            Some(Value::String(text)) => {
+                Some(Condition::compile(text).map_err(|error| error.within("when"))?)
+            }
             Some(Value::Bool(flag)) => Some(Condition::compile(&flag.to_string())?),
             Some(_) => return Err(wrong("when", "this must be a condition, such as `line.Quantity > 0`")),
         };
@@ -199,7 +213,8 @@ impl Renderer<'_, '_> {
             Node::List(list) => {
                 let mut entries = Vec::new();
                 for (index, node) in list.iter().enumerate() {
-                    let entry = self.render(node, scope).map_err(|error| error.within(&format!("[{index}]")))?;
+                    let entry =
+                        self.render(node, scope).map_err(|error| error.within(&format!("[{index}]")))?;
                     entries.extend(entry);
                 }
                 Ok(self.kept(entries, list.is_empty()))
@@ -244,7 +259,8 @@ impl Renderer<'_, '_> {
             Value::Null => Vec::new(),
             Value::String(text) if text.trim().is_empty() => Vec::new(),
             _ => {
-                let error = ExpressionError::new("not_a_list", "`each` needs a list, and this is something else");
+                let error =
+                    ExpressionError::new("not_a_list", "`each` needs a list, and this is something else");
                 return Err(error.within("each"));
             }
         };
@@ -252,12 +268,14 @@ impl Renderer<'_, '_> {
         for (index, item) in items.into_iter().enumerate() {
             let item = Arc::new(item);
             let inner = scope.with_item(&each.name, item.clone());
-            let entry = self.entry(each, &inner, &item).map_err(|error| error.within(&format!("[{index}]")))?;
+            let entry =
+                self.entry(each, &inner, &item).map_err(|error| error.within(&format!("[{index}]")))?;
             entries.extend(entry);
         }
         let count = entries.len();
         for (index, node) in each.plus.iter().enumerate() {
-            let entry = self.render(node, scope).map_err(|error| error.within(&format!("[{}]", count + index)))?;
+            let entry =
+                self.render(node, scope).map_err(|error| error.within(&format!("[{}]", count + index)))?;
             entries.extend(entry);
         }
         Ok(self.kept(entries, false))

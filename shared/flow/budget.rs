@@ -167,6 +167,12 @@ impl Budget {
         })
     }
 
+    /// Calls that the minute still has; None where there is no such limit.
+    pub fn minute_left(&self, limits: &Limits, now: Timestamp) -> Option<u32> {
+        let sent = self.sends.iter().filter(|sent| now.as_millisecond() - **sent < MINUTE).count();
+        limits.minute.map(|minute| minute.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX)))
+    }
+
     pub fn day_count(&self) -> u32 {
         self.day_count
     }
@@ -178,7 +184,8 @@ impl Budget {
         }
     }
 
-    fn day_left(&self, limits: &Limits) -> Option<u32> {
+    /// Calls that the day still has; None where nobody knows.
+    pub fn day_left(&self, limits: &Limits) -> Option<u32> {
         let counted = self.day_limit(limits).map(|limit| limit.saturating_sub(self.day_count));
         let header = self.header_day.map(|(remaining, said_at)| {
             let since = self.sends.iter().filter(|sent| **sent > said_at).count();
@@ -276,10 +283,10 @@ impl Budgets {
         let mut remembered = remembered.lock().await;
         loop {
             if remembered.budget.is_none() {
-                let item = self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
+                let item =
+                    self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
                 remembered.revision = item.as_ref().and_then(|i| i.integer("revision")).unwrap_or(0);
-                remembered.budget =
-                    Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
+                remembered.budget = Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
             }
             let mut budget = remembered.budget.clone().unwrap_or_default();
             let (write, result) = step(&mut budget, self.ports.clock.now());
@@ -418,7 +425,11 @@ mod tests {
         send(&mut budget, 1, Priority::Live).unwrap();
         assert_eq!(send(&mut budget, 2, Priority::Live).unwrap_err().until, at(61));
         send(&mut budget, 61, Priority::Live).unwrap();
-        assert_eq!(send(&mut budget, 130, Priority::Live), Ok(()), "sends older than the log are in the count");
+        assert_eq!(
+            send(&mut budget, 130, Priority::Live),
+            Ok(()),
+            "sends older than the log are in the count"
+        );
     }
 
     #[test]

@@ -36,15 +36,18 @@ pub struct Start {
     pub message: RunMessage,
     pub event: Event,
     pub compiled: Arc<Compiled>,
-    /// It has killed a worker, or may have: walked by itself, after the others, claimed before anything.
+    /// It has killed a worker: walked by itself, after the others, claimed before anything.
     pub alone: bool,
+    /// It was delivered before and has left no trace. Claimed before anything, so that it leaves one; still walked
+    /// with the others, for most that come again have only waited for a limit or for the table.
+    pub leaves_a_trace: bool,
     /// A newer event of the record has had an effect: nothing is to be done.
     pub newer_applied: bool,
 }
 
 /// A run that killed its worker this often while it was walked alone is given up.
 const LONELY_CRASHES: u32 = 3;
-/// Deliveries of a message whose run left no trace, after which it is walked alone.
+/// Deliveries of a message whose run left no trace, after which it is claimed before anything.
 const UNSEEN_DELIVERIES: u32 = 3;
 
 /// The rows that `take_up` looks at, for reading those of many messages in one go.
@@ -90,13 +93,15 @@ pub async fn take_up(
         (Some(event), Some(_)) if message.rerun.is_some() => event.clone(),
         (_, Some(stored)) => stored.clone(),
         (Some(event), None) => event.clone(),
-        (None, None) => match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
-            Some(item) => document_of::<Event>(&item)?,
-            None => {
-                tracing::error!(run = %message.run, "a message without an event; its row is gone");
-                return Ok(Taken::Settled(Settle::Delete));
+        (None, None) => {
+            match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
+                Some(item) => document_of::<Event>(&item)?,
+                None => {
+                    tracing::error!(run = %message.run, "a message without an event; its row is gone");
+                    return Ok(Taken::Settled(Settle::Delete));
+                }
             }
-        },
+        }
     };
     // The same event delivered again is of the day of the first: `today` doesn't change under a run.
     let enqueued_at = stored.as_ref().map_or(message.enqueued_at, |stored| stored.row.message.enqueued_at);
@@ -142,7 +147,10 @@ pub async fn take_up(
         });
         return Ok(Taken::Impossible(Box::new(run), failure));
     };
-    if head.is_some_and(|head| head.state == FlowState::Disabled) && stored.is_none() && message.rerun.is_none() {
+    if head.is_some_and(|head| head.state == FlowState::Disabled)
+        && stored.is_none()
+        && message.rerun.is_none()
+    {
         let failure = Failure::new("flow_disabled", "the flow was disabled before this event had its turn");
         run.note(|row| row.status = Status::Cancelled).await;
         return Ok(Taken::Impossible(Box::new(run), failure));
@@ -150,7 +158,9 @@ pub async fn take_up(
     if row.lonely_crashes >= LONELY_CRASHES {
         let failure = Failure::new(
             "killed_worker",
-            format!("the run ended its worker {LONELY_CRASHES} times while it ran alone; look at its JavaScript and the size of its record"),
+            format!(
+                "the run ended its worker {LONELY_CRASHES} times while it ran alone; look at its JavaScript and the size of its record"
+            ),
         );
         return Ok(Taken::Impossible(Box::new(run), failure));
     }
@@ -167,8 +177,8 @@ pub async fn take_up(
         }
         None => false,
     };
-    let unseen = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
-    Ok(Taken::Walk(Box::new(Start { alone: row.alone || unseen, run, message, event, compiled, newer_applied })))
+    let leaves_a_trace = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
+    Ok(Taken::Walk(Box::new(Start { alone: row.alone, leaves_a_trace, run, message, event, compiled, newer_applied })))
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.
@@ -188,7 +198,11 @@ fn not_now(message: &RunMessage, stored: &StoredRun, now: Timestamp) -> Option<S
         return None;
     }
     // A longer wait is in the due index: the keeper brings it back.
-    Some(if left.unsigned_abs() > MAX_DELAY { Settle::Delete } else { Settle::VisibleIn(left.unsigned_abs()) })
+    Some(if left.unsigned_abs() > MAX_DELAY {
+        Settle::Delete
+    } else {
+        Settle::VisibleIn(left.unsigned_abs())
+    })
 }
 
 fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, now: Timestamp) -> RunRow {

@@ -7,7 +7,7 @@ use super::file;
 use crate::domain::flow::{ActionStep, Flow, OnError, OnErrorThen, Step, StepKind};
 use crate::domain::outcome::Failure;
 use crate::expression::{CompiledValue, Condition, Script, SyntaxError, Template};
-use crate::ports::connector::Catalog;
+use crate::ports::connector::{Catalog, Interest};
 
 #[derive(Debug)]
 pub struct Compiled {
@@ -15,6 +15,8 @@ pub struct Compiled {
     pub when: Option<Condition>,
     pub if_missing_fields: Vec<Ready>,
     pub steps: Vec<Ready>,
+    /// What a polled trigger wants; `None` for the others.
+    pub interest: Option<Result<Interest, Failure>>,
 }
 
 /// A step, compiled.
@@ -51,11 +53,14 @@ impl Compiled {
             let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
             FlowError::Asked(Failure::new("invalid_flow", all.join("\n")))
         })?;
-        Self::of(flow).map_err(|error| FlowError::Asked(Failure::new(error.code(), error.to_string())))
+        Self::of(flow, catalog)
+            .map_err(|error| FlowError::Asked(Failure::new(error.code(), error.to_string())))
     }
 
-    pub fn of(flow: Flow) -> Result<Self, SyntaxError> {
+    pub fn of(flow: Flow, catalog: &Catalog) -> Result<Self, SyntaxError> {
+        let polled = catalog.trigger(&flow.trigger.id);
         Ok(Self {
+            interest: polled.map(|(_, trigger)| trigger.interest(&flow.trigger.options)),
             when: flow.when.as_deref().map(Condition::compile).transpose()?,
             if_missing_fields: all(&flow.if_missing_fields)?,
             steps: all(&flow.steps)?,

@@ -72,14 +72,26 @@ impl Connections {
         Ok(self.list().await?.into_iter().find(|c| c.id == *id))
     }
 
+    async fn of_kind(&self, provider: Provider) -> Result<Vec<Arc<Connection>>, Fault> {
+        let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
+        Ok(list.into_iter().filter(|c| c.provider == provider).collect())
+    }
+
     /// The named one, or the only one of its kind.
     pub async fn choose(
         &self,
         provider: Provider,
         name: Option<&ConnectionId>,
     ) -> Result<Arc<Connection>, Fault> {
-        let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
-        let of_kind: Vec<_> = list.into_iter().filter(|c| c.provider == provider).collect();
+        let mut of_kind = self.of_kind(provider).await?;
+        let fits = |of_kind: &[Arc<Connection>]| {
+            name.map_or(of_kind.len() == 1, |name| of_kind.iter().any(|c| c.id == *name))
+        };
+        if !fits(&of_kind) {
+            // Before a run fails for it: another process may have added it a moment ago.
+            self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+            of_kind = self.of_kind(provider).await?;
+        }
         let names = || of_kind.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => of_kind.iter().find(|c| c.id == *name).cloned().ok_or_else(|| {
@@ -120,6 +132,16 @@ impl Connections {
         Ok(())
     }
 
+    /// Returns whether it was there.
+    pub async fn remove(&self, id: &ConnectionId) -> Result<bool, FlowError> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        let there = self.get(id).await?.is_some();
+        let key = Key::new(PARTITION, id.as_str());
+        self.ports.table.write(vec![Write::Delete { key, when: Condition::Always }]).await?;
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        Ok(there)
+    }
+
     /// The grant is dead: runs park until a person connects again. Returns whether this is news.
     pub async fn needs_reconnect(&self, id: &ConnectionId) -> Result<bool, FlowError> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
@@ -146,6 +168,8 @@ pub fn token_name(connection: &ConnectionId) -> String {
 pub fn reconnect_failure(connection: &ConnectionId, because: &Failure) -> Failure {
     Failure::new(
         "needs_reconnect",
-        format!("{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"),
+        format!(
+            "{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"
+        ),
     )
 }

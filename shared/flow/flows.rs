@@ -178,7 +178,8 @@ impl Flows {
         {
             return Ok(head.clone());
         }
-        let id = before.as_ref().map_or_else(|| FlowId(random_uuid(self.ports.random.as_ref())), |head| head.id);
+        let id =
+            before.as_ref().map_or_else(|| FlowId(random_uuid(self.ports.random.as_ref())), |head| head.id);
         let number = before.as_ref().map_or(1, |head| head.newest_version + 1);
         let version = FlowVersion {
             flow: id,
@@ -215,7 +216,11 @@ impl Flows {
     }
 
     pub async fn versions(&self, id: FlowId) -> Result<Vec<FlowVersion>, FlowError> {
-        let page = self.ports.table.query(Query { limit: 1_000, ..Query::new(version_key(id, 0).partition) }).await?;
+        let page = self
+            .ports
+            .table
+            .query(Query { limit: 1_000, ..Query::new(version_key(id, 0).partition) })
+            .await?;
         Ok(page.items.iter().map(document_of).collect::<Result<_, _>>()?)
     }
 
@@ -225,7 +230,8 @@ impl Flows {
             return Ok(Some(Arc::clone(compiled)));
         }
         let Some(version) = self.version(id, number).await? else { return Ok(None) };
-        let compiled = Arc::new(Compiled::read(&version.text, &version.file_name, &version.files, &self.catalog)?);
+        let compiled =
+            Arc::new(Compiled::read(&version.text, &version.file_name, &version.files, &self.catalog)?);
         self.lock().compiled.insert((id, number), Arc::clone(&compiled));
         Ok(Some(compiled))
     }
@@ -247,12 +253,6 @@ impl Flows {
         Ok(enabled)
     }
 
-    /// What a flow's polled trigger wants; `None` for the others.
-    pub fn interest(&self, compiled: &Compiled) -> Result<Option<Interest>, Failure> {
-        let trigger = &compiled.flow.trigger;
-        self.catalog.trigger(&trigger.id).map(|(_, polled)| polled.interest(&trigger.options)).transpose()
-    }
-
     /// The transitions that flows watch for on a connection.
     pub async fn transitions_on(
         &self,
@@ -265,8 +265,8 @@ impl Flows {
             if elsewhere || Provider::of(&trigger.id).is_none() {
                 continue;
             }
-            if let Some(changed) = self.interest(&compiled)?.and_then(|interest| interest.changed) {
-                found.push((head.id, changed));
+            if let Some(Ok(Interest { changed: Some(changed), .. })) = &compiled.interest {
+                found.push((head.id, changed.clone()));
             }
         }
         Ok(found)

@@ -13,9 +13,7 @@ use super::FlowError;
 use super::budget::Priority;
 use super::flows::{FlowHead, FlowState};
 use super::recover;
-use super::rows::{
-    DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable,
-};
+use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
 use super::settle::send;
 use super::stack::Stack;
@@ -70,7 +68,12 @@ pub async fn keep(stack: &Stack, deadline: Timestamp) -> Result<Report, FlowErro
     Ok(report)
 }
 
-async fn due(stack: &Stack, item: &Item, deadline: Timestamp, report: &mut Report) -> Result<bool, FlowError> {
+async fn due(
+    stack: &Stack,
+    item: &Item,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<bool, FlowError> {
     if item.key.partition.starts_with("R#") {
         let run = StoredRun::read(item)?;
         if run.claimed {
@@ -84,7 +87,9 @@ async fn due(stack: &Stack, item: &Item, deadline: Timestamp, report: &mut Repor
         let row = GroupRow::read(item)?;
         report.stopped += 1;
         let connection = stack.connections.get(&row.connection).await?;
-        let Some(connection) = connection.filter(|c| c.state == ConnectionState::Active) else { return Ok(false) };
+        let Some(connection) = connection.filter(|c| c.state == ConnectionState::Active) else {
+            return Ok(false);
+        };
         let Ok(client) = stack.client(connection, Priority::Live, deadline) else { return Ok(false) };
         match recover::join(stack, &client, row.group).await {
             Ok(_) => report.recovered += 1,
@@ -194,7 +199,8 @@ pub fn planned_before(options: &crate::domain::Object, now: Timestamp) -> Result
     let cron = text("cron").unwrap_or_default();
     let zone = text("zone").unwrap_or("UTC");
     let bad = |message: String| Failure::new("bad_schedule", message);
-    let parsed = Cron::from_str(cron).map_err(|error| bad(format!("`{cron}` is no cron expression: {error}")))?;
+    let parsed =
+        Cron::from_str(cron).map_err(|error| bad(format!("`{cron}` is no cron expression: {error}")))?;
     let zone = crate::domain::time::zone(zone).map_err(|error| bad(error.to_string()))?;
     let previous = parsed
         .find_previous_occurrence(&now.to_zoned(zone), true)
@@ -212,7 +218,11 @@ pub async fn start(
     record: Value,
 ) -> Result<RunId, FlowError> {
     if head.state == FlowState::Disabled {
-        return Err(Failure::new("flow_disabled", format!("`{0}` is disabled; `counterfoil flow enable {0}`", head.name)).into());
+        return Err(Failure::new(
+            "flow_disabled",
+            format!("`{0}` is disabled; `counterfoil flow enable {0}`", head.name),
+        )
+        .into());
     }
     let event = Event {
         connection: None,

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::FlowError;
 use super::budget::Priority;
 use super::compile::Compiled;
 use super::flows::{FlowHead, FlowState};
@@ -18,7 +19,6 @@ use super::run::write_patiently;
 use super::settle::send_all;
 use super::stack::Stack;
 use super::transitions::{Memory, decide, memory_key};
-use super::FlowError;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
@@ -136,16 +136,16 @@ async fn watches(
                 continue;
             }
         };
-        let interest = match stack.flows.interest(&compiled) {
-            Ok(Some(interest)) => interest,
-            Ok(None) => continue,
-            Err(failure) => {
-                report.failures.push((head.name.clone(), failure.code));
+        let interest = match &compiled.interest {
+            Some(Ok(interest)) => interest.clone(),
+            None => continue,
+            Some(Err(failure)) => {
+                report.failures.push((head.name.clone(), failure.code.clone()));
                 continue;
             }
         };
         let own = head.catch_up_from.is_some();
-        let alone = own.then(|| head.id.to_string()).unwrap_or_default();
+        let alone = if own { head.id.to_string() } else { String::new() };
         let key = watch_key(&connection.id, trigger, &interest, &alone);
         let (_, watches) =
             by_connection.entry(connection.id.clone()).or_insert_with(|| (connection, BTreeMap::new()));
@@ -175,14 +175,17 @@ async fn poll_watch(
     deadline: Timestamp,
     report: &mut Report,
 ) -> Result<(), PollError> {
-    let account = stack.client(std::sync::Arc::clone(connection), Priority::Live, deadline).map_err(PollError::Fault)?;
+    let account = stack
+        .client(std::sync::Arc::clone(connection), Priority::Live, deadline)
+        .map_err(PollError::Fault)?;
     let Some(mut lease) = Lease::take(stack, watch).await? else {
         report.busy += 1;
         return Ok(());
     };
     let mut result = Ok(());
     loop {
-        if let Err(error) = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await {
+        if let Err(error) = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await
+        {
             result = Err(error);
         }
         // A wake-up came meanwhile: once more, unless that would only fail again.
@@ -204,7 +207,8 @@ async fn read(
 ) -> Result<(), PollError> {
     let union = union_of(listeners.iter().map(|listener| &listener.interest));
     let start = lease.place.cursor.or_else(|| {
-        let from = listeners.iter().filter_map(|listener| listener.head.catch_up_from.or(listener.head.live_from));
+        let from =
+            listeners.iter().filter_map(|listener| listener.head.catch_up_from.or(listener.head.live_from));
         from.min()
     });
     let Some(start) = start else { return Ok(()) };
@@ -316,10 +320,8 @@ async fn announce(
 }
 
 async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(), FlowError> {
-    let writes: Vec<Write> = memories
-        .into_iter()
-        .map(|(key, memory)| Write::put(memory.item(key), Condition::Always))
-        .collect();
+    let writes: Vec<Write> =
+        memories.into_iter().map(|(key, memory)| Write::put(memory.item(key), Condition::Always)).collect();
     for some in writes.chunks(MAX_TRANSACTION) {
         write_patiently(&stack.ports, some.to_vec()).await?;
     }
@@ -472,7 +474,8 @@ impl Lease {
     async fn take(stack: &Stack, watch: &Watch) -> Result<Option<Self>, FlowError> {
         for _ in 0..3 {
             let now = stack.now();
-            let item = stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
+            let item =
+                stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
             let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
             let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
             let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
@@ -502,7 +505,9 @@ impl Lease {
                 ]),
             };
             let until = now + stack.times.lease;
-            match write_patiently(&stack.ports, vec![Write::put(lease.item(until.as_millisecond()), when)]).await {
+            match write_patiently(&stack.ports, vec![Write::put(lease.item(until.as_millisecond()), when)])
+                .await
+            {
                 Ok(()) => return Ok(Some(lease)),
                 Err(TableError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -617,6 +622,46 @@ fn fingerprint(parts: &[&str]) -> u64 {
 
 // ---------------------------------------------------------------- going live
 
+/// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
+pub(super) async fn place_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Timestamp>, FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else { return Ok(None) };
+    let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
+    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let began = head.catch_up_from.or(head.live_from);
+    Ok(place.cursor.map(|cursor| cursor - OVERLAP).max(began))
+}
+
+/// The place that a flow had when it read on by itself before.
+pub(super) async fn forget_own_place(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<(), FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, true).await? else { return Ok(()) };
+    Ok(write_patiently(&stack.ports, vec![Write::Delete { key, when: Condition::Always }]).await?)
+}
+
+async fn watch_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+    own: bool,
+) -> Result<Option<Key>, FlowError> {
+    let trigger = &compiled.flow.trigger;
+    let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
+        return Ok(None);
+    };
+    let interest = interest.clone()?;
+    let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
+    let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
+    let alone = if own { head.id.to_string() } else { String::new() };
+    Ok(Some(watch_key(&connection.id, &trigger.id, &interest, &alone)))
+}
+
 /// From when on a flow hears of things: the provider's clock, now. With `changed`, the records that satisfy it
 /// already are remembered first; they fire only after they have left it.
 pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<FlowHead, FlowError> {
@@ -632,9 +677,8 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
     let connection =
         stack.connections.choose(provider, compiled.flow.trigger.connection.as_ref()).await.map_err(asked)?;
     let interest = trigger.interest(&compiled.flow.trigger.options)?;
-    let account = stack
-        .client(connection, Priority::Bulk, now + SignedDuration::from_mins(30))
-        .map_err(asked)?;
+    let account =
+        stack.client(connection, Priority::Bulk, now + SignedDuration::from_mins(30)).map_err(asked)?;
     // Nothing is newer than a day ahead: this asks for the provider's time, and whether the fields are right.
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
     let provider_now = trigger.poll(ask, &account).await.map_err(asked)?.provider_now;

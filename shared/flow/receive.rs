@@ -163,10 +163,18 @@ async fn receive(stack: &Stack, request: &WebhookRequest) -> Result<(RunId, bool
     match head.state {
         FlowState::Enabled => {}
         FlowState::Disabled => {
-            return Err(refuse(409, "flow_disabled", "the flow is disabled; enable it with `counterfoil flow enable`"));
+            return Err(refuse(
+                409,
+                "flow_disabled",
+                "the flow is disabled; enable it with `counterfoil flow enable`",
+            ));
         }
         FlowState::Paused => {
-            return Err(refuse(503, "flow_paused", "the flow is paused; send it again when it has been resumed"));
+            return Err(refuse(
+                503,
+                "flow_paused",
+                "the flow is paused; send it again when it has been resumed",
+            ));
         }
     }
     let record = parsed(request)?;
@@ -199,7 +207,8 @@ async fn receive(stack: &Stack, request: &WebhookRequest) -> Result<(RunId, bool
 
 /// `NAME/SECRET`, or `NAME` where the sender signs. What is wrong with a URL isn't told: both are `not_found`.
 async fn flow_of(stack: &Stack, request: &WebhookRequest) -> Result<(FlowHead, Options), Refusal> {
-    let not_found = || refuse(404, "not_found", "no flow listens at this URL; see `counterfoil flow status NAME`");
+    let not_found =
+        || refuse(404, "not_found", "no flow listens at this URL; see `counterfoil flow status NAME`");
     let path = request.path.trim_start_matches('/');
     let path = path.strip_prefix("webhook/").unwrap_or(path);
     let mut parts = path.splitn(2, '/');
@@ -224,13 +233,11 @@ async fn flow_of(stack: &Stack, request: &WebhookRequest) -> Result<(FlowHead, O
 
 async fn verify(stack: &Stack, request: &WebhookRequest, signature: &Signature) -> Result<(), Refusal> {
     let wrong = |message: &str| refuse(401, "wrong_signature", message);
-    let secret = stack
-        .ports
-        .vault
-        .read(&webhook_secret_name(&signature.secret))
-        .await?
-        .ok_or_else(|| refuse(503, "missing_secret", format!("the vault has no secret webhook/{}", signature.secret)))?;
-    let given = request.header(&signature.header).ok_or_else(|| wrong("the signature's header is missing"))?;
+    let secret = stack.ports.vault.read(&webhook_secret_name(&signature.secret)).await?.ok_or_else(|| {
+        refuse(503, "missing_secret", format!("the vault has no secret webhook/{}", signature.secret))
+    })?;
+    let given =
+        request.header(&signature.header).ok_or_else(|| wrong("the signature's header is missing"))?;
     let mut signed = Vec::new();
     if let Some(header) = &signature.timestamp_header {
         let time = request.header(header).ok_or_else(|| wrong("the time's header is missing"))?;
@@ -265,8 +272,9 @@ fn fits(algorithm: &Algorithm, secret: &str, signed: &[u8], given: &[u8]) -> boo
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 fn parsed(request: &WebhookRequest) -> Result<Value, Refusal> {
@@ -296,11 +304,19 @@ async fn event_key(
         let id = match path.split('.').fold(record, |value, name| value.get(name).unwrap_or(&Value::Null)) {
             Value::String(id) if !id.trim().is_empty() => id.trim().to_owned(),
             Value::Number(number) => number.to_string(),
-            _ => return Err(refuse(422, "missing_event_id", format!("the body has no `{path}`, which the flow takes as the event's id"))),
+            _ => {
+                return Err(refuse(
+                    422,
+                    "missing_event_id",
+                    format!("the body has no `{path}`, which the flow takes as the event's id"),
+                ));
+            }
         };
         return seen(stack, head, EventKey::new(id), SAME_ID_FOR, now).await;
     }
-    if let Some(id) = ID_HEADERS.iter().find_map(|name| request.header(name)).filter(|id| !id.trim().is_empty()) {
+    if let Some(id) =
+        ID_HEADERS.iter().find_map(|name| request.header(name)).filter(|id| !id.trim().is_empty())
+    {
         return seen(stack, head, EventKey::new(id.trim()), SAME_ID_FOR, now).await;
     }
     let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(&request.body));

@@ -52,13 +52,12 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
     let lease_until = item.integer("lease_until").unwrap_or(0);
     if lease_until > now.as_millisecond() {
         let at = Timestamp::from_millisecond(lease_until).unwrap_or(now);
-        let failure = Failure::new("group_leased", format!("call {group} is being made or recovered until {at:.0}"));
+        let failure =
+            Failure::new("group_leased", format!("call {group} is being made or recovered until {at:.0}"));
         return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));
     }
-    let taken = Write::put(
-        row.item(Some(now + stack.times.lease)),
-        Condition::equals("lease_until", lease_until),
-    );
+    let taken =
+        Write::put(row.item(Some(now + stack.times.lease)), Condition::equals("lease_until", lease_until));
     match write_patiently(&stack.ports, vec![taken]).await {
         Ok(()) => {}
         Err(TableError::Refused(_)) => {
@@ -68,7 +67,9 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
         }
         Err(error) => return Err(ground(error.into())),
     }
-    if !everyone_points(stack, &row).await? {
+    // What is in doubt was sent; its members' pointers may have gone since, where a person has decided for one.
+    let sent = row.doubt.is_some() || row.results.is_some() || row.repeated_at.is_some();
+    if !sent && !everyone_points(stack, &row).await? {
         let delete = Write::Delete { key: group_key(group), when: Condition::Always };
         write_patiently(&stack.ports, vec![delete]).await.map_err(|e| ground(e.into()))?;
         tracing::info!(%group, "was never sent; given up");
@@ -98,11 +99,7 @@ fn known(row: &GroupRow) -> bool {
 
 /// Finds out, by one who holds the lease. `MemberOutcome::Retry`: it did not happen. A fault: not known yet; the
 /// row says from when on it may be asked again.
-pub async fn recover(
-    stack: &Stack,
-    client: &Client,
-    mut row: GroupRow,
-) -> Result<Vec<MemberOutcome>, Fault> {
+pub async fn recover(stack: &Stack, client: &Client, mut row: GroupRow) -> Result<Vec<MemberOutcome>, Fault> {
     let Some(endpoint) = stack.catalog.endpoint(&row.endpoint).cloned() else {
         return Err(Fault::terminal(
             "unknown_endpoint",
@@ -113,7 +110,10 @@ pub async fn recover(
         EffectKind::Read => Ok(vec![not_made(); row.elements().len()]),
         EffectKind::Send => Err(Fault::InDoubt(Failure::new(
             "in_doubt",
-            format!("whether call {} was made can't be looked up; decide with `counterfoil run resolve`", row.group),
+            format!(
+                "whether call {} was made can't be looked up; decide with `counterfoil run resolve`",
+                row.group
+            ),
         ))),
         EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row).await,
         EffectKind::Create if may_repeat(stack, client, &row) => {
@@ -144,15 +144,20 @@ async fn resend(
     row: &mut GroupRow,
 ) -> Result<Vec<MemberOutcome>, Fault> {
     let permit = client.reserve().await?;
-    if !may_repeat(stack, client, row) {
+    let now = stack.now();
+    if may_repeat(stack, client, row) {
+        row.repeated_at = Some(now);
+    } else {
         row.rekeyed += 1;
-        row.sent_at = stack.now();
+        row.sent_at = now;
+        row.repeated_at = None;
         row.doubt = None;
-        let put = Write::put(row.item(Some(stack.now() + stack.times.lease)), Condition::Always);
-        if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
-            client.cancel(&permit).await;
-            return Err(fault_of(&error.into(), stack.now()));
-        }
+    }
+    // Written before it is sent: who looks it up later must know how long this one may still be running.
+    let put = Write::put(row.item(Some(now + stack.times.lease)), Condition::Always);
+    if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
+        client.cancel(&permit).await;
+        return Err(fault_of(&error.into(), stack.now()));
     }
     let exchange = client.send(permit, &row.call, Some(&row.key())).await?;
     let elements = row.elements();
@@ -171,7 +176,8 @@ async fn resend(
             Ok(vec![MemberOutcome::Retry(failure); elements.len()])
         }
         (Verdict::Refused(failure), _) => {
-            let outcomes = elements.iter().map(|element| endpoint.refused(element, failure.clone())).collect();
+            let outcomes =
+                elements.iter().map(|element| endpoint.refused(element, failure.clone())).collect();
             Ok(adopt(client, endpoint, row, outcomes).await)
         }
         (Verdict::InDoubt { answered, failure }, _) => {
@@ -218,7 +224,7 @@ async fn look_up(
     let found = endpoint.look_up(&row.shape, &elements, row.created_at, client).await?;
     let limits = client.connector.limits(&client.connection);
     let longest = SignedDuration::try_from(limits.longest_call).unwrap_or(SignedDuration::from_mins(15));
-    let over_at = row.sent_at + longest;
+    let over_at = row.repeated_at.unwrap_or(row.sent_at) + longest;
     // An answer whose members could not be told apart was a whole answer: that call has ended.
     let ended = row.results.is_some() || stack.now() > over_at;
     let mut outcomes = row.results.clone().unwrap_or_default();
@@ -235,7 +241,10 @@ async fn look_up(
     if outcomes.contains(&MemberOutcome::Unclear) {
         let failure = Failure::new(
             "in_doubt",
-            format!("the answer of call {} was lost and it may still be running; looked up again at {over_at:.0}", row.group),
+            format!(
+                "the answer of call {} was lost and it may still be running; looked up again at {over_at:.0}",
+                row.group
+            ),
         );
         let at = over_at + SignedDuration::from_secs(1);
         return Err(Fault::Retry(Again { at, reason: Reason::NotStarted, failure }));

@@ -84,12 +84,24 @@ impl Tokens {
         Ok(token)
     }
 
+    /// The next call gets a new token.
+    pub async fn forget(&self, connection: &ConnectionId) {
+        let held = {
+            let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(all.entry(connection.clone()).or_default())
+        };
+        let mut held = held.lock().await;
+        *held = None;
+        if let Err(error) = self.ports.vault.remove(&token_name(connection)).await {
+            // It is refused once more and forgotten then.
+            tracing::warn!(%connection, %error, "the token could not be dropped");
+        }
+    }
+
     fn usable(&self, token: &Token, refused: Option<&Token>) -> bool {
         let now = self.ports.clock.now();
         token.expires_at.is_none_or(|end| end.duration_since(now) > LEAST_LIFE)
-            && refused.is_none_or(|refused| {
-                refused.access.expose_secret() != token.access.expose_secret()
-            })
+            && refused.is_none_or(|refused| refused.access.expose_secret() != token.access.expose_secret())
     }
 
     async fn refresh(
@@ -142,8 +154,9 @@ impl Tokens {
                 )
             })?;
         let now = self.ports.clock.now();
-        let request =
-            connector.token_request(connection, &secret, now).map_err(|failure| self.parked(connection, &failure))?;
+        let request = connector
+            .token_request(connection, &secret, now)
+            .map_err(|failure| self.parked(connection, &failure))?;
         let exchange = self.ports.http.send(request).await;
         match connector.read_token(exchange, self.ports.clock.now()) {
             Ok(token) => {
@@ -220,7 +233,8 @@ impl Tokens {
 
     fn later(&self, failure: Failure) -> Fault {
         Fault::Retry(Again {
-            at: self.ports.clock.now() + SignedDuration::from_secs(30),
+            // When, the wait decides by how often it was tried: an outage of hours uses up no run's attempts in minutes.
+            at: self.ports.clock.now(),
             reason: Reason::Failed,
             failure,
         })

@@ -40,7 +40,10 @@ pub struct Again {
 pub async fn stored(stack: &Stack, run: RunId) -> Result<StoredRun, FlowError> {
     let item = stack.ports.table.get(&[run_key(run)]).await?.into_iter().next().flatten();
     let item = item.ok_or_else(|| {
-        Failure::new("unknown_run", format!("no run {run}; a run has a row from its first effect or its end on"))
+        Failure::new(
+            "unknown_run",
+            format!("no run {run}; a run has a row from its first effect or its end on"),
+        )
     })?;
     Ok(StoredRun::read(&item)?)
 }
@@ -58,15 +61,19 @@ pub async fn rerun(stack: &Stack, run: RunId, again: Again) -> Result<(), FlowEr
         None => None,
         Some(step) => Some(order.iter().position(|(id, _)| id == step).ok_or_else(|| {
             let known: Vec<_> = order.iter().map(|(id, _)| id.as_str()).collect();
-            Failure::new("unknown_step", format!("the flow has no step `{step}`; it has {}", known.join(", ")))
+            Failure::new(
+                "unknown_step",
+                format!("the flow has no step `{step}`; it has {}", known.join(", ")),
+            )
         })?),
     };
     row.steps.retain(|id, record| {
         let place = order.iter().position(|(known, _)| known == id);
         let action = place.and_then(|place| order[place].1.as_deref());
-        let creates = action
-            .and_then(|action| stack.catalog.action(action))
-            .is_some_and(|(description, _)| matches!(description.effect, EffectKind::Create | EffectKind::Send));
+        let creates =
+            action.and_then(|action| stack.catalog.action(action)).is_some_and(|(description, _)| {
+                matches!(description.effect, EffectKind::Create | EffectKind::Send)
+            });
         let forgotten = again.whole || from.is_some_and(|from| place.is_none_or(|place| place >= from));
         match record.state {
             StepState::Failed => false,
@@ -95,7 +102,9 @@ pub async fn resolve(stack: &Stack, run: RunId, step: &str, made: Option<&str>) 
         let doubtful: Vec<_> =
             row.steps.iter().filter(|(_, record)| in_doubt(record)).map(|(id, _)| id.as_str()).collect();
         let list = if doubtful.is_empty() { "none of its steps is".to_owned() } else { doubtful.join(", ") };
-        return Err(Failure::new("not_in_doubt", format!("step `{step}` is not in doubt; in doubt: {list}")).into());
+        return Err(
+            Failure::new("not_in_doubt", format!("step `{step}` is not in doubt; in doubt: {list}")).into()
+        );
     };
     match made {
         None => {
@@ -117,10 +126,16 @@ pub async fn cancel(stack: &Stack, run: RunId) -> Result<(), FlowError> {
     let stored = stored(stack, run).await?;
     let now = stack.now();
     if stored.row.status.is_final() {
-        return Err(Failure::new("already_ended", format!("the run has ended: {}", stored.row.status.as_str())).into());
+        return Err(Failure::new(
+            "already_ended",
+            format!("the run has ended: {}", stored.row.status.as_str()),
+        )
+        .into());
     }
     if stored.leased(now) {
-        return Err(Failure::new("run_is_active", "a worker is walking the run; try again in a minute").into());
+        return Err(
+            Failure::new("run_is_active", "a worker is walking the run; try again in a minute").into()
+        );
     }
     let order_of = stored.row.message.event.as_ref().and_then(|event| {
         let order = crate::domain::flow::Order::Every;
@@ -162,14 +177,19 @@ fn ended(stored: &StoredRun) -> Result<RunRow, FlowError> {
     }
     Err(Failure::new(
         "run_is_active",
-        format!("the run is {}; it goes on by itself, or `counterfoil run cancel` ends it", stored.row.status.as_str()),
+        format!(
+            "the run is {}; it goes on by itself, or `counterfoil run cancel` ends it",
+            stored.row.status.as_str()
+        ),
     )
     .into())
 }
 
 async fn head_of(stack: &Stack, row: &RunRow) -> Result<FlowHead, FlowError> {
     let head = stack.flows.head_of(row.message.flow).await?;
-    Ok(head.ok_or_else(|| Failure::new("unknown_flow", format!("the flow {} is gone; push it again", row.flow_name)))?)
+    Ok(head.ok_or_else(|| {
+        Failure::new("unknown_flow", format!("the flow {} is gone; push it again", row.flow_name))
+    })?)
 }
 
 /// Writes the changed row and queues the request: only this generation answers to it.
@@ -184,7 +204,8 @@ async fn write(stack: &Stack, generation: i64, row: &RunRow) -> Result<(), FlowE
     match write_patiently(&stack.ports, vec![put]).await {
         Ok(()) => Ok(()),
         Err(TableError::Refused(_)) => {
-            Err(Failure::new("run_is_active", "a worker has taken the run up meanwhile; look at it again").into())
+            Err(Failure::new("run_is_active", "a worker has taken the run up meanwhile; look at it again")
+                .into())
         }
         Err(error) => Err(error.into()),
     }

@@ -177,10 +177,8 @@ impl RunRow {
         if let (Status::Parked, Some(connection)) = (self.status, &self.parked_for) {
             item.indexes.insert(Index::Parked, (parked_partition(connection), sortable(self.updated_at)));
         }
-        item.expires_at = self
-            .status
-            .is_final()
-            .then(|| self.updated_at + jiff::SignedDuration::from_hours(24 * RUN_DAYS));
+        item.expires_at =
+            self.status.is_final().then(|| self.updated_at + jiff::SignedDuration::from_hours(24 * RUN_DAYS));
         item
     }
 }
@@ -210,7 +208,11 @@ pub struct GroupRow {
     pub call: Call,
     pub members: Vec<GroupMember>,
     pub created_at: Timestamp,
+    /// When it was first sent under the key that it has now.
     pub sent_at: Timestamp,
+    /// When it was last sent again under that key: until the provider's longest call after that it may still land.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated_at: Option<Timestamp>,
     /// How often it was sent under a new key, because an answer (5xx) came under the old one.
     #[serde(default)]
     pub rekeyed: u32,
@@ -333,7 +335,8 @@ impl OrderRow {
     pub fn item(&self, key: Key) -> Item {
         let mut item = Item::new(key);
         item.fields.insert("v".into(), ROW_VERSION.into());
-        item.fields.insert("active".into(), self.active.map(|run| run.to_string()).unwrap_or_default().into());
+        item.fields
+            .insert("active".into(), self.active.map(|run| run.to_string()).unwrap_or_default().into());
         if let Some(applied) = self.applied {
             item.fields.insert("applied".into(), applied.into());
         }

@@ -16,6 +16,7 @@ use crate::domain::event::RunMessage;
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Reason};
 use crate::domain::run::{Status, Wait};
+use crate::ports::connector::Interest;
 use crate::ports::queue::{MAX_DELAY, Outgoing, QueueName, Settle};
 use crate::ports::table::{Condition, Query, Write};
 
@@ -113,7 +114,7 @@ async fn ends(
         && matches!(status, Status::Incomplete | Status::Skipped)
         && let (Some(event), Some(record)) =
             (&row.message.event, row.message.event.as_ref().and_then(|event| event.record_id.as_ref()))
-        && let (Some(stamp), true) = (event.stamp, watches_transitions(stack, compiled))
+        && let (Some(stamp), Some(Ok(Interest { changed: Some(_), .. }))) = (event.stamp, &compiled.interest)
     {
         extra.push(transitions::stays_open(run.flow, record, stamp, compiled.flow.within));
     }
@@ -142,10 +143,6 @@ async fn ends(
         stack.notices.failed(&row.flow_name, &run.id.to_string(), step, failure).await;
     }
     Ok(Settle::Delete)
-}
-
-fn watches_transitions(stack: &Stack, compiled: &Compiled) -> bool {
-    stack.flows.interest(compiled).ok().flatten().is_some_and(|interest| interest.changed.is_some())
 }
 
 /// The oldest run that is held behind this one: its key, its message, and whether more are held.
@@ -206,8 +203,7 @@ async fn dead_letter(
     failure: &Failure,
 ) -> Result<(), FlowError> {
     let generation = run.generation_at_end().await;
-    let message =
-        RunMessage { event: None, rerun: u64::try_from(generation).ok(), ..row.message.clone() };
+    let message = RunMessage { event: None, rerun: u64::try_from(generation).ok(), ..row.message.clone() };
     let record = row.record().map(|(_, record)| record.to_string()).unwrap_or_default();
     let attributes = [
         ("run", run.id.to_string()),

@@ -215,7 +215,8 @@ pub async fn own_writes(
 
 /// The write that keeps a transition open: each newer version of the record tries again.
 pub fn stays_open(flow: FlowId, record: &RecordId, transition: Timestamp, within: Duration) -> Write {
-    let until = transition.as_millisecond().saturating_add(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
+    let until =
+        transition.as_millisecond().saturating_add(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
     let set = BTreeMap::from([("open_until".to_owned(), Field::Integer(until))]);
     Write::Update { key: memory_key(flow, record), set, when: Condition::Always }
 }
@@ -228,10 +229,7 @@ mod tests {
 
     fn to_won() -> Changed {
         let to = Some(vec![json!("Closed Won")]);
-        Changed {
-            fields: vec![FieldChange { field: "StageName".into(), from: None, to }],
-            any: Vec::new(),
-        }
+        Changed { fields: vec![FieldChange { field: "StageName".into(), from: None, to }], any: Vec::new() }
     }
 
     fn at(second: i64) -> Timestamp {

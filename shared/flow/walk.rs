@@ -84,6 +84,8 @@ pub struct Walk {
     busy: Option<Busy>,
     deadline: Timestamp,
     javascript: JavaScriptTime,
+    /// The connection of the step at hand: what is parked is parked for it.
+    using: Option<ConnectionId>,
 }
 
 impl Walk {
@@ -106,16 +108,18 @@ impl Walk {
             compiled,
             deadline,
             javascript,
+            using: None,
         }
     }
 
     /// From the top to the end, or to the first thing that must wait.
     pub async fn walk(mut self, start: &Start) -> Ending {
         if start.newer_applied {
-            let failure = Failure::new("newer_applied", "a newer event of this record has been applied already");
+            let failure =
+                Failure::new("newer_applied", "a newer event of this record has been applied already");
             return Ending::Final { status: Status::Skipped, failure: Some(failure), step: None };
         }
-        if start.alone
+        if (start.alone || start.leaves_a_trace)
             && let Err(not_written) = self.run.claim(self.stack.now()).await
         {
             return self.not_written(not_written);
@@ -165,7 +169,9 @@ impl Walk {
         self.run.note(|row| row.missing.clone_from(&missing)).await;
         let list = missing.into_iter().map(Value::String).collect();
         self.scope = self.scope.clone().with("missing", Value::Array(list));
-        if let Some(record) = self.event.record_id.clone() {
+        if let Some(record) = self.event.record_id.clone()
+            && self.gate.rehearsal().is_none()
+        {
             let key = Key::new(format!("I#{}#{record}", self.run.flow), "missing");
             let told = self.stack.ports.table.get(std::slice::from_ref(&key)).await;
             let told = told.map_err(|e| fault_of(&e.into(), self.stack.now()))?.into_iter().next().flatten();
@@ -183,7 +189,10 @@ impl Walk {
         } else {
             self.steps(&compiled.if_missing_fields).await?;
         }
-        let failure = Failure::new("missing_fields", format!("empty: {names}; fill them in, a new version tries again"));
+        let failure = Failure::new(
+            "missing_fields",
+            format!("empty: {names}; fill them in, a new version tries again"),
+        );
         Err(Stopped::End(Ending::Final { status: Status::Incomplete, failure: Some(failure), step: None }))
     }
 
@@ -203,9 +212,15 @@ impl Walk {
             Err(Stopped::Fault(fault)) => Err(fault),
             Err(end) => return Err(end),
         };
+        if let Some(rehearsal) = self.gate.rehearsal() {
+            match &attempted {
+                Ok(output) => rehearsal.gave(id, output),
+                Err(fault) => rehearsal.failed(id, fault.failure()),
+            }
+        }
         let fault = match attempted {
             Ok(output) => {
-                self.scope = self.scope.clone().with_step(id, output);
+                self.scope.set_step(id, output);
                 return Ok(());
             }
             Err(fault) => self.spent(ready, fault).await,
@@ -223,7 +238,7 @@ impl Walk {
         let failure = fault.failure().clone();
         tracing::info!(run = %self.run.id, step = id, code = %failure.code, "failed; the flow goes on");
         let error = serde_json::json!({"_error": {"code": failure.code, "message": failure.message}});
-        self.scope = self.scope.clone().with_step(id, error);
+        self.scope.set_step(id, error);
         self.steps(&ready.on_error).await
     }
 
@@ -231,6 +246,9 @@ impl Walk {
         if let Some(when) = &ready.when
             && !self.evaluate(|scope, engine| when.holds(scope, engine)).await?
         {
+            if let Some(rehearsal) = self.gate.rehearsal() {
+                rehearsal.not_taken(ready.step.id.as_str());
+            }
             return Ok(empty());
         }
         match &ready.body {
@@ -241,6 +259,9 @@ impl Walk {
             }
             Body::Branch { when, steps, otherwise } => {
                 let taken = self.evaluate(|scope, engine| when.holds(scope, engine)).await?;
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.gave(ready.step.id.as_str(), &serde_json::json!({ "taken": taken }));
+                }
                 self.steps(if taken { steps } else { otherwise }).await?;
                 Ok(serde_json::json!({ "taken": taken }))
             }
@@ -252,7 +273,17 @@ impl Walk {
                     Value::Object(object) => object,
                     _ => Object::new(),
                 };
-                let connection = self.connection(action, connection.as_ref()).await?;
+                let connection = match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
+                    (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal)) if why.code == "missing_connection" => {
+                        let effect = self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
+                        let effect = effect.unwrap_or(EffectKind::Send);
+                        return Ok(rehearsal.without_account(&ready.step, &action.action, effect, input, &why));
+                    }
+                    (connection, _) => connection?,
+                };
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.asks(&ready.step, &action.action, Some(connection.connection.id.as_str()), &input);
+                }
                 let key = match link_key {
                     Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),
                     None => None,
@@ -278,14 +309,17 @@ impl Walk {
         template: Option<&Template>,
     ) -> Result<Arc<Client>, Stopped> {
         let Some(provider) = Provider::of(&action.action) else {
-            return Err(Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into());
+            return Err(
+                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
+            );
         };
         let named = match template {
             Some(template) => {
                 let name = text(&self.evaluate(|scope, engine| template.render(scope, engine)).await?);
                 let allowed = &self.compiled.flow.connections;
                 if !template.is_plain() && !allowed.iter().any(|id| id.as_str() == name) {
-                    let message = format!("`connection` gave `{name}`, which is not among the flow's `connections`");
+                    let message =
+                        format!("`connection` gave `{name}`, which is not among the flow's `connections`");
                     return Err(Fault::terminal("unknown_connection", message).into());
                 }
                 Some(ConnectionId::new(name))
@@ -297,6 +331,7 @@ impl Walk {
             },
         };
         let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
+        self.using = Some(connection.id.clone());
         let priority = if self.message.bulk { Priority::Bulk } else { Priority::Live };
         Ok(Arc::new(self.stack.client(connection, priority, self.deadline)?))
     }
@@ -311,7 +346,9 @@ impl Walk {
     ) -> Result<Value, Stopped> {
         let catalog = Arc::clone(&self.stack.catalog);
         let Some((description, implementation)) = catalog.action(&action.action) else {
-            return Err(Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into());
+            return Err(
+                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
+            );
         };
         let effect_id = ready.step.effect_id();
         let effect = EffectKey::new(self.run.id, effect_id, None);
@@ -435,12 +472,19 @@ impl Walk {
         match outcome {
             MemberOutcome::Done(output) => {
                 let made = match (&action.link, link_key) {
-                    (Some(rule), Some(key)) => {
-                        links::made(&self.stack, &self.run, effect, &client.connection.id, &rule.name, key, &output)
-                    }
+                    (Some(rule), Some(key)) => links::made(
+                        &self.stack,
+                        &self.run,
+                        effect,
+                        &client.connection.id,
+                        &rule.name,
+                        key,
+                        &output,
+                    ),
                     _ => None,
                 };
-                let known = self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
+                let known =
+                    self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
                 if !known {
                     self.remember(effect_id, hash, output.clone(), made.into_iter().collect()).await;
                 }
@@ -463,9 +507,11 @@ impl Walk {
             MemberOutcome::Retry(failure) | MemberOutcome::Replan(failure) => {
                 Err(retry(self.stack.now(), failure).into())
             }
-            MemberOutcome::Unclear => {
-                Err(Fault::InDoubt(Failure::new("unclear_answer", "no result could be matched to the record")).into())
-            }
+            MemberOutcome::Unclear => Err(Fault::InDoubt(Failure::new(
+                "unclear_answer",
+                "no result could be matched to the record",
+            ))
+            .into()),
         }
     }
 
@@ -508,7 +554,8 @@ impl Walk {
                 if attempts >= ready.step.attempts {
                     let message = format!("{}; given up after {attempts} attempts", failure.message);
                     let failure = Failure::new(failure.code, message);
-                    let unknown = doubt && matches!(failure.code.as_str(), "unclear_answer" | "no_answer" | "in_doubt");
+                    let unknown =
+                        doubt && matches!(failure.code.as_str(), "unclear_answer" | "no_answer" | "in_doubt");
                     return if unknown { Fault::InDoubt(failure) } else { Fault::Terminal(failure) };
                 }
                 if at > now {
@@ -520,7 +567,8 @@ impl Walk {
             }
             Fault::InDoubt(failure) => {
                 if let Some(record) = known {
-                    let record = StepRecord { state: StepState::InDoubt, failure: Some(failure.clone()), ..record };
+                    let record =
+                        StepRecord { state: StepState::InDoubt, failure: Some(failure.clone()), ..record };
                     self.run.remember(effect_id, record, Vec::new()).await;
                 }
                 Fault::InDoubt(failure)
@@ -539,24 +587,19 @@ impl Walk {
                 Ending::Final { status: Status::InDoubt, failure: Some(failure), step }
             }
             Fault::Retry(Again { at, reason, failure }) => {
-                let parked_for = (reason == Reason::Parked)
-                    .then(|| self.parked_connection(&failure))
-                    .flatten();
+                let parked_for = self.using.clone().filter(|_| reason == Reason::Parked);
                 Ending::Wait { wait: Wait { until: at, reason, failure }, step, parked_for }
             }
         }
-    }
-
-    /// The connection that a parked failure is about: its message begins with its name.
-    fn parked_connection(&self, failure: &Failure) -> Option<ConnectionId> {
-        failure.message.split_whitespace().next().map(|name| ConnectionId::from(name.trim_end_matches(':')))
     }
 
     fn not_written(&self, not_written: NotWritten) -> Ending {
         match not_written {
             NotWritten::Fenced => Ending::HandsOff,
             NotWritten::Order | NotWritten::Extra(_) => Ending::Order,
-            NotWritten::Table(error) => self.end_of(fault_of(&FlowError::from(error), self.stack.now()), None),
+            NotWritten::Table(error) => {
+                self.end_of(fault_of(&FlowError::from(error), self.stack.now()), None)
+            }
         }
     }
 
@@ -578,7 +621,8 @@ impl Walk {
             let ids: Vec<_> = connections.iter().map(|connection| connection.id.clone()).collect();
             let answer = links::answer(&self.stack, &ids, wanted).await;
             let answer = answer.map_err(|e| fault_of(&e, self.stack.now()))?;
-            let mut known = self.scope.look_up("links").and_then(|links| links.as_object().cloned()).unwrap_or_default();
+            let mut known =
+                self.scope.look_up("links").and_then(|links| links.as_object().cloned()).unwrap_or_default();
             let by_name = known.entry(wanted.name.clone()).or_insert_with(empty);
             if let Some(by_kind) = by_name.as_object_mut() {
                 let answers = by_kind.entry(wanted.by.word()).or_insert_with(empty);
@@ -588,7 +632,11 @@ impl Walk {
             }
             self.scope = self.scope.clone().with("links", Value::Object(known));
         }
-        Err(Fault::terminal("too_many_links", format!("an expression asks for over {LINKS_PER_EXPRESSION} links")).into())
+        Err(Fault::terminal(
+            "too_many_links",
+            format!("an expression asks for over {LINKS_PER_EXPRESSION} links"),
+        )
+        .into())
     }
 
     /// A script: as many at once as there are cores, and bounded for the batch.

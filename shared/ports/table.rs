@@ -84,7 +84,13 @@ pub struct Item {
 
 impl Item {
     pub fn new(key: Key) -> Self {
-        Self { key, fields: BTreeMap::new(), document: Vec::new(), indexes: BTreeMap::new(), expires_at: None }
+        Self {
+            key,
+            fields: BTreeMap::new(),
+            document: Vec::new(),
+            indexes: BTreeMap::new(),
+            expires_at: None,
+        }
     }
 
     pub fn integer(&self, field: &str) -> Option<i64> {
@@ -148,12 +154,25 @@ impl Condition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// Replaces the whole item.
-    Put { item: Item, when: Condition },
+    Put {
+        item: Item,
+        when: Condition,
+    },
     /// Sets fields of an item and leaves the rest; makes the item where it is absent and `when` allows it.
-    Update { key: Key, set: BTreeMap<String, Field>, when: Condition },
-    Delete { key: Key, when: Condition },
+    Update {
+        key: Key,
+        set: BTreeMap<String, Field>,
+        when: Condition,
+    },
+    Delete {
+        key: Key,
+        when: Condition,
+    },
     /// Writes nothing, but must hold for the others to be written.
-    Check { key: Key, when: Condition },
+    Check {
+        key: Key,
+        when: Condition,
+    },
 }
 
 impl Write {

@@ -20,6 +20,7 @@ pub(crate) async fn emulator() -> SdkConfig {
 
 #[expect(clippy::disallowed_methods, reason = "the way in which tests/emulator says where it is")]
 pub(crate) fn variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: these tests need the AWS emulator, start them with tests/emulator"))
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: these tests need the AWS emulator, start them with tests/emulator")
+    })
 }

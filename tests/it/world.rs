@@ -105,7 +105,7 @@ impl World {
         let mut settings = counterfoil_sandbox::Settings::new(Arc::new(move || time.now()));
         set_up(&mut settings);
         let sandbox = Arc::new(Sandbox::new(settings));
-        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)");
+        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)").expect("a field");
         let random = Arc::new(SeededRandom::new(7));
         let embedded = Embedded::temporary(
             Arc::clone(&clock) as Arc<dyn Clock>,
@@ -191,6 +191,10 @@ impl World {
         // The provider's stamps have whole seconds: what happens next is later.
         self.advance(Duration::from_secs(5));
         live
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -297,7 +301,7 @@ impl World {
     }
 
     pub(crate) fn tasks(&self) -> Vec<Value> {
-        self.sandbox.salesforce.records("Task").into_iter().map(Value::from).collect()
+        self.sandbox.salesforce.records("Task")
     }
 }
 
@@ -305,6 +309,6 @@ fn as_list(value: impl Into<Value>) -> Vec<Value> {
     value.into().as_array().cloned().unwrap_or_default()
 }
 
-fn new_stack(ports: &Ports) -> Stack {
+pub(crate) fn new_stack(ports: &Ports) -> Stack {
     Stack::new(ports.clone(), catalog::catalog(), engine::engine(), 2, Times::default())
 }

@@ -119,7 +119,10 @@ fn read(given: &Value, form: &Value) -> Result<Held, Refused> {
     }
     match Stamp::parse(&text) {
         Ok(stamp) => Ok(Held::Moment(stamp.0.to_zoned(TimeZone::UTC))),
-        Err(_) => Err(not_a_date(&text, "write yyyy-MM-dd or RFC 3339, or say how to read it: date(x, 'dd/MM/yyyy')")),
+        Err(_) => Err(not_a_date(
+            &text,
+            "write yyyy-MM-dd or RFC 3339, or say how to read it: date(x, 'dd/MM/yyyy')",
+        )),
     }
 }
 
@@ -163,9 +166,10 @@ impl Held {
         let beyond = |_| Refused::new("bad_span", "the date would leave the calendar");
         match self {
             Self::Nothing => Ok(self),
-            Self::Day(_) if span.get_hours() != 0 || span.get_minutes() != 0 => {
-                Err(Refused::new("bad_span", "a calendar day has no hours: add days, or start from an instant"))
-            }
+            Self::Day(_) if span.get_hours() != 0 || span.get_minutes() != 0 => Err(Refused::new(
+                "bad_span",
+                "a calendar day has no hours: add days, or start from an instant",
+            )),
             Self::Day(day) => day.0.checked_add(span).map(|day| Self::Day(Day(day))).map_err(beyond),
             Self::Moment(at) => at.checked_add(span).map(Self::Moment).map_err(beyond),
         }
@@ -188,7 +192,10 @@ impl Held {
         let zoned = match self {
             Self::Nothing => return Ok("".into()),
             Self::Day(_) if pattern::needs_time(&pieces) => {
-                return Err(Refused::new("bad_pattern", "a calendar day has no time of day to show: leave it out"));
+                return Err(Refused::new(
+                    "bad_pattern",
+                    "a calendar day has no time of day to show: leave it out",
+                ));
             }
             Self::Day(day) => day.begins_in_utc().0.to_zoned(TimeZone::UTC),
             Self::Moment(at) => at.clone(),

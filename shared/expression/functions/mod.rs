@@ -114,9 +114,23 @@ pub(crate) fn call(operation: &str, given: &[Value], surroundings: &Surroundings
 /// The code of an error that came back through JavaScript, if it is one of ours.
 pub(crate) fn known_code(code: &str) -> Option<&'static str> {
     const CODES: &[&str] = &[
-        "amount_overflow", "amount_too_long", "bad_decimals", "bad_pattern", "bad_span", "bad_split", "invalid_phone",
-        "javascript_result", "not_a_date", "not_an_amount", "number_too_long", "unknown_country", "unknown_function",
-        "unknown_key", "unknown_status", "unknown_table", "unknown_zone",
+        "amount_overflow",
+        "amount_too_long",
+        "bad_decimals",
+        "bad_pattern",
+        "bad_span",
+        "bad_split",
+        "invalid_phone",
+        "javascript_result",
+        "not_a_date",
+        "not_an_amount",
+        "number_too_long",
+        "unknown_country",
+        "unknown_function",
+        "unknown_key",
+        "unknown_status",
+        "unknown_table",
+        "unknown_zone",
     ];
     CODES.iter().find(|known| **known == code).copied()
 }

@@ -53,12 +53,14 @@ pub(super) fn call(method: &str, given: &[Value]) -> Answer {
         "min" => fold(given, |left, right| Ok(left.min(right))).map(text),
         "max" => fold(given, |left, right| Ok(left.max(right))).map(text),
         "round" => {
-            let decimals = whole(given.get(1), CENTS)?.ok_or_else(|| refused(&MoneyError::BadDecimals { decimals: 0 }))?;
+            let decimals = whole(given.get(1), CENTS)?
+                .ok_or_else(|| refused(&MoneyError::BadDecimals { decimals: 0 }))?;
             amount(given.first())?.round(decimals).map(text).map_err(|error| refused(&error))
         }
         "split" => {
             let ways = whole(given.get(1), 0)?.ok_or_else(|| refused(&MoneyError::BadSplit { ways: 0 }))?;
-            let decimals = whole(given.get(2), CENTS)?.ok_or_else(|| refused(&MoneyError::BadDecimals { decimals: 0 }))?;
+            let decimals = whole(given.get(2), CENTS)?
+                .ok_or_else(|| refused(&MoneyError::BadDecimals { decimals: 0 }))?;
             let shares = amount(given.first())?.split(ways, decimals).map_err(|error| refused(&error))?;
             Ok(shares.into_iter().map(text).collect())
         }
@@ -68,7 +70,10 @@ pub(super) fn call(method: &str, given: &[Value]) -> Answer {
 }
 
 /// Works through the amounts from the left; lists count as their entries.
-fn fold(given: &[Value], with: impl Fn(Amount, Amount) -> Result<Amount, MoneyError>) -> Result<Amount, Refused> {
+fn fold(
+    given: &[Value],
+    with: impl Fn(Amount, Amount) -> Result<Amount, MoneyError>,
+) -> Result<Amount, Refused> {
     let mut amounts = given.iter().flat_map(|value| match value {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),

@@ -5,7 +5,18 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -36,7 +47,9 @@ pub(super) fn pieces(pattern: &str) -> Result<Vec<Piece>, String> {
             pieces.push(Piece::Field(rest[..end].into()));
             end
         } else {
-            let end = rest.find(|character: char| character == '\'' || character.is_ascii_alphabetic()).unwrap_or(rest.len());
+            let end = rest
+                .find(|character: char| character == '\'' || character.is_ascii_alphabetic())
+                .unwrap_or(rest.len());
             pieces.push(Piece::Literal(rest[..end].into()));
             end
         };

@@ -30,7 +30,11 @@ pub(super) fn call(given: &Value, country: &Value) -> Answer {
     let text = text_of(given).unwrap_or_default();
     let country = country_of(country)?;
     let invalid = || {
-        let hint = if country.is_none() && !text.starts_with('+') { ": it has no + and no country was given" } else { "" };
+        let hint = if country.is_none() && !text.starts_with('+') {
+            ": it has no + and no country was given"
+        } else {
+            ""
+        };
         Refused::new("invalid_phone", format!("`{}` is not a telephone number{hint}", shape_of(&text)))
     };
     let number = phonenumber::parse(country, &text).map_err(|_| invalid())?;
@@ -50,7 +54,10 @@ fn country_of(country: &Value) -> Result<Option<country::Id>, Refused> {
         Some(id) => Ok(Some(id)),
         None => Err(Refused::new(
             "unknown_country",
-            format!("`{}` is not a country: give its ISO code, such as NZ, or its English name", shape_of(&text)),
+            format!(
+                "`{}` is not a country: give its ISO code, such as NZ, or its English name",
+                shape_of(&text)
+            ),
         )),
     }
 }

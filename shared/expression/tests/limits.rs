@@ -16,7 +16,10 @@ fn code(script: &str) -> &'static str {
 #[test]
 fn an_endless_loop_is_stopped_even_if_it_catches_everything() {
     assert_eq!(code("while (true) {}"), "javascript_timeout");
-    assert_eq!(code("while (true) { try { while (true) {} } catch (e) {} finally { continue } }"), "javascript_timeout");
+    assert_eq!(
+        code("while (true) { try { while (true) {} } catch (e) {} finally { continue } }"),
+        "javascript_timeout"
+    );
     assert_eq!(code("return { get a() { while (true) {} } }"), "javascript_timeout");
     assert_eq!(code("return new (class { toJSON() { for (;;) {} } })()"), "javascript_timeout");
 }
@@ -50,7 +53,10 @@ fn a_step_that_eats_memory_is_stopped() {
         "let a = { b: 1 }; for (;;) a = { a, b: [a, a] }",
     ] {
         let code = code(script);
-        assert!(["javascript_memory", "javascript_timeout", "javascript_threw"].contains(&code), "{script}: {code}");
+        assert!(
+            ["javascript_memory", "javascript_timeout", "javascript_threw"].contains(&code),
+            "{script}: {code}"
+        );
     }
     assert_eq!(code("const a = []; for (;;) a.push(new Array(1000).fill(1))"), "javascript_memory");
 }
@@ -64,8 +70,12 @@ fn text_of_a_gigabyte_is_never_made() {
 #[test]
 fn a_list_that_pretends_to_be_endless_is_refused() {
     for script in [
-        "return new Array(4294967295).indexOf(1)", "const a = []; a.length = 4e9; return a.join()", "return Array(4e9).fill(0)",
-        "return Array.prototype.includes.call({ length: 2 ** 53 }, 1)", "const a = []; a[4e9] = 1; a.forEach(() => {})", "return new Array(4e9)",
+        "return new Array(4294967295).indexOf(1)",
+        "const a = []; a.length = 4e9; return a.join()",
+        "return Array(4e9).fill(0)",
+        "return Array.prototype.includes.call({ length: 2 ** 53 }, 1)",
+        "const a = []; a[4e9] = 1; a.forEach(() => {})",
+        "return new Array(4e9)",
     ] {
         let code = code(script);
         assert!(["javascript_threw", "javascript_result"].contains(&code), "{script}: {code}");
@@ -83,7 +93,10 @@ fn a_function_that_calls_itself_without_end_is_named() {
 #[test]
 fn a_small_result_that_unfolds_into_a_huge_one_is_refused() {
     assert_eq!(code("let a = ['x']; for (let i = 0; i < 60; i++) a = [a, a]; return a"), "javascript_result");
-    assert_eq!(code("const s = 'x'.repeat(1e6); return Array.from({ length: 100 }, () => s)"), "javascript_result");
+    assert_eq!(
+        code("const s = 'x'.repeat(1e6); return Array.from({ length: 100 }, () => s)"),
+        "javascript_result"
+    );
 }
 
 #[test]

@@ -15,7 +15,8 @@ fn a_lone_expression_keeps_its_type_and_mixed_text_is_text() {
     assert_eq!(render("{{record.Lines.length}}", record.clone()).unwrap(), json!(1));
     assert_eq!(render("{{ record.Nope.x[3].y }}", record.clone()).unwrap(), Value::Null);
     assert_eq!(
-        render("{{ record.Name }}: {{ record.Amount }}{{ record.None }} {{ record.Lines }}", record.clone()).unwrap(),
+        render("{{ record.Name }}: {{ record.Amount }}{{ record.None }} {{ record.Lines }}", record.clone())
+            .unwrap(),
         json!(r#"Acme: 1.10 [{"a":1}]"#)
     );
     assert_eq!(render("{{ record.Amount * 2 }}", record.clone()).unwrap().to_string(), "2.2");
@@ -35,7 +36,15 @@ fn a_mistake_is_found_when_it_is_compiled_with_its_place() {
     let wrong = Template::compile("ab\n{{ 1 +* 2 }}").unwrap_err();
     assert_eq!((wrong.line, wrong.code()), (2, "syntax"));
     assert!(wrong.column >= 6 && wrong.column <= 9, "{wrong}");
-    for text in ["{{ }}", "{{ a) + (b }}", "{{ return 1 }}", "{{ await x }}", "{{ 'a }}", "{{ let a = 1 }}", "{{ 1;2 }}"] {
+    for text in [
+        "{{ }}",
+        "{{ a) + (b }}",
+        "{{ return 1 }}",
+        "{{ await x }}",
+        "{{ 'a }}",
+        "{{ let a = 1 }}",
+        "{{ 1;2 }}",
+    ] {
         assert!(Template::compile(text).is_err(), "{text}");
     }
 }
@@ -53,10 +62,22 @@ fn a_name_that_nobody_knows_is_named() {
 fn conditions_follow_the_rules_of_javascript_with_and_without_braces() {
     let record = exact(r#"{"zero": 0.00, "text": "", "list": [], "long": 12345678901234567.89, "n": 3}"#);
     for (condition, expected) in [
-        ("record.zero", false), ("record.text", false), ("record.list", true), ("record.long", true), ("record.nope", false),
-        ("record.n > 2", true), ("{{ record.n > 3 }}", false), ("{{ record.n }} > 2", true),
-        ("{{ record.n }} > 2 && {{ record.zero }}", false), ("record.list.length > 0", false), ("!record.text", true),
-        ("NaN", false), ("record.text || 'x'", true), ("date('2026-01-01') < today()", true), ("true", true), ("{{false}}", false),
+        ("record.zero", false),
+        ("record.text", false),
+        ("record.list", true),
+        ("record.long", true),
+        ("record.nope", false),
+        ("record.n > 2", true),
+        ("{{ record.n > 3 }}", false),
+        ("{{ record.n }} > 2", true),
+        ("{{ record.n }} > 2 && {{ record.zero }}", false),
+        ("record.list.length > 0", false),
+        ("!record.text", true),
+        ("NaN", false),
+        ("record.text || 'x'", true),
+        ("date('2026-01-01') < today()", true),
+        ("true", true),
+        ("{{false}}", false),
     ] {
         assert_eq!(holds(condition, record.clone()), expected, "{condition}");
     }
@@ -77,7 +98,9 @@ fn the_paths_that_a_template_mentions_are_listed_with_their_offsets() {
 fn loops_lie_over_each_other() {
     let outer = scope(json!({})).with_item("line", json!({"a": 1}));
     let inner = outer.with_item("line", json!({"a": 2})).with_item("part", json!(3));
-    let render = |text: &str, scope: &Scope| Template::compile(text).unwrap().render(scope, &Engine::default()).unwrap();
+    let render = |text: &str, scope: &Scope| {
+        Template::compile(text).unwrap().render(scope, &Engine::default()).unwrap()
+    };
     assert_eq!(render("{{ line.a + part }}", &inner), json!(5));
     assert_eq!(render("{{ line.a }}", &outer), json!(1));
 }

@@ -33,6 +33,7 @@ struct Input {
     ActivityDate: Option<String>,
     /// The user or queue who is to do it; else the connected user.
     OwnerId: Option<String>,
+    /// What there is to say about it.
     Description: Option<String>,
 }
 

@@ -105,7 +105,10 @@ mod tests {
         let body = json!([{"id": A, "success": true, "errors": []}, {"success": false, "errors":
             [{"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "invalid cross reference id", "fields": []}]}]);
         let outcomes = UpdateRecords.settle("Opportunity", &pair(), &response(200, &body));
-        assert_eq!(outcomes[0], MemberOutcome::Done(json!({"_id": A, "Id": A, "_created": false, "Xero__c": "INV-1"})));
+        assert_eq!(
+            outcomes[0],
+            MemberOutcome::Done(json!({"_id": A, "Id": A, "_created": false, "Xero__c": "INV-1"}))
+        );
         assert!(
             matches!(&outcomes[1], MemberOutcome::Failed(failure) if failure.code == "invalid_cross_reference_key")
         );

@@ -228,8 +228,13 @@ mod tests {
         let settled = settled(&of(options).expect("options"));
         assert_eq!(settled.filter.as_deref(), Some("StageName IN ('Closed Won', 'Won') AND (Amount > 0)"));
         assert_eq!(settled.fields, ["StageName"]);
-        let from = json!({"object": "Opportunity", "fields": ["Name"], "changed": {"StageName": {"from": "New"}}});
-        assert_eq!(super::settled(&of(from).expect("options")).filter, None, "the value before matters, of all");
+        let from =
+            json!({"object": "Opportunity", "fields": ["Name"], "changed": {"StageName": {"from": "New"}}});
+        assert_eq!(
+            super::settled(&of(from).expect("options")).filter,
+            None,
+            "the value before matters, of all"
+        );
     }
 
     #[test]

@@ -185,16 +185,22 @@ fn decide(
     };
     if changes.is_empty() {
         let url = contact_url(&short_code, contact.id());
-        return Ok(Plan::Answer(result(document(contact.document().clone()), "ContactID", Became::Found, url)));
+        return Ok(Plan::Answer(result(
+            document(contact.document().clone()),
+            "ContactID",
+            Became::Found,
+            url,
+        )));
     }
     let mut element = Object::from_iter([("ContactID".to_owned(), Value::from(contact.id()))]);
     element.extend(changes);
     Ok(perform(short_code, element))
 }
 
-/// `if_exists: update`: the contact that the link remembers.
+/// `if_exists: update`: the contact that the link remembers; of one that a person brought in, perhaps only its id.
 fn existing_id(planning: &Planning<'_>) -> Option<String> {
-    text(planning.existing?, "ContactID").map(str::to_owned)
+    let known = planning.existing?;
+    text(known, "ContactID").or_else(|| text(known, "_id")).map(str::to_owned)
 }
 
 fn missing(

@@ -1,0 +1,171 @@
+//! What a function is told by its environment: the names of its stack's resources.
+//!
+//! Read once, at start. Everything that is missing is said at once, and nothing has a default: a function that would
+//! write to some other stack's table must not start.
+
+use std::collections::BTreeMap;
+
+use aws_config::SdkConfig;
+
+use crate::aws::queue::find;
+use crate::ports::Unavailable;
+use crate::ports::queue::QueueName;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `COUNTERFOIL_TABLE`: the table's name.
+    pub table: String,
+    /// `COUNTERFOIL_QUEUE_…`: the queues' URLs.
+    pub queues: BTreeMap<QueueName, String>,
+    /// `COUNTERFOIL_SECRET_PREFIX`: what the names of all secrets begin with, its slash included.
+    pub secret_prefix: String,
+    /// `COUNTERFOIL_TOPIC`: the ARN of the topic by which the owner is told.
+    pub topic: String,
+}
+
+const TABLE: &str = "COUNTERFOIL_TABLE";
+const SECRET_PREFIX: &str = "COUNTERFOIL_SECRET_PREFIX";
+const TOPIC: &str = "COUNTERFOIL_TOPIC";
+/// How much is logged: `error` to `trace`. The one variable that may be missing; then it is `info`.
+pub(super) const LOG_LEVEL: &str = "RUST_LOG";
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment is not complete: set {}", .missing.join(", "))]
+pub struct SettingsError {
+    pub missing: Vec<String>,
+}
+
+impl Settings {
+    pub fn from_environment() -> Result<Self, SettingsError> {
+        Self::read(variable)
+    }
+
+    /// What a stack's functions are told, found by the stack's name: everything in the template is called after it.
+    pub async fn of_stack(configuration: &SdkConfig, name: &str) -> Result<Self, Unavailable> {
+        let mut queues = BTreeMap::new();
+        let mut topic = String::new();
+        for queue in QueueName::ALL {
+            let (url, arn) = find(configuration, &format!("{name}-{}", queue.as_str())).await?;
+            topic = topic_beside(&arn, name);
+            queues.insert(queue, url);
+        }
+        Ok(Self { table: name.to_owned(), queues, secret_prefix: format!("{name}/"), topic })
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut missing = Vec::new();
+        let mut needed = |name: &str| {
+            let value = variable(name).filter(|value| !value.trim().is_empty());
+            value.unwrap_or_else(|| {
+                missing.push(name.to_owned());
+                String::new()
+            })
+        };
+        let settings = Self {
+            table: needed(TABLE),
+            queues: QueueName::ALL.into_iter().map(|queue| (queue, needed(&queue_variable(queue)))).collect(),
+            secret_prefix: needed(SECRET_PREFIX),
+            topic: needed(TOPIC),
+        };
+        if missing.is_empty() { Ok(settings) } else { Err(SettingsError { missing }) }
+    }
+}
+
+/// The owner's topic is in the account and the region of the queues.
+fn topic_beside(queue_arn: &str, name: &str) -> String {
+    let account = queue_arn.rsplit_once(':').map_or("", |(account, _)| account);
+    format!("{}:{name}-owner", account.replacen(":sqs:", ":sns:", 1))
+}
+
+/// `wake-dead` -> `COUNTERFOIL_QUEUE_WAKE_DEAD`
+fn queue_variable(queue: QueueName) -> String {
+    format!("COUNTERFOIL_QUEUE_{}", queue.as_str().replace('-', "_").to_ascii_uppercase())
+}
+
+#[expect(clippy::disallowed_methods, reason = "here is where the environment is read")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::flow::stack::Times;
+
+    const TEMPLATE: &str = include_str!("../../infra/aws/template.yaml");
+
+    /// The lines that are indented deeper than the one that is `head`, up to the next that isn't.
+    fn block(head: &str) -> impl Iterator<Item = &'static str> {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let mut lines = TEMPLATE.lines().skip_while(move |line| line.trim() != head);
+        let depth = lines.next().map_or(0, indent);
+        lines.take_while(move |line| line.trim().is_empty() || indent(line) > depth).map(str::trim)
+    }
+
+    #[test]
+    fn the_template_sets_what_is_read_and_nothing_else() {
+        let read = RefCell::new(BTreeSet::from([LOG_LEVEL.to_owned()]));
+        let settings = Settings::read(|name| {
+            read.borrow_mut().insert(name.to_owned());
+            Some("x".to_owned())
+        });
+        assert!(settings.is_ok());
+        let set: BTreeSet<String> =
+            block("Variables:").filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
+        assert_eq!(set, read.into_inner());
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_said_at_once() {
+        let given = |name: &str| (name != TABLE && name != TOPIC).then(|| "x".to_owned());
+        let error = Settings::read(given).err().map(|error| error.to_string());
+        assert_eq!(
+            error.as_deref(),
+            Some("the environment is not complete: set COUNTERFOIL_TABLE, COUNTERFOIL_TOPIC")
+        );
+    }
+
+    #[test]
+    fn an_empty_value_is_a_missing_one() {
+        let error = Settings::read(|_| Some(" ".to_owned())).err();
+        assert_eq!(error.map(|error| error.missing.len()), Some(3 + QueueName::ALL.len()));
+    }
+
+    #[test]
+    fn a_stack_is_found_by_the_names_that_the_template_gives() {
+        assert_eq!(
+            topic_beside("arn:aws-cn:sqs:cn-north-1:123456789012:acme-runs", "acme"),
+            "arn:aws-cn:sns:cn-north-1:123456789012:acme-owner"
+        );
+        let named = |what: &str| TEMPLATE.contains(what);
+        assert!(named("TableName: !Ref AWS::StackName"));
+        assert!(named("TopicName: !Sub \"${AWS::StackName}-owner\""));
+        assert!(named("COUNTERFOIL_SECRET_PREFIX: !Sub \"${AWS::StackName}/\""));
+        for queue in QueueName::ALL {
+            let name = format!("QueueName: !Sub \"${{AWS::StackName}}-{}\"", queue.as_str());
+            assert!(named(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_times_of_the_template_fit_the_times_of_the_product() {
+        let times = Times::default();
+        let seconds = |head: &str| -> Vec<i64> {
+            let lines = TEMPLATE.lines().filter_map(|line| line.trim().strip_prefix(head));
+            lines.filter_map(|value| value.trim().parse().ok()).collect()
+        };
+        // The first is that of all functions; what answers API Gateway has less.
+        let functions = seconds("Timeout:");
+        assert_eq!(functions.first().copied().map(SignedDuration::from_secs), Some(times.function));
+        assert!(functions.iter().all(|&one| SignedDuration::from_secs(one) <= times.function));
+        assert!(times.lease > times.function);
+        let hidden = seconds("VisibilityTimeout:");
+        assert_eq!(hidden.len(), 4, "the queues that functions read");
+        assert!(hidden.iter().all(|&one| SignedDuration::from_secs(one) >= times.function * 6));
+    }
+}

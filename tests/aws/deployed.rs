@@ -1,0 +1,256 @@
+//! The shipped template, deployed on the emulator, between a Salesforce org and Xero's books of the sandbox.
+//!
+//! Nothing of the product runs in the test: functions do the work, as processes of their own. The test is the person
+//! at the command line (through the adapters, by the stack's name) and the world outside.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use counterfoil::domain::Value;
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
+use counterfoil::domain::ids::{ConnectionId, RunId};
+use counterfoil::domain::run::Status;
+use counterfoil::flow::connections::client_secret_name;
+use counterfoil::flow::flows::FlowHead;
+use counterfoil::flow::look::{self, Search};
+use counterfoil::flow::rows::StoredRun;
+use counterfoil::flow::{Stack, file, poll};
+use counterfoil::ports::clock::Clock;
+use counterfoil::ports::http::{Http, Method, Request, Response};
+use counterfoil::ports::queue::{Delivery, QueueName};
+use counterfoil::ports::random::random_uuid;
+use counterfoil::runtime::aws_stack;
+use counterfoil::runtime::http_client::HttpClient;
+use counterfoil::runtime::settings::Settings;
+use counterfoil::runtime::system_clock::SystemClock;
+use counterfoil::runtime::system_random::SystemRandom;
+use counterfoil_sandbox::Sandbox;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use crate::aws::{emulator, variable};
+
+/// The emulator's functions start cold, its schedules tick each minute, and both wait for a processor.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+pub(crate) struct Deployed {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) stack: Stack,
+    /// In every name, so that tests can use one stack at a time.
+    scope: String,
+}
+
+impl Deployed {
+    pub(crate) async fn new() -> Self {
+        let configuration = emulator().await;
+        let settings = Settings::of_stack(&configuration, &variable("COUNTERFOIL_TEST_STACK"))
+            .await
+            .expect("a deployed stack");
+        // A function that fails gives its messages back after twelve minutes; here they come back sooner.
+        let sqs = aws_sdk_sqs::Client::new(&configuration);
+        for queue in QueueName::ALL {
+            let request = sqs.set_queue_attributes().queue_url(&settings.queues[&queue]);
+            request
+                .attributes(QueueAttributeName::VisibilityTimeout, "20")
+                .send()
+                .await
+                .expect("the queue's visibility");
+        }
+        let stack = aws_stack::stack(&configuration, settings).expect("a stack");
+        let sandbox = Sandbox::new(counterfoil_sandbox::Settings {
+            time: Arc::new(|| SystemClock.now()),
+            ..counterfoil_sandbox::Settings::default()
+        });
+        sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)").expect("a field");
+        let scope = random_uuid(&SystemRandom).simple().to_string()[..8].to_owned();
+        let deployed = Self { sandbox, stack, scope };
+        deployed.connect().await;
+        deployed
+    }
+
+    async fn connect(&self) {
+        let salesforce = serve(self.sandbox.salesforce_router()).await;
+        let xero = serve(self.sandbox.xero_router()).await;
+        let us = self.sandbox.salesforce.integration_user();
+        let tenant = self.sandbox.xero.ledger().tenant_id().to_string();
+        let scopes = ["accounting.contacts", "accounting.invoices", "accounting.settings"];
+        let connections = [
+            (self.crm(), Provider::Salesforce, salesforce, format!("00D{}", self.scope), us, Vec::new()),
+            (
+                self.books(),
+                Provider::Xero,
+                xero,
+                tenant,
+                "sandbox-client".to_owned(),
+                scopes.map(str::to_owned).to_vec(),
+            ),
+        ];
+        for (id, provider, url, account, own_user, scopes) in connections {
+            let id = ConnectionId::new(id);
+            let secret = SecretString::from("sandbox-secret");
+            self.stack.ports.vault.write(&client_secret_name(&id), secret).await.expect("the vault");
+            let connection = Connection {
+                title: id.to_string(),
+                id,
+                provider,
+                grant: GrantKind::ClientCredentials,
+                client_id: "sandbox-client".to_owned(),
+                login_url: url.clone(),
+                api_url: url,
+                account,
+                own_user,
+                username: None,
+                scopes,
+                daily_limit: None,
+                state: ConnectionState::Active,
+            };
+            self.stack.connections.save(&connection).await.expect("the table");
+        }
+    }
+
+    pub(crate) fn crm(&self) -> String {
+        format!("crm-{}", self.scope)
+    }
+
+    fn books(&self) -> String {
+        format!("books-{}", self.scope)
+    }
+
+    // ------------------------------------------------------------ given
+
+    /// Pushes a flow under a name of its own, with this test's connections in its trigger and steps, and enables it.
+    pub(crate) async fn given_flow(&self, text: &str) -> FlowHead {
+        let text = self.connected(text);
+        let no_files = |name: &str| Err(format!("no file {name}"));
+        let flow =
+            file::read(&text, "flow.yaml", &self.stack.catalog, &no_files).unwrap_or_else(|problems| {
+                panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            });
+        let flows = &self.stack.flows;
+        let head = flows.push(&flow.name, "flow.yaml", &text, BTreeMap::new()).await.expect("pushed");
+        let compiled = flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
+        let live = poll::go_live(&self.stack, &head, &compiled).await.expect("live");
+        flows.change(&live).await.expect("changed");
+        live
+    }
+
+    fn connected(&self, text: &str) -> String {
+        let mut connected = String::new();
+        for line in text.lines() {
+            let line = line.split(" # ").next().unwrap_or_default();
+            let words = line.trim_start().trim_start_matches("- ");
+            let indent = " ".repeat(line.len() - words.len());
+            if let Some(name) = line.strip_prefix("flow: ") {
+                let _ = writeln!(connected, "flow: {name}-{}", self.scope);
+                continue;
+            }
+            let _ = writeln!(connected, "{line}");
+            if words.starts_with("action: xero.") {
+                let _ = writeln!(connected, "{indent}connection: {}", self.books());
+            }
+            if words.starts_with("action: salesforce.") || words.starts_with("type: salesforce.") {
+                let _ = writeln!(connected, "{indent}connection: {}", self.crm());
+            }
+        }
+        connected
+    }
+
+    // ------------------------------------------------------------ when
+
+    /// What a notification does: the poll would have come anyway, within the minute.
+    pub(crate) async fn wake(&self, trigger: &str) {
+        poll::wake(&self.stack, trigger, "manual").await.expect("woken");
+    }
+
+    /// A POST to the flow's address, through the API Gateway.
+    pub(crate) async fn post(&self, head: &FlowHead, body: &str) -> Response {
+        let public = variable("COUNTERFOIL_TEST_WEBHOOK_URL");
+        let host = public.trim_start_matches("http://").to_owned();
+        let path = head.webhook_path.as_deref().expect("a webhook has a secret");
+        // The emulator knows an API by its host name, which only it can resolve.
+        let request = Request {
+            method: Method::Post,
+            url: format!("{}/webhook/{}/{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT"), head.name),
+            headers: vec![
+                ("host".to_owned(), host),
+                ("content-type".to_owned(), "application/json".to_owned()),
+            ],
+            body: body.as_bytes().to_vec(),
+            timeout: Duration::from_secs(60),
+        };
+        let sender = HttpClient::new("a form").expect("a client");
+        // A function that is warm hears of a new flow within five seconds; until then it knows no such address.
+        self.eventually("the address of a new flow", async || {
+            let answer = sender.send(request.clone()).await.expect("an answer");
+            (answer.status != 404).then_some(answer)
+        })
+        .await
+    }
+
+    // ------------------------------------------------------------ then
+
+    /// What becomes true within a while; the emulator's time can't be moved.
+    pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let found = tokio::time::timeout(PATIENCE, async {
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                ticks.tick().await;
+                if let Some(found) = look().await {
+                    return found;
+                }
+            }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => panic!("{what}: not within {PATIENCE:?}; the runs: {:#?}", self.runs_of_all().await),
+        }
+    }
+
+    async fn runs_of_all(&self) -> Vec<(String, Status, Value)> {
+        let search = Search { limit: 20, ..Search::default() };
+        let runs = look::runs(&self.stack, &search).await.unwrap_or_default();
+        let mine = runs.into_iter().filter(|run| run.row.flow_name.ends_with(&self.scope));
+        mine.map(|run| (run.row.flow_name.clone(), run.row.status, look::shown(&run))).collect()
+    }
+
+    /// The flow's newest run, once it has that status.
+    pub(crate) async fn run(&self, head: &FlowHead, status: Status) -> StoredRun {
+        let search = Search { flow: Some(head.name.clone()), limit: 1, ..Search::default() };
+        self.eventually(&format!("a run of {} that is {}", head.name, status.as_str()), async || {
+            self.stack.flows.forget_heads();
+            let run = look::runs(&self.stack, &search).await.expect("runs").into_iter().next()?;
+            (run.row.status == status).then_some(run)
+        })
+        .await
+    }
+
+    /// The dead letter of a run, from the real queue.
+    pub(crate) async fn dead_letter(&self, run: RunId) -> Delivery {
+        let queue = &self.stack.ports.queue;
+        self.eventually("a dead letter", async || {
+            let letters =
+                queue.receive(QueueName::RunsDead, 10, Duration::from_secs(1)).await.expect("letters");
+            letters.into_iter().find(|letter| letter.attributes.get("run") == Some(&run.to_string()))
+        })
+        .await
+    }
+
+    pub(crate) fn invoices(&self) -> Vec<Value> {
+        self.sandbox.xero.ledger().invoices_as_json()
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Value> {
+        self.sandbox.salesforce.records("Task")
+    }
+}
+
+/// On a loopback port, until the test ends.
+async fn serve(router: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
