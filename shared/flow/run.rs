@@ -128,6 +128,18 @@ impl Run {
         self.save(now, Claim::Held, Vec::new(), |_| {}).await
     }
 
+    /// Writes what is only remembered yet, where somebody is about to look for it. A rehearsal is never claimed.
+    pub async fn flush(&self, now: Timestamp) -> Result<(), NotWritten> {
+        let nothing = {
+            let state = self.state.lock().await;
+            !state.claimed || state.pending.is_empty()
+        };
+        if nothing {
+            return Ok(());
+        }
+        self.claim(now).await
+    }
+
     /// Writes the pointer to a group into the run, before the group is sent. Claims the run with its first one.
     pub async fn point(
         &self,

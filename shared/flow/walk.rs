@@ -488,6 +488,10 @@ impl Walk {
                     self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
                 // What a person has said was made is in the run, but not yet in its link.
                 if !known || rerun::is_resolved(&output) {
+                    if made.is_some() {
+                        // What was asked of the links before is asked again.
+                        self.scope = self.scope.clone().with("links", empty());
+                    }
                     self.remember(effect_id, hash, output.clone(), made.into_iter().collect()).await;
                 }
                 Ok(output)
@@ -621,6 +625,10 @@ impl Walk {
                 Err(error) => error,
             };
             let Some(wanted) = error.wanted() else { return Err(error.into()) };
+            // A link that this run has just made is only in its hands yet.
+            if let Err(not_written) = self.run.flush(self.stack.now()).await {
+                return Err(Stopped::End(self.not_written(not_written)));
+            }
             let connections = self.stack.connections.list().await;
             let connections = connections.map_err(|e| fault_of(&e, self.stack.now()))?;
             let ids: Vec<_> = connections.iter().map(|connection| connection.id.clone()).collect();

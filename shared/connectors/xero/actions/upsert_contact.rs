@@ -178,11 +178,14 @@ fn decide(
     };
     let Some(contact) = known else { return missing(contacts, planning, input, short_code) };
     check_number(&contact, &input)?;
-    let changes = match planning.matching.if_found {
+    let mut changes = match planning.matching.if_found {
         IfFound::Update => differences(&contact, &input, false),
         IfFound::FillEmpty => differences(&contact, &input, true),
         IfFound::Keep => adoption(&contact, &input),
     };
+    if is_number_of_a_merged_one(contacts, &contact, &input) {
+        changes.shift_remove("ContactNumber");
+    }
     if changes.is_empty() {
         let url = contact_url(&short_code, contact.id());
         return Ok(Plan::Answer(result(
@@ -257,6 +260,16 @@ fn check_number(contact: &Contact, input: &Object) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// The number stays with the contact that was merged into this one: Xero gives it to no other, and through it this
+/// one is found.
+fn is_number_of_a_merged_one(contacts: &Contacts, contact: &Contact, input: &Object) -> bool {
+    let number = input.get("ContactNumber").and_then(Value::as_str);
+    number.is_some_and(|number| {
+        let holders = contacts.find("ContactNumber", number);
+        holders.iter().any(|holder| holder.id() != contact.id() && holder.merged_to().is_some())
+    })
 }
 
 /// Keeping a contact as it is still makes it ours, so that it is found by its number from now on.

@@ -1,0 +1,95 @@
+//! Schedules and starts by hand: a tick fires once, however late, and the same request is one run.
+
+use std::time::Duration;
+
+use counterfoil::domain::ids::EventKey;
+use counterfoil::flow::flows::{FlowHead, FlowState};
+use counterfoil::flow::keep;
+use serde_json::json;
+
+use crate::world::World;
+
+const DAILY: &str = "\
+flow: daily
+trigger: { type: schedule, cron: '0 7 * * *', zone: Pacific/Auckland }
+steps:
+  - set: { day: '{{ record.at }}', today: '{{ today(\"Pacific/Auckland\") }}' }
+";
+
+async fn planned(world: &World) -> Vec<String> {
+    world.drain().await;
+    let mut at: Vec<String> = world
+        .runs()
+        .await
+        .into_iter()
+        .filter_map(|run| Some(run.row.message.event?.record["at"].as_str()?.to_owned()))
+        .collect();
+    at.sort();
+    at
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_fires_once_by_the_clock_of_its_zone_and_missed_ticks_fire_as_one() {
+    // 10:00 in London is 23:00 in Auckland; seven in the morning there is 18:00 UTC.
+    let world = World::new().await;
+    world.given_flow(DAILY).await;
+    assert_eq!(world.keep().await.fired, 0, "going live fires nothing");
+    world.advance(Duration::from_hours(8) - Duration::from_secs(30));
+    assert_eq!(world.keep().await.fired, 0);
+    world.advance(Duration::from_secs(30));
+    assert_eq!(world.keep().await.fired, 1);
+    assert_eq!(world.keep().await.fired, 0, "once");
+    assert_eq!(planned(&world).await, ["2026-11-22T18:00:00Z"]);
+    // Three days without a keeper.
+    world.advance(Duration::from_hours(73));
+    assert_eq!(world.keep().await.fired, 1);
+    assert_eq!(world.keep().await.fired, 0);
+    assert_eq!(planned(&world).await, ["2026-11-22T18:00:00Z", "2026-11-25T18:00:00Z"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_keepers_at_once_fire_one_run() {
+    let world = World::new().await;
+    world.given_flow(DAILY).await;
+    world.advance(Duration::from_hours(9));
+    let other = world.another_process();
+    let deadline = world.stack.now() + world.stack.times.function;
+    let both = async { tokio::join!(keep::keep(&world.stack, deadline), keep::keep(&other, deadline)) };
+    let (one, two) = world.flowing(both).await;
+    one.expect("kept");
+    two.expect("kept");
+    assert_eq!(planned(&world).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disabled_schedule_is_silent() {
+    let world = World::new().await;
+    let head = world.given_flow(DAILY).await;
+    let disabled = FlowHead { state: FlowState::Disabled, ..head.clone() };
+    world.stack.flows.change(&disabled).await.expect("changed");
+    world.advance(Duration::from_hours(9));
+    assert_eq!(world.keep().await.fired, 0);
+    let key = EventKey::new("by hand");
+    let refused = keep::start(&world.stack, &disabled, "manual", key, world.stack.now(), json!({})).await;
+    assert_eq!(refused.expect_err("disabled").failure().code, "flow_disabled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_start_by_hand_twice_is_one_run() {
+    let world = World::new().await;
+    let head = world.given_flow("flow: by-hand\ntrigger: { type: manual }\nsteps:\n  - action: salesforce.create_task\n    with: { Subject: 'Close {{ record.month }}' }\n").await;
+    let start = async |key: &str| {
+        let record = json!({"month": "2026-11"});
+        keep::start(&world.stack, &head, "manual", EventKey::new(key), world.stack.now(), record).await.expect("started")
+    };
+    let first = start("7f3c1c0e-1111-4222-8333-944455556666").await;
+    let again = start("7f3c1c0e-1111-4222-8333-944455556666").await;
+    assert_eq!(first, again);
+    world.drain().await;
+    assert_eq!(start("7f3c1c0e-1111-4222-8333-944455556666").await, first);
+    world.drain().await;
+    assert_eq!((world.runs().await.len(), world.tasks().len()), (1, 1));
+    start("another").await;
+    world.drain().await;
+    assert_eq!((world.runs().await.len(), world.tasks().len()), (2, 2));
+}
