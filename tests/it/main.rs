@@ -14,5 +14,6 @@ mod reruns;
 mod schedules;
 mod transitions;
 mod trouble;
+mod waits;
 mod webhooks;
 mod world;
