@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::{Stack, keep};
 use counterfoil::flow::stack::Times;
-use counterfoil::ports::http::{Http, HttpError, Request, Response};
+use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
 use counterfoil::ports::vault::Vault;
@@ -28,19 +28,41 @@ pub(crate) struct Life {
     left: AtomicI64,
     died: Notify,
     dead: AtomicBool,
+    /// The process dies when it is about to make this call: method and part of the URL.
+    fatal: Option<(Method, &'static str)>,
 }
 
 impl Life {
     pub(crate) fn of(operations: i64) -> Arc<Self> {
-        Arc::new(Self { left: AtomicI64::new(operations), died: Notify::new(), dead: AtomicBool::new(false) })
+        Arc::new(Self {
+            left: AtomicI64::new(operations),
+            died: Notify::new(),
+            dead: AtomicBool::new(false),
+            fatal: None,
+        })
+    }
+
+    /// Ends just before a call.
+    pub(crate) fn until(method: Method, path: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicI64::new(i64::MAX),
+            died: Notify::new(),
+            dead: AtomicBool::new(false),
+            fatal: Some((method, path)),
+        })
     }
 
     async fn spend(&self) {
         if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            self.dead.store(true, Ordering::SeqCst);
-            self.died.notify_one();
-            std::future::pending::<()>().await;
+            self.die().await;
         }
+    }
+
+    async fn die(&self) {
+        self.left.store(0, Ordering::SeqCst);
+        self.dead.store(true, Ordering::SeqCst);
+        self.died.notify_one();
+        std::future::pending::<()>().await;
     }
 
     /// What is left when the work is done.
@@ -144,6 +166,9 @@ impl Vault for Mortal<dyn Vault> {
 impl Http for Mortal<dyn Http> {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.life.spend().await;
+        if self.life.fatal.is_some_and(|(method, path)| request.method == method && request.url.contains(path)) {
+            self.life.die().await;
+        }
         self.inner.send(request).await
     }
 }
