@@ -12,7 +12,7 @@ use counterfoil_sandbox::{Call, Fault, FaultKind, Provider as _};
 use serde_json::json;
 
 use crate::main_job::{opportunity, win};
-use crate::trouble::{Life, each_is_invoiced_once, mortal, time_goes_on, won};
+use crate::trouble::{Fatal, Life, each_is_invoiced_once, mortal, time_goes_on, won};
 use crate::world::World;
 
 /// The keys of the calls that made invoices, in order.
@@ -120,7 +120,7 @@ async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_a
     // The first call never arrives, for its process dies; its repetition, almost five minutes later, runs for long.
     world.advance(Duration::from_secs(10));
     world.poll().await;
-    let life = Life::until(Method::Put, "/Invoices");
+    let life = Life::until(Fatal::Before(Method::Put, "/Invoices"));
     assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
     world.advance(Duration::from_secs(270));
     world.sandbox.xero.hold(Hold { method: "PUT".into(), path: "/Invoices".into(), seconds: 350, times: 1 });

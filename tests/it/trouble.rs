@@ -28,8 +28,18 @@ pub(crate) struct Life {
     left: AtomicI64,
     died: Notify,
     dead: AtomicBool,
-    /// The process dies when it is about to make this call: method and part of the URL.
-    fatal: Option<(Method, &'static str)>,
+    fatal: Option<Fatal>,
+}
+
+/// What a process dies of.
+#[derive(Clone)]
+pub(crate) enum Fatal {
+    /// When it is about to make this call: method and part of the URL.
+    Before(Method, &'static str),
+    /// When the call was made and its answer is there.
+    After(Method, &'static str),
+    /// When it looks at the link of this record: so it is in this one run's walk.
+    LinkOf(String),
 }
 
 impl Life {
@@ -42,13 +52,13 @@ impl Life {
         })
     }
 
-    /// Ends just before a call.
-    pub(crate) fn until(method: Method, path: &'static str) -> Arc<Self> {
+    /// Ends of this.
+    pub(crate) fn until(fatal: Fatal) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicI64::new(i64::MAX),
             died: Notify::new(),
             dead: AtomicBool::new(false),
-            fatal: Some((method, path)),
+            fatal: Some(fatal),
         })
     }
 
@@ -102,6 +112,11 @@ pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
 impl Table for Mortal<dyn Table> {
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
         self.life.spend().await;
+        if let Some(Fatal::LinkOf(record)) = &self.life.fatal
+            && keys.iter().any(|key| key.partition.starts_with("L#") && key.sort == *record)
+        {
+            self.life.die().await;
+        }
         self.inner.get(keys).await
     }
 
@@ -166,10 +181,20 @@ impl Vault for Mortal<dyn Vault> {
 impl Http for Mortal<dyn Http> {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.life.spend().await;
-        if self.life.fatal.is_some_and(|(method, path)| request.method == method && request.url.contains(path)) {
+        let is = |method: Method, path: &str| request.method == method && request.url.contains(path);
+        let (before, after) = match &self.life.fatal {
+            Some(Fatal::Before(method, path)) => (is(*method, path), false),
+            Some(Fatal::After(method, path)) => (false, is(*method, path)),
+            _ => (false, false),
+        };
+        if before {
             self.life.die().await;
         }
-        self.inner.send(request).await
+        let answer = self.inner.send(request).await;
+        if after {
+            self.life.die().await;
+        }
+        answer
     }
 }
 
