@@ -2,7 +2,11 @@
 
 mod bad_elements;
 mod crashes;
+mod deliveries;
+mod limits;
 mod lost_replies;
 mod main_job;
+mod table_writes;
+mod tokens;
 mod trouble;
 mod world;
