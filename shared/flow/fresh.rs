@@ -14,6 +14,7 @@ use crate::domain::connection::Provider;
 use crate::domain::event::Event;
 use crate::domain::ids::FlowId;
 use crate::domain::outcome::{Failure, Fault};
+use crate::ports::connector::Interest;
 
 /// The event with its record as the provider has it now.
 pub(super) async fn fresh(stack: &Stack, compiled: &Compiled, event: &Event, deadline: Timestamp) -> Result<Event, Fault> {
@@ -40,16 +41,15 @@ pub(super) async fn moved_on(
     event: &Event,
     deadline: Timestamp,
 ) -> Result<Option<Event>, Fault> {
-    let interest = stack.flows.interest(compiled).map_err(Fault::Terminal)?;
-    let (Some(changed), Some(record), Some(stamp)) =
-        (interest.and_then(|interest| interest.changed), &event.record_id, event.stamp)
+    let (Some(Ok(Interest { changed: Some(changed), .. })), Some(record), Some(stamp)) =
+        (&compiled.interest, &event.record_id, event.stamp)
     else {
         return Ok(None);
     };
     let item = stack.ports.table.get(&[memory_key(flow, record)]).await;
     let item = item.map_err(|error| fault_of(&FlowError::from(error), stack.now()))?.into_iter().next().flatten();
     let newer = item.as_ref().map(Memory::read).is_some_and(|memory| {
-        memory.seen > stamp.as_millisecond() && satisfies(&changed, &memory.values)
+        memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.values)
     });
     if !newer {
         return Ok(None);

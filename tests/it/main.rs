@@ -1,14 +1,19 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
 mod architecture;
+mod bad_elements;
 mod broken;
 mod catalog;
 mod crashes;
+mod deliveries;
+mod limits;
 mod lost_replies;
 mod main_job;
 mod order;
 mod polling;
 mod reruns;
+mod table_writes;
+mod tokens;
 mod transitions;
 mod trouble;
 mod webhooks;

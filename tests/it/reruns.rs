@@ -7,6 +7,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::rerun::{self, Again};
 use counterfoil::flow::rows::StoredRun;
 use counterfoil::ports::queue::{Outgoing, QueueName, Settle};
+use counterfoil_sandbox::Provider;
 use counterfoil_sandbox::Fault;
 use serde_json::json;
 
