@@ -14,7 +14,6 @@ use crate::domain::connection::Provider;
 use crate::domain::event::Event;
 use crate::domain::ids::FlowId;
 use crate::domain::outcome::{Failure, Fault};
-use crate::ports::connector::Interest;
 
 /// The event with its record as the provider has it now.
 pub(super) async fn fresh(stack: &Stack, compiled: &Compiled, event: &Event, deadline: Timestamp) -> Result<Event, Fault> {
@@ -41,9 +40,11 @@ pub(super) async fn moved_on(
     event: &Event,
     deadline: Timestamp,
 ) -> Result<Option<Event>, Fault> {
-    let (Some(Ok(Interest { changed: Some(changed), .. })), Some(record), Some(stamp)) =
-        (&compiled.interest, &event.record_id, event.stamp)
-    else {
+    let changed = match &compiled.interest {
+        Some(Ok(interest)) => interest.changed.as_ref(),
+        _ => None,
+    };
+    let (Some(changed), Some(record), Some(stamp)) = (changed, &event.record_id, event.stamp) else {
         return Ok(None);
     };
     let item = stack.ports.table.get(&[memory_key(flow, record)]).await;

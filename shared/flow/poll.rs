@@ -406,7 +406,7 @@ async fn caught_up(
     }
     for listener in listeners {
         // Events that both watches see are one run: the run id says so.
-        reads_on_from(stack, listener, None, now).await?;
+        reads_from(stack, listener, None, now).await?;
     }
     Ok(())
 }
@@ -441,13 +441,14 @@ async fn apart(
     }
     for listener in &refused {
         let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
-        reads_on_from(stack, listener, Some(place), stack.now()).await?;
+        forget_own_place(stack, &listener.head, &listener.compiled).await?;
+        reads_from(stack, listener, Some(place), stack.now()).await?;
     }
     Ok(sound)
 }
 
 /// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
-async fn reads_on_from(
+async fn reads_from(
     stack: &Stack,
     listener: &Listener,
     catch_up_from: Option<Timestamp>,
