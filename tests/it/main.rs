@@ -2,5 +2,6 @@
 
 mod architecture;
 mod catalog;
+mod lifecycle;
 mod main_job;
 mod world;
