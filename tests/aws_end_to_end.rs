@@ -19,8 +19,10 @@ const TASK: &str = include_str!("../flows/webhook-to-task.yaml");
 /// An Opportunity with a line of that product, not yet won.
 fn opportunity(deployed: &Deployed, account: &str, product: &str) -> String {
     let org = &deployed.sandbox.salesforce;
-    let account = org.insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 123 4567"}));
-    let product = org.insert("Product2", json!({"Name": "Desk", "ProductCode": product, "Family": "Hardware"}));
+    let account =
+        org.insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 300 2345"}));
+    let product =
+        org.insert("Product2", json!({"Name": "Desk", "ProductCode": product, "Family": "Hardware"}));
     let opportunity = org.insert(
         "Opportunity",
         json!({"Name": "Desks", "StageName": "Negotiation/Review", "CloseDate": "2026-11-20", "AccountId": account}),
@@ -33,7 +35,12 @@ fn opportunity(deployed: &Deployed, account: &str, product: &str) -> String {
 }
 
 /// Wins it, and asks for polls until the books or the run log show what came of it.
-async fn win<T>(deployed: &Deployed, opportunity: &str, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+async fn win<T>(
+    deployed: &Deployed,
+    opportunity: &str,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     deployed.sandbox.salesforce.update("Opportunity", opportunity, json!({"StageName": "Closed Won"}));
     deployed
         .eventually(what, async || {
@@ -114,8 +121,13 @@ async fn a_record_that_xero_refuses_is_in_the_dead_letter_queue() {
 async fn a_run_that_waits_for_longer_than_a_queue_can_is_put_back_by_the_keeper() {
     let deployed = Deployed::new().await;
     let faults = deployed.sandbox.salesforce.faults();
-    let no_calls_left = json!([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]);
-    faults.add(Fault { path: "^/services/data".to_owned(), times: None, ..Fault::new(Fault::status(403, no_calls_left)) });
+    let no_calls_left =
+        json!([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]);
+    faults.add(Fault {
+        path: "^/services/data".to_owned(),
+        times: None,
+        ..Fault::new(Fault::status(403, no_calls_left))
+    });
     let head = deployed
         .given_flow("flow: late-task\ntrigger: { type: http.webhook }\nsteps:\n  - action: salesforce.create_task\n    with: { Subject: \"{{ record.subject }}\" }\n")
         .await;

@@ -72,14 +72,26 @@ impl Connections {
         Ok(self.list().await?.into_iter().find(|c| c.id == *id))
     }
 
+    async fn of_kind(&self, provider: Provider) -> Result<Vec<Arc<Connection>>, Fault> {
+        let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
+        Ok(list.into_iter().filter(|c| c.provider == provider).collect())
+    }
+
     /// The named one, or the only one of its kind.
     pub async fn choose(
         &self,
         provider: Provider,
         name: Option<&ConnectionId>,
     ) -> Result<Arc<Connection>, Fault> {
-        let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
-        let of_kind: Vec<_> = list.into_iter().filter(|c| c.provider == provider).collect();
+        let mut of_kind = self.of_kind(provider).await?;
+        let fits = |of_kind: &[Arc<Connection>]| {
+            name.map_or(of_kind.len() == 1, |name| of_kind.iter().any(|c| c.id == *name))
+        };
+        if !fits(&of_kind) {
+            // Before a run fails for it: another process may have added it a moment ago.
+            self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+            of_kind = self.of_kind(provider).await?;
+        }
         let names = || of_kind.iter().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => of_kind.iter().find(|c| c.id == *name).cloned().ok_or_else(|| {

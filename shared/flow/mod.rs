@@ -10,6 +10,7 @@ pub mod connections;
 pub mod dispatch;
 pub mod file;
 pub mod flows;
+mod fresh;
 pub mod gate;
 pub mod keep;
 mod kinds;

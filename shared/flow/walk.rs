@@ -14,6 +14,7 @@ use super::account::{Client, retry};
 use super::budget::Priority;
 use super::claim::Start;
 use super::compile::{Body, Compiled, Ready};
+use super::fresh::moved_on;
 use super::gate::{Answer, Ask, Busy, Gate, again};
 use super::links::{self, Standing};
 use super::recover;
@@ -45,6 +46,12 @@ const JAVASCRIPT_PER_BATCH: i64 = 20_000;
 const REPLANS: u32 = 5;
 /// How many links one expression may ask for.
 const LINKS_PER_EXPRESSION: usize = 1_000;
+
+/// Why the steps aren't taken.
+enum Unfit {
+    NotWanted,
+    Missing(Vec<String>),
+}
 
 /// Why a step did not give a result.
 enum Stopped {
@@ -112,7 +119,7 @@ impl Walk {
                 Failure::new("newer_applied", "a newer event of this record has been applied already");
             return Ending::Final { status: Status::Skipped, failure: Some(failure), step: None };
         }
-        if start.alone
+        if (start.alone || start.leaves_a_trace)
             && let Err(not_written) = self.run.claim(self.stack.now()).await
         {
             return self.not_written(not_written);
@@ -126,21 +133,34 @@ impl Walk {
     }
 
     async fn flow(&mut self, compiled: &Compiled) -> Result<(), Stopped> {
+        let mut unfit = self.unfit(compiled).await?;
+        if unfit.is_some()
+            && let Some(event) = moved_on(&self.stack, self.run.flow, compiled, &self.event, self.deadline).await?
+        {
+            self.scope = scope_of(compiled, &event, &self.message);
+            self.event = event.clone();
+            self.run.note(|row| row.message.event = Some(event)).await;
+            unfit = self.unfit(compiled).await?;
+        }
+        match unfit {
+            None => self.steps(&compiled.steps).await,
+            Some(Unfit::NotWanted) => {
+                let failure = Failure::new("not_wanted", "the flow's `when` does not hold for this event");
+                let (status, failure) = (Status::Skipped, Some(failure));
+                Err(Stopped::End(Ending::Final { status, failure, step: None }))
+            }
+            Some(Unfit::Missing(names)) => self.incomplete(compiled, names).await,
+        }
+    }
+
+    async fn unfit(&mut self, compiled: &Compiled) -> Result<Option<Unfit>, Stopped> {
         if let Some(when) = &compiled.when
             && !self.evaluate(|scope, engine| when.holds(scope, engine)).await?
         {
-            let failure = Failure::new("not_wanted", "the flow's `when` does not hold for this event");
-            return Err(Stopped::End(Ending::Final {
-                status: Status::Skipped,
-                failure: Some(failure),
-                step: None,
-            }));
+            return Ok(Some(Unfit::NotWanted));
         }
         let missing = missing(&compiled.flow.require, &self.scope);
-        if !missing.is_empty() {
-            return self.incomplete(compiled, missing).await;
-        }
-        self.steps(&compiled.steps).await
+        Ok((!missing.is_empty()).then_some(Unfit::Missing(missing)))
     }
 
     /// The steps for missing fields run once for each set of missing names of the record.

@@ -46,13 +46,18 @@ pub(crate) struct Deployed {
 impl Deployed {
     pub(crate) async fn new() -> Self {
         let configuration = emulator().await;
-        let settings =
-            Settings::of_stack(&configuration, &variable("COUNTERFOIL_TEST_STACK")).await.expect("a deployed stack");
+        let settings = Settings::of_stack(&configuration, &variable("COUNTERFOIL_TEST_STACK"))
+            .await
+            .expect("a deployed stack");
         // A function that fails gives its messages back after twelve minutes; here they come back sooner.
         let sqs = aws_sdk_sqs::Client::new(&configuration);
         for queue in QueueName::ALL {
             let request = sqs.set_queue_attributes().queue_url(&settings.queues[&queue]);
-            request.attributes(QueueAttributeName::VisibilityTimeout, "20").send().await.expect("the queue's visibility");
+            request
+                .attributes(QueueAttributeName::VisibilityTimeout, "20")
+                .send()
+                .await
+                .expect("the queue's visibility");
         }
         let stack = aws_stack::stack(&configuration, settings).expect("a stack");
         let sandbox = Sandbox::new(counterfoil_sandbox::Settings {
@@ -74,7 +79,14 @@ impl Deployed {
         let scopes = ["accounting.contacts", "accounting.invoices", "accounting.settings"];
         let connections = [
             (self.crm(), Provider::Salesforce, salesforce, format!("00D{}", self.scope), us, Vec::new()),
-            (self.books(), Provider::Xero, xero, tenant, "sandbox-client".to_owned(), scopes.map(str::to_owned).to_vec()),
+            (
+                self.books(),
+                Provider::Xero,
+                xero,
+                tenant,
+                "sandbox-client".to_owned(),
+                scopes.map(str::to_owned).to_vec(),
+            ),
         ];
         for (id, provider, url, account, own_user, scopes) in connections {
             let id = ConnectionId::new(id);
@@ -113,9 +125,10 @@ impl Deployed {
     pub(crate) async fn given_flow(&self, text: &str) -> FlowHead {
         let text = self.connected(text);
         let no_files = |name: &str| Err(format!("no file {name}"));
-        let flow = file::read(&text, "flow.yaml", &self.stack.catalog, &no_files).unwrap_or_else(|problems| {
-            panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        });
+        let flow =
+            file::read(&text, "flow.yaml", &self.stack.catalog, &no_files).unwrap_or_else(|problems| {
+                panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            });
         let flows = &self.stack.flows;
         let head = flows.push(&flow.name, "flow.yaml", &text, BTreeMap::new()).await.expect("pushed");
         let compiled = flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
@@ -161,11 +174,20 @@ impl Deployed {
         let request = Request {
             method: Method::Post,
             url: format!("{}/webhook/{}/{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT"), head.name),
-            headers: vec![("host".to_owned(), host), ("content-type".to_owned(), "application/json".to_owned())],
+            headers: vec![
+                ("host".to_owned(), host),
+                ("content-type".to_owned(), "application/json".to_owned()),
+            ],
             body: body.as_bytes().to_vec(),
             timeout: Duration::from_secs(60),
         };
-        HttpClient::new("a form").expect("a client").send(request).await.expect("an answer")
+        let sender = HttpClient::new("a form").expect("a client");
+        // A function that is warm hears of a new flow within five seconds; until then it knows no such address.
+        self.eventually("the address of a new flow", async || {
+            let answer = sender.send(request.clone()).await.expect("an answer");
+            (answer.status != 404).then_some(answer)
+        })
+        .await
     }
 
     // ------------------------------------------------------------ then
@@ -173,7 +195,7 @@ impl Deployed {
     /// What becomes true within a while; the emulator's time can't be moved.
     pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let found = tokio::time::timeout(PATIENCE, async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(500));
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
             loop {
                 ticks.tick().await;
                 if let Some(found) = look().await {
@@ -209,7 +231,8 @@ impl Deployed {
     pub(crate) async fn dead_letter(&self, run: RunId) -> Delivery {
         let queue = &self.stack.ports.queue;
         self.eventually("a dead letter", async || {
-            let letters = queue.receive(QueueName::RunsDead, 10, Duration::from_secs(1)).await.expect("letters");
+            let letters =
+                queue.receive(QueueName::RunsDead, 10, Duration::from_secs(1)).await.expect("letters");
             letters.into_iter().find(|letter| letter.attributes.get("run") == Some(&run.to_string()))
         })
         .await

@@ -1,7 +1,16 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
 mod architecture;
+mod broken;
 mod catalog;
+mod crashes;
 mod lifecycle;
+mod lost_replies;
 mod main_job;
+mod order;
+mod polling;
+mod reruns;
+mod transitions;
+mod trouble;
+mod webhooks;
 mod world;
