@@ -6,6 +6,7 @@ mod broken;
 mod catalog;
 mod crashes;
 mod deliveries;
+mod lifecycle;
 mod limits;
 mod lost_replies;
 mod main_job;
