@@ -14,17 +14,19 @@ use super::connections::Connections;
 use super::notify::Notices;
 use super::refresh::Tokens;
 use super::{FlowError, fault_of};
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, ConnectionState};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::Ports;
 use crate::ports::clock::Clock;
-use crate::ports::connector::{Account, Call, Connector, Verdict};
+use crate::ports::connector::{Account, Call, Connector, LimitKind, Verdict};
 use crate::ports::http::Response;
 use crate::ports::random::Random;
 use crate::ports::table::Table;
 
 /// A wait for a limit that is shorter than this is waited out; a longer one is handed back.
 const WAITED_OUT: SignedDuration = SignedDuration::from_secs(3);
+/// How long a long pause is when the provider doesn't say.
+const LONG_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// One account for one batch of work.
 #[derive(Clone)]
@@ -78,6 +80,10 @@ impl Client {
                 Err(not_yet) => not_yet,
             };
             if not_yet.wait(now) > WAITED_OUT {
+                if not_yet.limit == LimitKind::Day {
+                    // Our own count came first: the provider never had to say it.
+                    self.notices.long_pause(&self.connection, not_yet.wait(now)).await;
+                }
                 return Err(not_yet.fault(&self.connection));
             }
             self.ports.clock.sleep(not_yet.wait(now).unsigned_abs().max(Duration::from_millis(5))).await;
@@ -96,15 +102,28 @@ impl Client {
             Ok(token) => token,
             Err(fault) => {
                 self.cancel(&permit).await;
-                return Err(fault);
+                return Err(self.told(fault).await);
             }
         };
         let exchange = self.exchange(&permit, call, key, &token).await?;
         let Verdict::Unauthorised(failure) = &exchange.verdict else { return Ok(exchange) };
-        let fresh = self.tokens.token(&self.connection, self.connector.as_ref(), Some(&token)).await?;
+        let fresh = match self.tokens.token(&self.connection, self.connector.as_ref(), Some(&token)).await {
+            Ok(fresh) => fresh,
+            Err(fault) => return Err(self.told(fault).await),
+        };
         tracing::info!(connection = %self.connection.id, code = %failure.code, "token refreshed after a 401");
         let permit = self.reserve().await?;
         self.exchange(&permit, call, key, &fresh).await
+    }
+
+    /// The owner hears of a grant that has ended when it ends, not again with every run that meets it.
+    async fn told(&self, fault: Fault) -> Fault {
+        if let Fault::Retry(Again { reason: Reason::Parked, failure, .. }) = &fault
+            && self.connection.state == ConnectionState::Active
+        {
+            self.notices.parked(&self.connection, failure).await;
+        }
+        fault
     }
 
     async fn exchange(
@@ -124,7 +143,10 @@ impl Client {
             _ => None,
         };
         match self.budgets.give_back(&self.connection, permit, &usage, limited).await {
-            Ok(true) => self.notices.long_pause(&self.connection).await,
+            Ok(true) => {
+                let pause = limited.and_then(|(_, retry_after)| retry_after).map_or(LONG_PAUSE, signed);
+                self.notices.long_pause(&self.connection, pause).await;
+            }
             Ok(false) => {}
             // The slot expires; what the call did is known and must not be lost over this.
             Err(error) => tracing::warn!(connection = %self.connection.id, %error, "budget not given back"),
@@ -154,11 +176,15 @@ impl Client {
     /// A fresh token was refused too, or a right is missing: only a person can mend that.
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
+        // A right that is given later is not in the token that is held now.
+        self.tokens.forget(&self.connection.id).await;
         if failure.code == "tenant_not_authorised"
             && let Err(error) = self.connections.needs_reconnect(&self.connection.id).await
         {
             tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
         }
+        // Parked runs are found by their connection, which the message names first.
+        let failure = Failure::new(failure.code, format!("{}: {}", self.connection.id, failure.message));
         Fault::Retry(Again { at: now + SignedDuration::from_mins(15), reason: Reason::Parked, failure })
     }
 

@@ -167,6 +167,12 @@ impl Budget {
         })
     }
 
+    /// Calls that the minute still has; None where there is no such limit.
+    pub fn minute_left(&self, limits: &Limits, now: Timestamp) -> Option<u32> {
+        let sent = self.sends.iter().filter(|sent| now.as_millisecond() - **sent < MINUTE).count();
+        limits.minute.map(|minute| minute.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX)))
+    }
+
     pub fn day_count(&self) -> u32 {
         self.day_count
     }
@@ -178,7 +184,8 @@ impl Budget {
         }
     }
 
-    fn day_left(&self, limits: &Limits) -> Option<u32> {
+    /// Calls that the day still has; None where nobody knows.
+    pub fn day_left(&self, limits: &Limits) -> Option<u32> {
         let counted = self.day_limit(limits).map(|limit| limit.saturating_sub(self.day_count));
         let header = self.header_day.map(|(remaining, said_at)| {
             let since = self.sends.iter().filter(|sent| **sent > said_at).count();

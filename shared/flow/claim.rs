@@ -15,7 +15,7 @@ use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
 use crate::domain::flow::Order;
 use crate::domain::ids::RunId;
 use crate::domain::outcome::Failure;
-use crate::domain::run::Status;
+use crate::domain::run::{Status, StepState};
 use crate::ports::queue::{MAX_DELAY, Settle};
 use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
 
@@ -36,15 +36,18 @@ pub struct Start {
     pub message: RunMessage,
     pub event: Event,
     pub compiled: Arc<Compiled>,
-    /// It has killed a worker, or may have: walked by itself, after the others, claimed before anything.
+    /// It has killed a worker: walked by itself, after the others, claimed before anything.
     pub alone: bool,
+    /// It was delivered before and has left no trace. Claimed before anything, so that it leaves one; still walked
+    /// with the others, for most that come again have only waited for a limit or for the table.
+    pub leaves_a_trace: bool,
     /// A newer event of the record has had an effect: nothing is to be done.
     pub newer_applied: bool,
 }
 
 /// A run that killed its worker this often while it was walked alone is given up.
 const LONELY_CRASHES: u32 = 3;
-/// Deliveries of a message whose run left no trace, after which it is walked alone.
+/// Deliveries of a message whose run left no trace, after which it is claimed before anything.
 const UNSEEN_DELIVERIES: u32 = 3;
 
 /// The rows that `take_up` looks at, for reading those of many messages in one go.
@@ -100,7 +103,9 @@ pub async fn take_up(
             }
         }
     };
-    let message = RunMessage { event: Some(event.clone()), ..message };
+    // The same event delivered again is of the day of the first: `today` doesn't change under a run.
+    let enqueued_at = stored.as_ref().map_or(message.enqueued_at, |stored| stored.row.message.enqueued_at);
+    let message = RunMessage { event: Some(event.clone()), enqueued_at, ..message };
     // The event of a large message was elsewhere, so its order row has not been read yet.
     let order_item = match (&order_item, &event.record_id) {
         (None, Some(record)) => {
@@ -111,8 +116,16 @@ pub async fn take_up(
 
     let head = stack.flows.head_of(message.flow).await?;
     let version = stored.as_ref().map_or(message.flow_version, |stored| stored.row.message.flow_version);
-    let version = if message.rerun.is_some() { message.flow_version } else { version };
-    let compiled = stack.flows.compiled(message.flow, version).await?;
+    // A rerun goes by the flow as it is now, also one that comes from the dead letters.
+    let live = head.as_ref().map_or(message.flow_version, |head| head.live_version);
+    let version = if message.rerun.is_some() { live } else { version };
+    let message = RunMessage { flow_version: version, ..message };
+    let (compiled, unusable) = match stack.flows.compiled(message.flow, version).await {
+        Ok(compiled) => (compiled, None),
+        // Stored by other code, and this one can't read it.
+        Err(FlowError::Asked(failure)) => (None, Some(failure)),
+        Err(error) => return Err(error),
+    };
     let row = row_of(stored.as_ref(), &message, head.as_ref().map(|h| h.name.as_str()), now);
     let order = OrderRow::read(order_item.as_ref());
     let order_of = compiled.as_ref().and_then(|compiled| order_of(compiled, &event));
@@ -128,10 +141,10 @@ pub async fn take_up(
     );
 
     let Some(compiled) = compiled else {
-        let failure = Failure::new(
-            "unknown_flow",
-            format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow),
-        );
+        let failure = unusable.unwrap_or_else(|| {
+            let gone = format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow);
+            Failure::new("unknown_flow", gone)
+        });
         return Ok(Taken::Impossible(Box::new(run), failure));
     };
     if head.is_some_and(|head| head.state == FlowState::Disabled)
@@ -164,15 +177,8 @@ pub async fn take_up(
         }
         None => false,
     };
-    let unseen = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
-    Ok(Taken::Walk(Box::new(Start {
-        alone: row.alone || unseen,
-        run,
-        message,
-        event,
-        compiled,
-        newer_applied,
-    })))
+    let leaves_a_trace = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
+    Ok(Taken::Walk(Box::new(Start { alone: row.alone, leaves_a_trace, run, message, event, compiled, newer_applied })))
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.
@@ -227,9 +233,14 @@ fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, 
         tracing::warn!(run = %message.run, lonely_crashes = row.lonely_crashes, "its last worker did not finish");
     }
     if message.rerun.is_some() {
-        row.message = RunMessage { rerun: None, enqueued_at: row.message.enqueued_at, ..message.clone() };
+        row.message = RunMessage { rerun: None, ..message.clone() };
         row.lonely_crashes = 0;
         row.alone = false;
+        // Asked for by a redrive, nobody has cleared the way: what failed is tried again.
+        row.steps.retain(|_, step| step.state != StepState::Failed);
+        for step in row.steps.values_mut() {
+            step.attempts = 0;
+        }
     }
     row.status = Status::Running;
     row.failure = None;

@@ -132,6 +132,16 @@ impl Connections {
         Ok(())
     }
 
+    /// Returns whether it was there.
+    pub async fn remove(&self, id: &ConnectionId) -> Result<bool, FlowError> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        let there = self.get(id).await?.is_some();
+        let key = Key::new(PARTITION, id.as_str());
+        self.ports.table.write(vec![Write::Delete { key, when: Condition::Always }]).await?;
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        Ok(there)
+    }
+
     /// The grant is dead: runs park until a person connects again. Returns whether this is news.
     pub async fn needs_reconnect(&self, id: &ConnectionId) -> Result<bool, FlowError> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();

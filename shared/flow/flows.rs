@@ -236,14 +236,18 @@ impl Flows {
         Ok(Some(compiled))
     }
 
-    /// The flows that notice things, with their live version.
+    /// The flows that notice things, with their live version. One that can't be read any more (it was pushed by
+    /// other code) stops none of the others.
     pub async fn enabled(&self) -> Result<Vec<(FlowHead, Arc<Compiled>)>, FlowError> {
         let mut enabled = Vec::new();
-        for head in self.heads().await? {
-            if head.state == FlowState::Enabled
-                && let Some(compiled) = self.compiled(head.id, head.live_version).await?
-            {
-                enabled.push((head, compiled));
+        for head in self.heads().await?.into_iter().filter(|head| head.state == FlowState::Enabled) {
+            match self.compiled(head.id, head.live_version).await {
+                Ok(Some(compiled)) => enabled.push((head, compiled)),
+                Ok(None) => {}
+                Err(FlowError::Asked(failure)) => {
+                    tracing::error!(flow = %head.name, %failure, "the flow can't be read; push it again");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(enabled)

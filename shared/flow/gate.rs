@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Client, retry};
 use super::recover;
+use super::rehearse::Rehearsal;
 use super::rows::{Doubt, GroupMember, GroupRow};
 use super::run::{NotWritten, Run, write_patiently};
 use super::stack::Stack;
@@ -79,6 +80,8 @@ pub struct Gate {
     /// Runs that are being walked and don't wait at the gate.
     busy: Arc<AtomicUsize>,
     changed: Arc<Notify>,
+    /// No effect is let through: it is told what would be sent.
+    rehearsal: Option<Rehearsal>,
 }
 
 impl std::fmt::Debug for Gate {
@@ -104,7 +107,16 @@ impl Drop for Busy {
 
 impl Gate {
     pub fn new(stack: Stack) -> Self {
-        Self { stack, pools: Arc::default(), busy: Arc::default(), changed: Arc::default() }
+        Self { stack, pools: Arc::default(), busy: Arc::default(), changed: Arc::default(), rehearsal: None }
+    }
+
+    /// A gate that makes reads and lets no effect through.
+    pub(super) fn rehearsing(stack: Stack, rehearsal: Rehearsal) -> Self {
+        Self { rehearsal: Some(rehearsal), ..Self::new(stack) }
+    }
+
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
     }
 
     pub fn busy(&self) -> Busy {
@@ -117,6 +129,15 @@ impl Gate {
         if self.stack.catalog.endpoint(ask.operation.endpoint).is_none() {
             let message = format!("this build has no endpoint {}", ask.operation.endpoint);
             return Answer::Fault(Fault::terminal("unknown_endpoint", message));
+        }
+        if let Some(rehearsal) = &self.rehearsal {
+            let effect = self.stack.catalog.endpoint(ask.operation.endpoint).map(|endpoint| endpoint.effect());
+            // An endpoint that isn't known reads nothing.
+            let effect = effect.unwrap_or(EffectKind::Send);
+            if effect != EffectKind::Read {
+                let result = rehearsal.planned(&ask.effect_id, effect, &ask.operation);
+                return Answer::Outcome(MemberOutcome::Done(result));
+            }
         }
         let (reply, answer) = oneshot::channel();
         let place = Place {
@@ -319,6 +340,7 @@ impl Gate {
             members,
             created_at: now,
             sent_at: now,
+            repeated_at: None,
             rekeyed: 0,
             doubt: None,
             results: None,
@@ -328,8 +350,8 @@ impl Gate {
     /// Writes the pointers; who can't be pointed at the group gets its answer and is dropped.
     async fn point(&self, row: &GroupRow, members: Vec<Waiting>) -> Vec<Waiting> {
         let now = self.stack.now();
-        let pointed = join_all(members.into_iter().map(|member| async move {
-            let ask = &member.ask;
+        let pointed = join_all(members.into_iter().map(|mut member| async move {
+            let ask = &mut member.ask;
             let mut extra = ask.extra.clone();
             if let Some(sets) = &ask.operation.sets {
                 match transitions::own_writes(&self.stack, &ask.client.connection.id, sets).await {
@@ -340,7 +362,11 @@ impl Gate {
             let links = ask.extra.len();
             let written = ask.run.point(now, &ask.effect_id, row.group, ask.input.clone(), extra).await;
             let answer = match written {
-                Ok(()) => return (member, Ok(())),
+                Ok(()) => {
+                    // Its claims are ours now; pointed at another group, they'd stand in their own way.
+                    ask.extra.clear();
+                    return (member, Ok(()));
+                }
                 Err(NotWritten::Fenced) => Answer::Fenced,
                 Err(NotWritten::Order) => Answer::Order,
                 Err(NotWritten::Extra(place)) if place < links => Answer::LinkTaken,
@@ -377,19 +403,20 @@ impl Gate {
         outcomes.resize(places(&row), MemberOutcome::Unclear);
         let elements = row.elements();
         let outcomes = recover::adopt(client.as_ref(), endpoint.as_ref(), &row, outcomes).await;
+        let reads = endpoint.effect() == EffectKind::Read;
         let unclear = outcomes.contains(&MemberOutcome::Unclear);
         row.results = Some(outcomes.clone());
         if unclear {
             let failure = Failure::new("unclear_answer", "the answer could not be matched to what was sent");
             row.doubt = Some(Doubt { answered: true, failure });
         }
-        if endpoint.effect() != EffectKind::Read && !self.results(&row, !unclear).await {
+        if !reads && !self.results(&row, !unclear).await {
             return answer_all(members, |_| Answer::Fenced);
         }
         if let Err(fault) = endpoint.learn(&elements, &outcomes, client.as_ref()).await {
             tracing::warn!(group = %row.group, code = %fault.failure().code, "the account's picture was not updated");
         }
-        if unclear && endpoint.effect() != EffectKind::Read {
+        if unclear && !reads {
             let recovered = recover::recover(&self.stack, client.as_ref(), row.clone()).await;
             return self.hand_out_recovered(&row, members, recovered);
         }
@@ -401,6 +428,11 @@ impl Gate {
             let outcome = rows.get(&ask.effect).and_then(|place| outcomes.get(*place)).cloned();
             match outcome.unwrap_or(MemberOutcome::Unclear) {
                 MemberOutcome::Retry(failure) => {
+                    Answer::Fault(again(now, attempts, draw, Reason::Failed, failure))
+                }
+                // A read changes nothing, so that nothing about it can be in doubt.
+                MemberOutcome::Unclear if reads => {
+                    let failure = Failure::new("unclear_answer", "the answer could not be matched to what was asked");
                     Answer::Fault(again(now, attempts, draw, Reason::Failed, failure))
                 }
                 outcome => Answer::Outcome(outcome),

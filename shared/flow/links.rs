@@ -3,10 +3,13 @@
 //! A link is claimed (`making`) along with the pointer to the group that makes the document, and becomes `made`
 //! with the run's next write. It is read before anything: two runs that would make the same thing make one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::SignedDuration;
 
-use super::rows::{StoredRun, link_item, link_key, link_of, record_partition, run_key};
-use super::run::Run;
+use super::compile::{Body, Ready};
+use super::rows::{StoredRun, document_of, item_of, link_item, link_key, link_of, record_partition, run_key};
+use super::run::{Run, write_patiently};
 use super::{FlowError, Stack, fault_of};
 use crate::domain::flow::{IfExists, LinkRule};
 use crate::domain::ids::{ConnectionId, EffectKey, LinkName};
@@ -14,7 +17,7 @@ use crate::domain::link::{Link, LinkState};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::{Object, Value};
 use crate::expression::{WantedBy, WantedLink};
-use crate::ports::table::{Condition, Index, Query, Write};
+use crate::ports::table::{Condition, Index, Item, Key, MAX_TRANSACTION, Query, TableError, Write};
 
 /// What the link says before the step does anything.
 #[derive(Debug)]
@@ -150,6 +153,180 @@ fn found(mut document: Value) -> Value {
     }
     document
 }
+
+// ---------------------------------------------------------------- by hand
+
+/// Partition of the (connection, name) pairs that were imported: no flow need name them.
+const NAMES: &str = "link-names";
+
+/// All links, by connection, name and key; `None` is any.
+pub async fn list(
+    stack: &Stack,
+    connection: Option<&ConnectionId>,
+    name: Option<&LinkName>,
+) -> Result<Vec<Link>, FlowError> {
+    let mut pairs = BTreeSet::new();
+    let mut names: BTreeSet<LinkName> = BTreeSet::new();
+    for head in stack.flows.heads().await? {
+        for version in stack.flows.versions(head.id).await? {
+            // A version that no longer reads made its links while it did; a newer one has the same names.
+            if let Ok(Some(compiled)) = stack.flows.compiled(head.id, version.version).await {
+                names_in(&compiled.if_missing_fields, &mut names);
+                names_in(&compiled.steps, &mut names);
+            }
+        }
+    }
+    for connection in stack.connections.list().await? {
+        pairs.extend(names.iter().map(|name| (connection.id.clone(), name.clone())));
+    }
+    for item in everything(stack, Query::new(NAMES)).await? {
+        pairs.insert(document_of::<(ConnectionId, LinkName)>(&item)?);
+    }
+    let mut links = Vec::new();
+    for (of, called) in pairs {
+        if connection.is_none_or(|wanted| *wanted == of) && name.is_none_or(|wanted| *wanted == called) {
+            let query = Query { limit: 1_000, ..Query::new(link_key(&of, &called, "").partition) };
+            for item in everything(stack, query).await? {
+                links.push(link_of(&item)?);
+            }
+        }
+    }
+    Ok(links)
+}
+
+fn names_in(steps: &[Ready], names: &mut BTreeSet<LinkName>) {
+    for ready in steps {
+        names.extend(ready.action().and_then(|action| action.link.as_ref()).map(|link| link.name.clone()));
+        names_in(&ready.on_error, names);
+        if let Body::Branch { steps, otherwise, .. } = &ready.body {
+            names_in(steps, names);
+            names_in(otherwise, names);
+        }
+    }
+}
+
+async fn everything(stack: &Stack, mut query: Query) -> Result<Vec<Item>, FlowError> {
+    let mut items = Vec::new();
+    loop {
+        let page = stack.ports.table.query(query.clone()).await?;
+        items.extend(page.items);
+        match page.after {
+            Some(after) => query.after = Some(after),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// A link as a person brings it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Brought {
+    pub connection: ConnectionId,
+    pub name: LinkName,
+    pub key: String,
+    /// The provider's id of the document.
+    pub id: String,
+    /// Further fields of the document that steps ask for (`InvoiceNumber`).
+    pub document: Object,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Imported {
+    pub added: usize,
+    pub replaced: usize,
+    /// They were there with the same id.
+    pub unchanged: usize,
+}
+
+/// Brings links in: everything is looked at before anything is written. `replace`: another id than the one that is
+/// there takes its place, else that is a mistake.
+pub async fn import(stack: &Stack, brought: Vec<Brought>, replace: bool) -> Result<Imported, FlowError> {
+    let now = stack.now();
+    let known = stack.connections.list().await?;
+    let mut wrong: Vec<String> = Vec::new();
+    let mut seen: BTreeMap<Key, String> = BTreeMap::new();
+    let mut pairs = BTreeSet::new();
+    let mut writes = Vec::new();
+    let mut imported = Imported::default();
+    for some in brought.chunks(MAX_TRANSACTION) {
+        let keys: Vec<Key> = some.iter().map(|link| link_key(&link.connection, &link.name, &link.key)).collect();
+        let items = stack.ports.table.get(&keys).await?;
+        for ((link, key), item) in some.iter().zip(keys).zip(items) {
+            let what = format!("{}, {}, {}", link.connection, link.name, link.key);
+            if !known.iter().any(|connection| connection.id == link.connection) {
+                wrong.push(format!("{what}: there is no connection called {}", link.connection));
+                continue;
+            }
+            match seen.insert(key, link.id.clone()) {
+                Some(other) if other == link.id => continue,
+                Some(other) => {
+                    wrong.push(format!("{what} is there twice, as {other} and as {}", link.id));
+                    continue;
+                }
+                None => {}
+            }
+            let was = item.as_ref().map(link_of).transpose()?.map(|link| link.state);
+            let when = match (was, item.as_ref()) {
+                (None, _) => {
+                    imported.added += 1;
+                    Condition::Absent
+                }
+                (Some(LinkState::Made { id, .. }), _) if id == link.id => {
+                    imported.unchanged += 1;
+                    continue;
+                }
+                (Some(_), _) if replace => {
+                    imported.replaced += 1;
+                    Condition::Always
+                }
+                (Some(LinkState::Made { id, .. }), _) => {
+                    wrong.push(format!("{what} is {id} already, not {}", link.id));
+                    continue;
+                }
+                (Some(LinkState::Making), _) => {
+                    wrong.push(format!("{what} is being made by a run"));
+                    continue;
+                }
+            };
+            let mut document = link.document.clone();
+            document.insert("_id".into(), link.id.clone().into());
+            let made = Link {
+                connection: link.connection.clone(),
+                name: link.name.clone(),
+                key: link.key.clone(),
+                state: LinkState::Made { id: link.id.clone(), document: Value::Object(document) },
+                run: None,
+                effect: None,
+                at: now,
+            };
+            writes.push(Write::put(link_item(&made), when));
+            pairs.insert((link.connection.clone(), link.name.clone()));
+        }
+    }
+    if !wrong.is_empty() {
+        let advice = if replace { "" } else { "\n`--replace` lets what you bring take the place of what is there" };
+        let message = format!("nothing was imported:\n{}{advice}", wrong.join("\n"));
+        return Err(Failure::new("links_refused", message).into());
+    }
+    // Their names first, so that whatever is written can be listed.
+    let names = pairs.into_iter().map(|(connection, name)| {
+        let key = Key::new(NAMES, format!("{connection}#{name}"));
+        Write::put(item_of(key, &(connection, name)), Condition::Always)
+    });
+    let writes: Vec<Write> = names.chain(writes).collect();
+    for some in writes.chunks(MAX_TRANSACTION) {
+        match write_patiently(&stack.ports, some.to_vec()).await {
+            Ok(()) => {}
+            Err(TableError::Refused(_)) => {
+                let message = "a run made one of these documents meanwhile; import the file again";
+                return Err(Failure::new("links_changed", message).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(imported)
+}
+
+// ---------------------------------------------------------------- expressions
 
 /// What an expression asked for: `links.invoice(key)`, `.all(prefix)`, `.source(id)`; over all connections, for
 /// names are shared by flows.

@@ -33,16 +33,17 @@ impl Notices {
             "A run of the flow {flow} failed.\n\nstep:    {step}\ncode:    {}\n\nSee it:   counterfoil run show {run}\nAll:      counterfoil failures --flow {flow}\nRerun it: counterfoil run rerun {run}\n\nFurther failures of this kind within an hour are not mailed.\n",
             failure.code
         );
-        self.once(&format!("{flow}#{}", failure.code), &subject, &body).await;
+        self.once(&format!("{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
     }
 
-    pub async fn long_pause(&self, connection: &Connection) {
+    /// Once for each pause, however many runs meet it.
+    pub async fn long_pause(&self, connection: &Connection, pause: SignedDuration) {
         let id = &connection.id;
         let subject = format!("[Counterfoil] {id} has used up its daily limit");
         let body = format!(
             "Calls to {id} are paused until the provider's limit ends; other accounts go on.\n\nSee it: counterfoil connection check {id}\nNothing is lost: what waits goes on by itself.\n"
         );
-        self.once(&format!("pause#{id}"), &subject, &body).await;
+        self.once(&format!("pause#{id}"), pause, &subject, &body).await;
     }
 
     pub async fn parked(&self, connection: &Connection, failure: &Failure) {
@@ -52,13 +53,13 @@ impl Notices {
             "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost.\nConnect it again: counterfoil connection add {id}\n",
             failure.code
         );
-        self.once(&format!("parked#{id}#{}", failure.code), &subject, &body).await;
+        self.once(&format!("parked#{id}#{}", failure.code), QUIET_FOR, &subject, &body).await;
     }
 
-    async fn once(&self, topic: &str, subject: &str, body: &str) {
+    async fn once(&self, topic: &str, quiet: SignedDuration, subject: &str, body: &str) {
         let now: Timestamp = self.ports.clock.now();
         let mut item = Item::new(Key::new(format!("N#{topic}"), "told"));
-        item.expires_at = Some(now + QUIET_FOR);
+        item.expires_at = Some(now + quiet);
         match self.ports.table.write(vec![Write::put(item, Condition::Absent)]).await {
             Ok(()) => {}
             Err(TableError::Refused(_)) => return,

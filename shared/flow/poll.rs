@@ -214,31 +214,24 @@ async fn read(
     let Some(start) = start else { return Ok(()) };
     let from = start - OVERLAP;
     let mut continuation: Option<String> = None;
+    let mut read_at: Option<Timestamp> = None;
     loop {
         let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
         let page = match trigger.poll(ask, account).await {
             Ok(page) => page,
             Err(Fault::Terminal(failure)) if listeners.len() > 1 => {
-                // One flow's field or condition is bad: each is read by itself, and only the bad one stays behind.
-                tracing::warn!(code = %failure.code, "a shared poll was refused; polling flow by flow");
-                let mut result = Ok(());
-                let place = lease.place.clone();
-                let mut furthest = place.clone();
-                for listener in listeners {
-                    lease.place = place.clone();
-                    let alone = std::slice::from_ref(listener);
-                    match Box::pin(read(stack, trigger, account, alone, watch, lease, report)).await {
-                        Ok(()) => furthest = lease.place.clone(),
-                        Err(error) => result = Err(error),
-                    }
+                tracing::warn!(code = %failure.code, "a shared poll was refused; each flow is asked for by itself");
+                let sound = apart(stack, trigger, account, listeners, from, report).await?;
+                if sound.is_empty() {
+                    return Ok(());
                 }
-                lease.place = furthest;
-                return result;
+                return Box::pin(read(stack, trigger, account, &sound, watch, lease, report)).await;
             }
             Err(fault) => return Err(PollError::Fault(fault)),
         };
         report.pages += 1;
-        let settled_before = page.provider_now - SETTLED_AFTER;
+        // What is committed after the first page was asked for need not be on the later ones.
+        let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
         let fresh: Vec<Change> = page
             .changes
             .into_iter()
@@ -256,9 +249,8 @@ async fn read(
                 continuation = Some(next);
             }
             None => {
-                if lease.place.cursor.is_none() {
-                    lease.place.cursor = Some(start);
-                }
+                // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
+                lease.read_up_to(settled_before.max(start));
                 caught_up(stack, watch, listeners, settled_before).await?;
                 return Ok(());
             }
@@ -290,7 +282,11 @@ async fn announce(
         let mut puts: BTreeMap<Key, Memory> = BTreeMap::new();
         for (change, key) in mine.iter().zip(keys) {
             let decision = decide(changed, remembered.get(&key), &change.record, change.stamp);
-            if let Some(memory) = decision.memory {
+            // That we wrote something else to it needn't be remembered.
+            let ours = change.own
+                && decision.event.is_none()
+                && remembered.get(&key).map(|was| &was.values) == decision.memory.as_ref().map(|now| &now.values);
+            if let Some(memory) = decision.memory.filter(|_| !ours) {
                 remembered.insert(key.clone(), memory.clone());
                 puts.insert(key.clone(), memory.clone());
                 if decision.event.is_some() {
@@ -410,10 +406,56 @@ async fn caught_up(
     }
     for listener in listeners {
         // Events that both watches see are one run: the run id says so.
-        let head = FlowHead { catch_up_from: None, changed_at: now, ..listener.head.clone() };
-        stack.flows.change(&head).await?;
+        place_of(stack, listener, None, now).await?;
     }
     Ok(())
+}
+
+/// One flow's field or condition is bad; which one shows when each is asked for by itself. That one reads by itself
+/// from here on, until it is mended and has caught up: it loses nothing, and the others go on sharing one poll.
+/// Returns the others.
+async fn apart(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    account: &dyn Account,
+    listeners: &[Listener],
+    from: Timestamp,
+    report: &mut Report,
+) -> Result<Vec<Listener>, PollError> {
+    let mut sound = Vec::new();
+    let mut refused = Vec::new();
+    for listener in listeners {
+        let ask = PollAsk { union: &listener.interest, from, continuation: None };
+        match trigger.poll(ask, account).await {
+            Ok(_) => sound.push(listener.clone()),
+            Err(Fault::Terminal(failure)) => {
+                report.failures.push((listener.head.name.clone(), failure.code));
+                refused.push(listener.clone());
+            }
+            Err(fault) => return Err(PollError::Fault(fault)),
+        }
+    }
+    if refused.is_empty() {
+        // Only all together they are too much: they read one by one.
+        refused = sound.split_off(1);
+    }
+    for listener in &refused {
+        let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
+        place_of(stack, listener, Some(place), stack.now()).await?;
+    }
+    Ok(sound)
+}
+
+/// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
+async fn place_of(
+    stack: &Stack,
+    listener: &Listener,
+    catch_up_from: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    stack.flows.forget_heads();
+    let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
+    stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
 }
 
 // ---------------------------------------------------------------- the lease of a watch
@@ -423,6 +465,8 @@ struct Lease {
     generation: i64,
     place: Place,
     known: BTreeSet<u64>,
+    /// A wake-up is known to have come meanwhile.
+    again: bool,
 }
 
 impl Lease {
@@ -451,6 +495,7 @@ impl Lease {
                 generation: generation + 1,
                 known: place.seen.iter().map(|(hash, _)| *hash).collect(),
                 place,
+                again: false,
             };
             let when = match item {
                 None => Condition::Absent,
@@ -475,7 +520,7 @@ impl Lease {
         let mut item = item_of(self.key.clone(), &self.place);
         item.fields.insert("generation".into(), self.generation.into());
         item.fields.insert("lease_until".into(), lease_until.into());
-        item.fields.insert("again".into(), 0.into());
+        item.fields.insert("again".into(), i64::from(self.again).into());
         item
     }
 
@@ -494,7 +539,18 @@ impl Lease {
                 self.place.cursor = Some(change.stamp);
             }
         }
-        let keep_from = self.place.cursor.map_or(from, |cursor| cursor - OVERLAP).as_millisecond();
+        self.forget_before(self.place.cursor.map_or(from, |cursor| cursor - OVERLAP));
+    }
+
+    /// All rows that were there at that time are queued; those that commit late are in the overlap.
+    fn read_up_to(&mut self, time: Timestamp) {
+        let cursor = self.place.cursor.map_or(time, |cursor| cursor.max(time));
+        self.place.cursor = Some(cursor);
+        self.forget_before(cursor - OVERLAP);
+    }
+
+    fn forget_before(&mut self, time: Timestamp) {
+        let keep_from = time.as_millisecond();
         let excess = self.place.seen.len().saturating_sub(FINGERPRINTS);
         if excess > 0 || self.place.seen.first().is_some_and(|(_, stamp)| *stamp < keep_from) {
             self.place.seen.sort_by_key(|(_, stamp)| *stamp);
@@ -504,37 +560,50 @@ impl Lease {
         }
     }
 
-    /// Saves the place under the lease, and renews it.
+    /// Saves the place under the lease, and renews it. A wake-up that came meanwhile stays noted.
     async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
         let until = (stack.now() + stack.times.lease).as_millisecond();
-        let when = Condition::equals("generation", self.generation);
-        let set = Write::put(self.item(until), when);
-        match write_patiently(&stack.ports, vec![set]).await {
-            Ok(()) => Ok(()),
-            Err(TableError::Refused(_)) => Err(FlowError::Asked(Failure::new(
-                "lease_lost",
-                "another worker has taken over the poll; what this one queued is known by its run ids",
-            ))),
-            Err(error) => Err(error.into()),
+        if self.put(stack, until, true).await? {
+            return Ok(());
         }
+        if !self.again {
+            self.again = true;
+            if self.put(stack, until, true).await? {
+                return Ok(());
+            }
+        }
+        Err(lease_lost())
     }
 
     /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
     async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
-        let again = Condition::equals("again", 0);
-        let mine = Condition::equals("generation", self.generation);
-        let when = if failed { mine.clone() } else { Condition::All(vec![mine, again]) };
-        let put = Write::put(self.item(0), when);
+        let asked = std::mem::take(&mut self.again);
+        if (failed || !asked) && self.put(stack, 0, !failed).await? {
+            return Ok(false);
+        }
+        // Either someone asked for another poll, or the lease is lost.
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        if self.put(stack, until, false).await? { Ok(true) } else { Err(lease_lost()) }
+    }
+
+    /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
+    async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
+        let mut when = vec![Condition::equals("generation", self.generation)];
+        if noted {
+            when.push(Condition::equals("again", i64::from(self.again)));
+        }
+        let put = Write::put(self.item(lease_until), Condition::All(when));
         match write_patiently(&stack.ports, vec![put]).await {
-            Ok(()) => Ok(false),
-            Err(TableError::Refused(_)) => {
-                // Either someone asked for another poll, or the lease is lost, which the save says.
-                self.save(stack).await?;
-                Ok(true)
-            }
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn lease_lost() -> FlowError {
+    let message = "another worker has taken over the poll; what this one queued is known by its run ids";
+    FlowError::Asked(Failure::new("lease_lost", message))
 }
 
 fn fingerprint_of(change: &Change) -> u64 {
@@ -552,6 +621,46 @@ fn fingerprint(parts: &[&str]) -> u64 {
 }
 
 // ---------------------------------------------------------------- going live
+
+/// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
+pub(super) async fn place_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Timestamp>, FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else { return Ok(None) };
+    let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
+    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let began = head.catch_up_from.or(head.live_from);
+    Ok(place.cursor.map(|cursor| cursor - OVERLAP).max(began))
+}
+
+/// The place that a flow had when it read on by itself before.
+pub(super) async fn forget_own_place(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<(), FlowError> {
+    let Some(key) = watch_of(stack, head, compiled, true).await? else { return Ok(()) };
+    Ok(write_patiently(&stack.ports, vec![Write::Delete { key, when: Condition::Always }]).await?)
+}
+
+async fn watch_of(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+    own: bool,
+) -> Result<Option<Key>, FlowError> {
+    let trigger = &compiled.flow.trigger;
+    let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
+        return Ok(None);
+    };
+    let interest = interest.clone()?;
+    let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
+    let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
+    let alone = if own { head.id.to_string() } else { String::new() };
+    Ok(Some(watch_key(&connection.id, &trigger.id, &interest, &alone)))
+}
 
 /// From when on a flow hears of things: the provider's clock, now. With `changed`, the records that satisfy it
 /// already are remembered first; they fire only after they have left it.

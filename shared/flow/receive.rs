@@ -90,10 +90,10 @@ struct Signature {
     secret: String,
     timestamp_header: Option<String>,
     #[serde(default = "five_minutes")]
-    tolerance_seconds: i64,
+    tolerance_seconds: u64,
 }
 
-fn five_minutes() -> i64 {
+fn five_minutes() -> u64 {
     300
 }
 
@@ -242,8 +242,7 @@ async fn verify(stack: &Stack, request: &WebhookRequest, signature: &Signature) 
     if let Some(header) = &signature.timestamp_header {
         let time = request.header(header).ok_or_else(|| wrong("the time's header is missing"))?;
         let second: i64 = time.parse().map_err(|_| wrong("the time is not a count of seconds"))?;
-        let age = stack.now().as_second() - second;
-        if age.abs() > signature.tolerance_seconds {
+        if stack.now().as_second().abs_diff(second) > signature.tolerance_seconds {
             return Err(wrong("the signed time is too far from now"));
         }
         signed.extend_from_slice(time.as_bytes());

@@ -67,7 +67,9 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
         }
         Err(error) => return Err(ground(error.into())),
     }
-    if !everyone_points(stack, &row).await? {
+    // What is in doubt was sent; its members' pointers may have gone since, where a person has decided for one.
+    let sent = row.doubt.is_some() || row.results.is_some() || row.repeated_at.is_some();
+    if !sent && !everyone_points(stack, &row).await? {
         let delete = Write::Delete { key: group_key(group), when: Condition::Always };
         write_patiently(&stack.ports, vec![delete]).await.map_err(|e| ground(e.into()))?;
         tracing::info!(%group, "was never sent; given up");
@@ -142,15 +144,20 @@ async fn resend(
     row: &mut GroupRow,
 ) -> Result<Vec<MemberOutcome>, Fault> {
     let permit = client.reserve().await?;
-    if !may_repeat(stack, client, row) {
+    let now = stack.now();
+    if may_repeat(stack, client, row) {
+        row.repeated_at = Some(now);
+    } else {
         row.rekeyed += 1;
-        row.sent_at = stack.now();
+        row.sent_at = now;
+        row.repeated_at = None;
         row.doubt = None;
-        let put = Write::put(row.item(Some(stack.now() + stack.times.lease)), Condition::Always);
-        if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
-            client.cancel(&permit).await;
-            return Err(fault_of(&error.into(), stack.now()));
-        }
+    }
+    // Written before it is sent: who looks it up later must know how long this one may still be running.
+    let put = Write::put(row.item(Some(now + stack.times.lease)), Condition::Always);
+    if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
+        client.cancel(&permit).await;
+        return Err(fault_of(&error.into(), stack.now()));
     }
     let exchange = client.send(permit, &row.call, Some(&row.key())).await?;
     let elements = row.elements();
@@ -217,7 +224,7 @@ async fn look_up(
     let found = endpoint.look_up(&row.shape, &elements, row.created_at, client).await?;
     let limits = client.connector.limits(&client.connection);
     let longest = SignedDuration::try_from(limits.longest_call).unwrap_or(SignedDuration::from_mins(15));
-    let over_at = row.sent_at + longest;
+    let over_at = row.repeated_at.unwrap_or(row.sent_at) + longest;
     // An answer whose members could not be told apart was a whole answer: that call has ended.
     let ended = row.results.is_some() || stack.now() > over_at;
     let mut outcomes = row.results.clone().unwrap_or_default();

@@ -84,6 +84,20 @@ impl Tokens {
         Ok(token)
     }
 
+    /// The next call gets a new token.
+    pub async fn forget(&self, connection: &ConnectionId) {
+        let held = {
+            let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(all.entry(connection.clone()).or_default())
+        };
+        let mut held = held.lock().await;
+        *held = None;
+        if let Err(error) = self.ports.vault.remove(&token_name(connection)).await {
+            // It is refused once more and forgotten then.
+            tracing::warn!(%connection, %error, "the token could not be dropped");
+        }
+    }
+
     fn usable(&self, token: &Token, refused: Option<&Token>) -> bool {
         let now = self.ports.clock.now();
         token.expires_at.is_none_or(|end| end.duration_since(now) > LEAST_LIFE)
@@ -219,7 +233,8 @@ impl Tokens {
 
     fn later(&self, failure: Failure) -> Fault {
         Fault::Retry(Again {
-            at: self.ports.clock.now() + SignedDuration::from_secs(30),
+            // When, the wait decides by how often it was tried: an outage of hours uses up no run's attempts in minutes.
+            at: self.ports.clock.now(),
             reason: Reason::Failed,
             failure,
         })

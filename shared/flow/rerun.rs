@@ -4,15 +4,15 @@
 //! input changed is sent again; a *create* is not, unless it is forced.
 
 use super::FlowError;
-use super::budget::Priority;
 use super::claim::order_key_of;
+use super::compile::Compiled;
 use super::flows::FlowHead;
+use super::fresh::fresh;
 use super::rows::{OrderRow, RunRow, StoredRun, run_key};
 use super::run::{OrderOf, Run, write_patiently};
 use super::settle::{Ending, send, settle};
 use super::stack::Stack;
 use crate::domain::Value;
-use crate::domain::connection::Provider;
 use crate::domain::effect::EffectKind;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::flow::{OnErrorThen, Step, StepKind};
@@ -86,7 +86,7 @@ pub async fn rerun(stack: &Stack, run: RunId, again: Again) -> Result<(), FlowEr
     for record in row.steps.values_mut() {
         record.attempts = 0;
     }
-    let event = fresh_event(stack, &head, &row, &again).await?;
+    let event = fresh_event(stack, &compiled, &row, &again).await?;
     row.message.event = Some(event);
     row.message.flow_version = head.live_version;
     ask(stack, stored.generation, row).await
@@ -211,12 +211,7 @@ async fn write(stack: &Stack, generation: i64, row: &RunRow) -> Result<(), FlowE
     }
 }
 
-async fn fresh_event(
-    stack: &Stack,
-    head: &FlowHead,
-    row: &RunRow,
-    again: &Again,
-) -> Result<Event, FlowError> {
+async fn fresh_event(stack: &Stack, compiled: &Compiled, row: &RunRow, again: &Again) -> Result<Event, FlowError> {
     let event = row.message.event.clone();
     let mut event = event.ok_or_else(|| Failure::new("missing_event", "the run's row has no event"))?;
     if let Some(record) = &again.record {
@@ -225,27 +220,8 @@ async fn fresh_event(
     if !again.refresh {
         return Ok(event);
     }
-    let (Some(provider), Some(id), Some((_, trigger))) =
-        (Provider::of(&event.kind), event.record_id.clone(), stack.catalog.trigger(&event.kind))
-    else {
-        return Err(Failure::new(
-            "not_refreshable",
-            format!("an event of {} has no record to read again", event.kind),
-        )
-        .into());
-    };
-    let compiled = stack.flows.compiled(head.id, head.live_version).await?;
-    let Some(compiled) = compiled else { return Ok(event) };
-    let interest = trigger.interest(&compiled.flow.trigger.options)?;
-    let asked = |fault: crate::domain::outcome::Fault| FlowError::Asked(fault.failure().clone());
-    let connection = stack.connections.choose(provider, event.connection.as_ref()).await.map_err(asked)?;
     let deadline = stack.now() + stack.times.function;
-    let account = stack.client(connection, Priority::Live, deadline).map_err(asked)?;
-    let fetched = trigger.fetch(&interest, &id, &account).await.map_err(asked)?;
-    let change = fetched.ok_or_else(|| Failure::new("record_gone", format!("{id} is no longer there")))?;
-    event.record = trigger.project(&interest, &change.record);
-    event.stamp = Some(change.stamp);
-    Ok(event)
+    fresh(stack, compiled, &event, deadline).await.map_err(|fault| FlowError::Asked(fault.failure().clone()))
 }
 
 /// Step ids in the order of the file, with their actions.

@@ -208,7 +208,11 @@ pub struct GroupRow {
     pub call: Call,
     pub members: Vec<GroupMember>,
     pub created_at: Timestamp,
+    /// When it was first sent under the key that it has now.
     pub sent_at: Timestamp,
+    /// When it was last sent again under that key: until the provider's longest call after that it may still land.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated_at: Option<Timestamp>,
     /// How often it was sent under a new key, because an answer (5xx) came under the old one.
     #[serde(default)]
     pub rekeyed: u32,

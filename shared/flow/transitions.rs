@@ -118,7 +118,8 @@ pub fn decide(changed: &Changed, memory: Option<&Memory>, record: &Value, stamp:
         let memory = Memory { values, seen: now.max(before.seen), ..before };
         return Decision { event: Some((at, previous.unwrap_or(Value::Null))), memory: Some(memory) };
     }
-    let worth = differs || (before.open_until >= now && now > before.seen);
+    // A newer version of what is announced: a run that would leave its transition open must know of it.
+    let worth = differs || (now > before.seen && (before.open_until >= now || before.transition.is_some()));
     let memory = worth.then(|| Memory { values, announced: true, seen: now.max(before.seen), ..before });
     Decision { event: None, memory }
 }
@@ -146,8 +147,12 @@ fn is_transition(
     fields || any
 }
 
-fn satisfies(changed: &Changed, now: &BTreeMap<String, String>) -> bool {
-    changed.fields.iter().all(|change| change.to.as_ref().is_none_or(|to| among(to, now.get(&change.field))))
+/// Whether the watched values are such as the transition leads to.
+pub fn satisfies(changed: &Changed, now: &BTreeMap<String, String>) -> bool {
+    changed
+        .fields
+        .iter()
+        .all(|change| change.to.as_ref().is_none_or(|to| among(to, now.get(&change.field))))
 }
 
 fn among(wanted: &[Value], text: Option<&String>) -> bool {

@@ -14,6 +14,7 @@ use super::account::{Client, retry};
 use super::budget::Priority;
 use super::claim::Start;
 use super::compile::{Body, Compiled, Ready};
+use super::fresh::moved_on;
 use super::gate::{Answer, Ask, Busy, Gate, again};
 use super::links::{self, Standing};
 use super::recover;
@@ -45,6 +46,12 @@ const JAVASCRIPT_PER_BATCH: i64 = 20_000;
 const REPLANS: u32 = 5;
 /// How many links one expression may ask for.
 const LINKS_PER_EXPRESSION: usize = 1_000;
+
+/// Why the steps aren't taken.
+enum Unfit {
+    NotWanted,
+    Missing(Vec<String>),
+}
 
 /// Why a step did not give a result.
 enum Stopped {
@@ -112,7 +119,7 @@ impl Walk {
                 Failure::new("newer_applied", "a newer event of this record has been applied already");
             return Ending::Final { status: Status::Skipped, failure: Some(failure), step: None };
         }
-        if start.alone
+        if (start.alone || start.leaves_a_trace)
             && let Err(not_written) = self.run.claim(self.stack.now()).await
         {
             return self.not_written(not_written);
@@ -126,21 +133,34 @@ impl Walk {
     }
 
     async fn flow(&mut self, compiled: &Compiled) -> Result<(), Stopped> {
+        let mut unfit = self.unfit(compiled).await?;
+        if unfit.is_some()
+            && let Some(event) = moved_on(&self.stack, self.run.flow, compiled, &self.event, self.deadline).await?
+        {
+            self.scope = scope_of(compiled, &event, &self.message);
+            self.event = event.clone();
+            self.run.note(|row| row.message.event = Some(event)).await;
+            unfit = self.unfit(compiled).await?;
+        }
+        match unfit {
+            None => self.steps(&compiled.steps).await,
+            Some(Unfit::NotWanted) => {
+                let failure = Failure::new("not_wanted", "the flow's `when` does not hold for this event");
+                let (status, failure) = (Status::Skipped, Some(failure));
+                Err(Stopped::End(Ending::Final { status, failure, step: None }))
+            }
+            Some(Unfit::Missing(names)) => self.incomplete(compiled, names).await,
+        }
+    }
+
+    async fn unfit(&mut self, compiled: &Compiled) -> Result<Option<Unfit>, Stopped> {
         if let Some(when) = &compiled.when
             && !self.evaluate(|scope, engine| when.holds(scope, engine)).await?
         {
-            let failure = Failure::new("not_wanted", "the flow's `when` does not hold for this event");
-            return Err(Stopped::End(Ending::Final {
-                status: Status::Skipped,
-                failure: Some(failure),
-                step: None,
-            }));
+            return Ok(Some(Unfit::NotWanted));
         }
         let missing = missing(&compiled.flow.require, &self.scope);
-        if !missing.is_empty() {
-            return self.incomplete(compiled, missing).await;
-        }
-        self.steps(&compiled.steps).await
+        Ok((!missing.is_empty()).then_some(Unfit::Missing(missing)))
     }
 
     /// The steps for missing fields run once for each set of missing names of the record.
@@ -149,7 +169,9 @@ impl Walk {
         self.run.note(|row| row.missing.clone_from(&missing)).await;
         let list = missing.into_iter().map(Value::String).collect();
         self.scope = self.scope.clone().with("missing", Value::Array(list));
-        if let Some(record) = self.event.record_id.clone() {
+        if let Some(record) = self.event.record_id.clone()
+            && self.gate.rehearsal().is_none()
+        {
             let key = Key::new(format!("I#{}#{record}", self.run.flow), "missing");
             let told = self.stack.ports.table.get(std::slice::from_ref(&key)).await;
             let told = told.map_err(|e| fault_of(&e.into(), self.stack.now()))?.into_iter().next().flatten();
@@ -190,6 +212,12 @@ impl Walk {
             Err(Stopped::Fault(fault)) => Err(fault),
             Err(end) => return Err(end),
         };
+        if let Some(rehearsal) = self.gate.rehearsal() {
+            match &attempted {
+                Ok(output) => rehearsal.gave(id, output),
+                Err(fault) => rehearsal.failed(id, fault.failure()),
+            }
+        }
         let fault = match attempted {
             Ok(output) => {
                 self.scope.set_step(id, output);
@@ -218,6 +246,9 @@ impl Walk {
         if let Some(when) = &ready.when
             && !self.evaluate(|scope, engine| when.holds(scope, engine)).await?
         {
+            if let Some(rehearsal) = self.gate.rehearsal() {
+                rehearsal.not_taken(ready.step.id.as_str());
+            }
             return Ok(empty());
         }
         match &ready.body {
@@ -228,6 +259,9 @@ impl Walk {
             }
             Body::Branch { when, steps, otherwise } => {
                 let taken = self.evaluate(|scope, engine| when.holds(scope, engine)).await?;
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.gave(ready.step.id.as_str(), &serde_json::json!({ "taken": taken }));
+                }
                 self.steps(if taken { steps } else { otherwise }).await?;
                 Ok(serde_json::json!({ "taken": taken }))
             }
@@ -239,7 +273,17 @@ impl Walk {
                     Value::Object(object) => object,
                     _ => Object::new(),
                 };
-                let connection = self.connection(action, connection.as_ref()).await?;
+                let connection = match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
+                    (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal)) if why.code == "missing_connection" => {
+                        let effect = self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
+                        let effect = effect.unwrap_or(EffectKind::Send);
+                        return Ok(rehearsal.without_account(&ready.step, &action.action, effect, input, &why));
+                    }
+                    (connection, _) => connection?,
+                };
+                if let Some(rehearsal) = self.gate.rehearsal() {
+                    rehearsal.asks(&ready.step, &action.action, Some(connection.connection.id.as_str()), &input);
+                }
                 let key = match link_key {
                     Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),
                     None => None,

@@ -9,6 +9,10 @@ pub mod handlers;
 pub mod http_client;
 #[cfg(feature = "aws")]
 pub mod lambda;
+#[cfg(feature = "embedded")]
+pub mod local_machine;
+#[cfg(feature = "embedded")]
+pub mod local_stack;
 pub mod pump;
 #[cfg(feature = "aws")]
 pub mod settings;

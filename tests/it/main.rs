@@ -2,6 +2,15 @@
 
 mod architecture;
 mod bad_weather;
+mod broken;
 mod catalog;
+mod crashes;
+mod lost_replies;
 mod main_job;
+mod order;
+mod polling;
+mod reruns;
+mod transitions;
+mod trouble;
+mod webhooks;
 mod world;

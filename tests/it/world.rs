@@ -193,6 +193,10 @@ impl World {
         live
     }
 
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
@@ -305,6 +309,6 @@ fn as_list(value: impl Into<Value>) -> Vec<Value> {
     value.into().as_array().cloned().unwrap_or_default()
 }
 
-fn new_stack(ports: &Ports) -> Stack {
+pub(crate) fn new_stack(ports: &Ports) -> Stack {
     Stack::new(ports.clone(), catalog::catalog(), engine::engine(), 2, Times::default())
 }

@@ -43,6 +43,8 @@ fn answered(response: &Response) -> Verdict {
             "Xero doesn't let this connection into the organisation: it was disconnected, its user was removed or may not do this, or a demo company was reset. Connect it again",
         )),
         404 => refused("not_found", "Xero knows no record of that id"),
+        // Our own call under this key is still being worked on: it may yet be applied.
+        409 => in_doubt(false, "still_running", "Xero is still working on an earlier try of the call"),
         412 => refused("precondition_failed", "Xero refused the call's conditions"),
         413 | 414 | 431 => refused("too_large", "the call is larger than Xero takes"),
         405 | 501 => refused("not_implemented", "Xero has no such call"),

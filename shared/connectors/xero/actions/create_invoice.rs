@@ -123,7 +123,8 @@ impl Action for CreateInvoice {
     async fn plan(&self, planning: Planning<'_>) -> Result<Plan, Fault> {
         let options = clean(OPTIONS, planning.options, "").map_err(Fault::Terminal)?;
         let mut invoice = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
-        let existing = planning.existing.and_then(|document| text(document, "InvoiceID"));
+        // A link that a person brought in may know no more than the id.
+        let existing = planning.existing.and_then(|known| text(known, "InvoiceID").or_else(|| text(known, "_id")));
         settle_nulls(&mut invoice, existing.is_some()).map_err(Fault::Terminal)?;
         let status = status(&options, planning.existing);
         if let Some(status) = status {
@@ -351,6 +352,11 @@ mod tests {
             operation.element,
             json!({"InvoiceID": existing["InvoiceID"], "Reference": "", "DueDate": "2026-10-01"})
         );
+        // A link that was brought in knows only the id: never a second invoice.
+        let brought = json!({"_id": existing["InvoiceID"]});
+        let operation =
+            crate::connectors::xero::conformance::operation(planned(&input, json!({}), Some(&brought)).await.unwrap());
+        assert_eq!((operation.endpoint, &operation.element["InvoiceID"]), (INVOICES_UPDATE, &existing["InvoiceID"]));
     }
 
     #[tokio::test]

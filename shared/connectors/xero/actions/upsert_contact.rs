@@ -197,9 +197,10 @@ fn decide(
     Ok(perform(short_code, element))
 }
 
-/// `if_exists: update`: the contact that the link remembers.
+/// `if_exists: update`: the contact that the link remembers; of one that a person brought in, perhaps only its id.
 fn existing_id(planning: &Planning<'_>) -> Option<String> {
-    text(planning.existing?, "ContactID").map(str::to_owned)
+    let known = planning.existing?;
+    text(known, "ContactID").or_else(|| text(known, "_id")).map(str::to_owned)
 }
 
 fn missing(

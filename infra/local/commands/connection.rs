@@ -1,0 +1,421 @@
+//! `counterfoil connection`: the accounts that work is moved between.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
+use counterfoil::domain::ids::ConnectionId;
+use counterfoil::domain::outcome::Failure;
+use counterfoil::flow::Stack;
+use counterfoil::ports::connector::Identity;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::connect::{self, Wanted};
+use crate::output;
+use crate::place::Place;
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil connection add books --provider xero --client-id 5F2A… --secret-file xero-secret.txt
+  counterfoil connection add crm --provider salesforce --client-id 3MVG9… \\
+    --login-url https://acme.my.salesforce.com < salesforce-secret.txt
+  counterfoil connection add crm --provider salesforce --grant jwt --client-id 3MVG9… \\
+    --username integration@acme.example --secret-file private-key.pem
+  counterfoil connection check
+  counterfoil connection reconnect books --secret-file new-secret.txt
+
+A secret or private key is read from --secret-file or from standard input, never from the command line, where others
+could see it. The account must answer before a connection is saved.";
+
+/// Connections: the accounts that work is moved between
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ConnectionArgs {
+    #[command(subcommand)]
+    command: ConnectionCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConnectionCommand {
+    /// Connect an account; again with the same name: connect it anew
+    Add(Add),
+    /// Show the connections
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the account at the other end who it is
+    Check {
+        /// Which; all of them when left out
+        name: Option<String>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a connection a new secret; what waits for it goes on
+    Reconnect {
+        /// Which
+        name: String,
+        #[command(flatten)]
+        secret: SecretFrom,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a connection away, with its secrets
+    Remove {
+        /// Which
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// What flows call it
+    name: String,
+    /// Whose account it is
+    #[arg(long)]
+    provider: ProviderName,
+    /// How tokens are had: id and secret, or (Salesforce) an assertion signed with a private key
+    #[arg(long, default_value = "client-credentials")]
+    grant: Grant,
+    /// The client id of the app (Salesforce: consumer key)
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    /// Where tokens come from. Salesforce with client credentials: the org's My Domain
+    #[arg(long, value_name = "URL")]
+    login_url: Option<String>,
+    /// Where calls go, when that isn't the provider's usual place
+    #[arg(long, value_name = "URL")]
+    api_url: Option<String>,
+    /// The Salesforce user to act as (--grant jwt)
+    #[arg(long, value_name = "USER")]
+    username: Option<String>,
+    /// Calls a day, when fewer than the account has may be used
+    #[arg(long, value_name = "N")]
+    daily_limit: Option<u32>,
+    /// Xero: the scopes that are asked for, with commas or spaces between them
+    #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
+    scopes: Vec<String>,
+    #[command(flatten)]
+    secret: SecretFrom,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct SecretFrom {
+    /// The file with the client secret or the private key (PEM); standard input when left out
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ProviderName {
+    Salesforce,
+    Xero,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Grant {
+    ClientCredentials,
+    Jwt,
+}
+
+impl ConnectionArgs {
+    pub(crate) async fn perform(self, place: &Place) -> anyhow::Result<ExitCode> {
+        match self.command {
+            ConnectionCommand::Add(add) => {
+                let json = add.json;
+                let secret = add.secret.read()?;
+                connected(&place.stack()?, add.wanted()?, secret, json).await
+            }
+            ConnectionCommand::List { json } => list(&place.existing()?, json).await,
+            ConnectionCommand::Check { name, json } => check(&place.existing()?, name, json).await,
+            ConnectionCommand::Reconnect { name, secret, json } => {
+                let stack = place.existing()?;
+                let known = named(&stack, &name).await?;
+                connected(&stack, again(known), secret.read()?, json).await
+            }
+            ConnectionCommand::Remove { name } => {
+                let stack = place.existing()?;
+                let known = named(&stack, &name).await?;
+                connect::forget(&stack, &known.id).await?;
+                output::note(format!("removed {name}; what was made through it stays known"));
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+impl Add {
+    fn wanted(self) -> anyhow::Result<Wanted> {
+        let provider = match self.provider {
+            ProviderName::Salesforce => Provider::Salesforce,
+            ProviderName::Xero => Provider::Xero,
+        };
+        let grant = match self.grant {
+            Grant::ClientCredentials => GrantKind::ClientCredentials,
+            Grant::Jwt => GrantKind::JwtBearer,
+        };
+        let login_url = self.login_url.or(usual_login(provider, grant).map(str::to_owned));
+        let login_url = login_url.context(
+            "say with --login-url where the org lives (Setup, My Domain): https://acme.my.salesforce.com",
+        )?;
+        let login_url = login_url.trim_end_matches('/').to_owned();
+        let api_url = self.api_url.unwrap_or_else(|| match login_url.as_str() {
+            XERO_LOGIN => XERO_API.to_owned(),
+            // The org says in its tokens where its calls go.
+            elsewhere => elsewhere.to_owned(),
+        });
+        let words = self.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned);
+        let scopes: Vec<String> = words.collect();
+        Ok(Wanted {
+            name: ConnectionId::from(self.name.as_str()),
+            provider,
+            grant,
+            client_id: self.client_id,
+            login_url,
+            api_url: api_url.trim_end_matches('/').to_owned(),
+            username: self.username,
+            scopes: if scopes.is_empty() { connect::usual_scopes(provider) } else { scopes },
+            daily_limit: self.daily_limit,
+        })
+    }
+}
+
+/// <https://developer.xero.com/documentation/guides/oauth2/custom-connections/>
+const XERO_LOGIN: &str = "https://identity.xero.com";
+const XERO_API: &str = "https://api.xero.com";
+
+fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
+    match (provider, grant) {
+        (Provider::Xero, _) => Some(XERO_LOGIN),
+        // Client credentials are taken on the org's own domain only.
+        // https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm
+        (Provider::Salesforce, GrantKind::ClientCredentials) => None,
+        (Provider::Salesforce, GrantKind::JwtBearer) => Some("https://login.salesforce.com"),
+    }
+}
+
+impl SecretFrom {
+    fn read(&self) -> anyhow::Result<SecretString> {
+        let text = match &self.secret_file {
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("the secret can't be read from {}", file.display()))?,
+            None if std::io::stdin().is_terminal() => {
+                let terminal = console::Term::stderr();
+                terminal.write_str("Client secret (it isn't shown): ")?;
+                terminal.read_secure_line()?
+            }
+            None => {
+                let mut text = String::new();
+                std::io::stdin().read_to_string(&mut text).context("standard input can't be read")?;
+                text
+            }
+        };
+        let text = text.trim();
+        anyhow::ensure!(!text.is_empty(), "no secret was given: use --secret-file, or pipe it to standard input");
+        Ok(SecretString::from(text))
+    }
+}
+
+async fn named(stack: &Stack, name: &str) -> anyhow::Result<Connection> {
+    let known = stack.connections.get(&ConnectionId::from(name)).await?;
+    let unknown = || Failure::new("unknown_connection", format!("no connection is called `{name}`; see `counterfoil connection list`"));
+    Ok((*known.ok_or_else(unknown)?).clone())
+}
+
+/// As it was connected before.
+fn again(known: Connection) -> Wanted {
+    Wanted {
+        name: known.id,
+        provider: known.provider,
+        grant: known.grant,
+        client_id: known.client_id,
+        login_url: known.login_url,
+        api_url: known.api_url,
+        username: known.username,
+        scopes: known.scopes,
+        daily_limit: known.daily_limit,
+    }
+}
+
+async fn connected(
+    stack: &Stack,
+    wanted: Wanted,
+    secret: SecretString,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let (connection, unparked) = connect::connect(stack, wanted, secret).await?;
+    let said = format!(
+        "`{}` is connected to {} ({} {})",
+        connection.id,
+        connection.title,
+        connection.provider.as_str(),
+        connection.account,
+    );
+    output::note(said);
+    if unparked > 0 {
+        output::note(format!("{unparked} runs that waited for it go on"));
+    }
+    if json {
+        output::document(&json!({"connection": connection, "unparked": unparked}))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> {
+    let connections = stack.connections.list().await?;
+    if json {
+        output::document(&connections.iter().map(AsRef::as_ref).collect::<Vec<&Connection>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if connections.is_empty() {
+        output::note("no connections; add one with `counterfoil connection add`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = connections.iter().map(|connection| {
+        vec![
+            connection.id.to_string(),
+            connection.provider.as_str().to_owned(),
+            connection.title.clone(),
+            connection.account.clone(),
+            state(connection).to_owned(),
+        ]
+    });
+    output::table(&["Name", "Provider", "Account", "Id", "State"], &rows.collect::<Vec<_>>());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn state(connection: &Connection) -> &'static str {
+    match connection.state {
+        ConnectionState::Active => "active",
+        ConnectionState::NeedsReconnect => "needs reconnect",
+    }
+}
+
+/// Fails when one of them doesn't answer as it should.
+async fn check(stack: &Stack, name: Option<String>, json: bool) -> anyhow::Result<ExitCode> {
+    let connections = match name {
+        Some(name) => vec![named(stack, &name).await?],
+        None => stack.connections.list().await?.iter().map(|connection| (**connection).clone()).collect(),
+    };
+    let mut checked = Vec::new();
+    let mut well = true;
+    for connection in connections {
+        let answer = connect::identify(stack, &connection).await;
+        let problem = match &answer {
+            Ok(identity) if identity.account != connection.account => {
+                Some(format!("another account answers: {} ({})", identity.title, identity.account))
+            }
+            Ok(_) => None,
+            Err(error) => Some(format!("{error:#}")),
+        };
+        well &= problem.is_none();
+        let shown = shown(stack, &connection, answer.ok().as_ref(), problem).await?;
+        if !json {
+            tell(&shown);
+        }
+        checked.push(shown);
+    }
+    if json {
+        output::document(&checked)?;
+    } else if checked.is_empty() {
+        output::note("no connections; add one with `counterfoil connection add`");
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn shown(
+    stack: &Stack,
+    connection: &Connection,
+    identity: Option<&Identity>,
+    problem: Option<String>,
+) -> anyhow::Result<Value> {
+    let budget = stack.budgets.look(connection).await?;
+    let limits = stack.catalog.connector(connection.provider).map(|connector| connector.limits(connection));
+    let now = stack.now();
+    Ok(json!({
+        "name": connection.id,
+        "provider": connection.provider,
+        "account": connection.account,
+        "title": identity.map_or(&connection.title, |identity| &identity.title),
+        "own_user": connection.own_user,
+        "scopes": connection.scopes,
+        "state": connection.state,
+        "calls_left_this_minute": limits.as_ref().and_then(|limits| budget.minute_left(limits, now)),
+        "calls_left_today": limits.as_ref().and_then(|limits| budget.day_left(limits)),
+        "paused_until": budget.paused(now).map(|pause| pause.until),
+        "ok": problem.is_none(),
+        "problem": problem,
+    }))
+}
+
+fn tell(shown: &Value) {
+    let text = |name: &str| match &shown[name] {
+        Value::String(text) => text.clone(),
+        Value::Null => "unknown".to_owned(),
+        other => other.to_string(),
+    };
+    let verdict = shown["problem"].as_str().unwrap_or("well");
+    output::line(format!("{}: {verdict}", text("name")));
+    output::line(format!("  {} {}, {}", text("provider"), text("title"), text("account")));
+    let scopes: Vec<&str> = shown["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !scopes.is_empty() {
+        output::line(format!("  scopes {}", scopes.join(" ")));
+    }
+    output::line(format!(
+        "  calls left: {} this minute, {} today",
+        match &shown["calls_left_this_minute"] {
+            Value::Null => "no limit".to_owned(),
+            left => left.to_string(),
+        },
+        text("calls_left_today"),
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        add: Add,
+    }
+
+    fn wanted(words: &str) -> anyhow::Result<Wanted> {
+        Line::parse_from(words.split(' ')).add.wanted()
+    }
+
+    #[test]
+    fn a_xero_connection_needs_a_client_id_and_the_rest_is_usual() {
+        let wanted = wanted("add books --provider xero --client-id 5F2A").unwrap();
+        assert_eq!(
+            (wanted.login_url.as_str(), wanted.api_url.as_str(), wanted.scopes.len()),
+            ("https://identity.xero.com", "https://api.xero.com", 3)
+        );
+    }
+
+    #[test]
+    fn salesforce_client_credentials_need_the_orgs_own_domain() {
+        let error = wanted("add crm --provider salesforce --client-id 3MVG9").unwrap_err();
+        assert!(error.to_string().contains("--login-url"), "{error}");
+        let jwt = wanted("add crm --provider salesforce --grant jwt --client-id 3MVG9 --username a@b.c").unwrap();
+        assert_eq!((jwt.grant, jwt.login_url.as_str()), (GrantKind::JwtBearer, "https://login.salesforce.com"));
+    }
+
+    #[test]
+    fn scopes_may_be_listed_with_commas() {
+        let wanted = wanted("add books --provider xero --client-id 5 --scopes accounting.contacts,accounting.settings");
+        assert_eq!(wanted.unwrap().scopes, ["accounting.contacts", "accounting.settings"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! API Gateway's routes on one loopback port.
+
+use aws_lambda_events::encodings::Body as HandlerBody;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use counterfoil::flow::Stack;
+use counterfoil::flow::receive::WebhookRequest;
+use counterfoil::runtime::{events, handlers};
+
+/// API Gateway takes no larger body; what a webhook may have is less, and said by itself.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+pub(crate) fn router(stack: Stack) -> Router {
+    Router::new()
+        .route("/webhook/{*path}", post(webhook))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(stack)
+}
+
+async fn webhook(
+    State(stack): State<Stack>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let headers = headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let request = WebhookRequest {
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers: headers.collect(),
+        body: body.to_vec(),
+    };
+    let answer = handlers::http_webhook(&stack, events::http_event(request)).await;
+    let status = u16::try_from(answer.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    let body = match answer.body {
+        Some(HandlerBody::Text(text)) => Body::from(text),
+        Some(HandlerBody::Binary(bytes)) => Body::from(bytes),
+        Some(HandlerBody::Empty) | None => Body::empty(),
+        // The events' crate may learn of further kinds; the handlers make none of them.
+        Some(_) => Body::empty(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+/// In API Gateway's words.
+async fn unknown() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"message":"Not Found"}"#)
+}

@@ -1,0 +1,165 @@
+//! What a person does to a flow: push, enable, disable, pause, resume, roll back. Called by the command line and the
+//! console; what is noticed while a flow is enabled is `poll`'s, `receive`'s and `keep`'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::FlowError;
+use super::compile::Compiled;
+use super::flows::{FlowHead, FlowState};
+use super::poll;
+use super::stack::Stack;
+use crate::domain::outcome::Failure;
+
+/// What a push came to.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    pub head: FlowHead,
+    /// The text was live already.
+    pub unchanged: bool,
+    /// The flow is enabled and watches for something else now: that begins at this instant.
+    pub live_again: Option<Timestamp>,
+}
+
+/// Keeps a checked file as a new version, live at once. An enabled flow whose trigger has changed goes live anew:
+/// what it watches for now begins now, and no old record is taken for news.
+pub async fn push(
+    stack: &Stack,
+    name: &str,
+    file_name: &str,
+    text: &str,
+    files: BTreeMap<String, String>,
+) -> Result<Pushed, FlowError> {
+    stack.flows.forget_heads();
+    let before = stack.flows.head(name).await?;
+    let head = stack.flows.push(name, file_name, text, files).await?;
+    let unchanged = before.as_ref().is_some_and(|before| before.live_version == head.live_version);
+    let Some(before) = before.filter(|_| !unchanged) else { return Ok(Pushed { head, unchanged, live_again: None }) };
+    let (head, live_again) = followed(stack, &before, head).await?;
+    Ok(Pushed { head, unchanged, live_again })
+}
+
+/// Makes an earlier version live: `to`, or the one before the live one.
+pub async fn roll_back(stack: &Stack, name: &str, to: Option<u32>) -> Result<Pushed, FlowError> {
+    let before = current(stack, name).await?;
+    let version = to.unwrap_or_else(|| before.live_version.saturating_sub(1));
+    if stack.flows.version(before.id, version).await?.is_none() {
+        let known = format!("`{name}` has versions 1 to {}", before.newest_version);
+        return Err(Failure::new("unknown_version", format!("there is no version {version}; {known}")).into());
+    }
+    if version == before.live_version {
+        return Ok(Pushed { head: before, unchanged: true, live_again: None });
+    }
+    let head = FlowHead { live_version: version, changed_at: stack.now(), ..before.clone() };
+    stack.flows.change(&head).await?;
+    let (head, live_again) = followed(stack, &before, head).await?;
+    Ok(Pushed { head, unchanged: false, live_again })
+}
+
+/// Another version is live: where it watches for something else, it goes live anew.
+async fn followed(
+    stack: &Stack,
+    before: &FlowHead,
+    head: FlowHead,
+) -> Result<(FlowHead, Option<Timestamp>), FlowError> {
+    if head.state != FlowState::Enabled {
+        return Ok((head, None));
+    }
+    let was = stack.flows.compiled(before.id, before.live_version).await?;
+    let is = live(stack, &head).await?;
+    let watches = |compiled: &Compiled| {
+        let interest = compiled.interest.clone().and_then(Result::ok);
+        let trigger = &compiled.flow.trigger;
+        let watched = interest.map(|interest| (interest.object, interest.filter, interest.changed));
+        (trigger.id.clone(), trigger.connection.clone(), watched)
+    };
+    if was.is_some_and(|was| watches(&was) == watches(&is)) {
+        return Ok((head, None));
+    }
+    let head = FlowHead { catch_up_from: None, ..poll::go_live(stack, &head, &is).await? };
+    stack.flows.change(&head).await?;
+    let from = head.live_from;
+    Ok((head, from))
+}
+
+/// Goes live: from now on. Nothing changes for a flow that is enabled.
+pub async fn enable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
+    let head = current(stack, name).await?;
+    match head.state {
+        FlowState::Enabled => return Ok(head),
+        FlowState::Paused => {
+            let advice = format!(
+                "`{name}` is paused: `counterfoil flow resume {name}` reads on from where it stopped; to begin at \
+                 now instead, `counterfoil flow disable {name}` first"
+            );
+            return Err(Failure::new("flow_paused", advice).into());
+        }
+        FlowState::Disabled => {}
+    }
+    let compiled = live(stack, &head).await?;
+    let head = FlowHead { catch_up_from: None, fired: None, ..head };
+    let head = poll::go_live(stack, &head, &compiled).await?;
+    stack.flows.change(&head).await?;
+    Ok(head)
+}
+
+/// Gives the place up. What is queued and has not begun is dropped when its turn comes; what has begun goes on.
+pub async fn disable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
+    let head = current(stack, name).await?;
+    let state = FlowState::Disabled;
+    let changed_at = stack.now();
+    let head = FlowHead { state, live_from: None, catch_up_from: None, fired: None, changed_at, ..head };
+    stack.flows.change(&head).await?;
+    Ok(head)
+}
+
+/// Notices nothing more, and keeps the place: `resume` reads on from there.
+pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
+    let head = current(stack, name).await?;
+    match head.state {
+        FlowState::Paused => return Ok(head),
+        FlowState::Disabled => return Err(disabled(name)),
+        FlowState::Enabled => {}
+    }
+    // What a poll under way queues after this look is noticed again on resume, and is one run.
+    let compiled = live(stack, &head).await?;
+    let catch_up_from = poll::place_of(stack, &head, &compiled).await?;
+    let head = FlowHead { state: FlowState::Paused, catch_up_from, changed_at: stack.now(), ..head };
+    stack.flows.change(&head).await?;
+    Ok(head)
+}
+
+/// Reads on from where it was paused. A schedule that missed ticks fires once.
+pub async fn resume(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
+    let head = current(stack, name).await?;
+    match head.state {
+        FlowState::Enabled => return Ok(head),
+        FlowState::Disabled => return Err(disabled(name)),
+        FlowState::Paused => {}
+    }
+    let head = FlowHead { state: FlowState::Enabled, changed_at: stack.now(), ..head };
+    if head.catch_up_from.is_some() {
+        // Of an earlier pause it may remember a place; this one counts.
+        let compiled = live(stack, &head).await?;
+        poll::forget_own_place(stack, &head, &compiled).await?;
+    }
+    stack.flows.change(&head).await?;
+    Ok(head)
+}
+
+async fn current(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
+    stack.flows.forget_heads();
+    stack.flows.named(name).await
+}
+
+/// The live version, ready to be walked.
+pub async fn live(stack: &Stack, head: &FlowHead) -> Result<Arc<Compiled>, FlowError> {
+    let compiled = stack.flows.compiled(head.id, head.live_version).await?;
+    Ok(compiled.ok_or_else(|| Failure::new("unknown_flow", format!("the live version of `{}` is gone; push it again", head.name)))?)
+}
+
+fn disabled(name: &str) -> FlowError {
+    Failure::new("flow_disabled", format!("`{name}` is disabled; `counterfoil flow enable {name}` goes live from now on")).into()
+}

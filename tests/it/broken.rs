@@ -1,0 +1,90 @@
+//! Ports that refuse on request: the queue and the table as they are on a bad day.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use counterfoil::flow::Stack;
+use counterfoil::flow::stack::Times;
+use counterfoil::ports::Unavailable;
+use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
+use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
+use counterfoil::runtime::{catalog, engine};
+
+use crate::world::World;
+
+/// Another process whose queue or table is down while the switch is on.
+pub(crate) struct Broken {
+    pub(crate) stack: Stack,
+    pub(crate) queue_down: Arc<AtomicBool>,
+    pub(crate) table_down: Arc<AtomicBool>,
+}
+
+impl Broken {
+    pub(crate) fn process(world: &World) -> Self {
+        let (queue_down, table_down) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let mut ports = world.ports();
+        ports.queue = Arc::new(Switched { inner: Arc::clone(&ports.queue), down: Arc::clone(&queue_down) });
+        ports.table = Arc::new(Switched { inner: Arc::clone(&ports.table), down: Arc::clone(&table_down) });
+        let stack = Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default());
+        Self { stack, queue_down, table_down }
+    }
+}
+
+struct Switched<P: ?Sized> {
+    inner: Arc<P>,
+    down: Arc<AtomicBool>,
+}
+
+impl<P: ?Sized> Switched<P> {
+    fn is_down(&self) -> bool {
+        self.down.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Queue for Switched<dyn Queue> {
+    async fn send(&self, queue: QueueName, messages: Vec<Outgoing>) -> Result<(), Unavailable> {
+        if self.is_down() {
+            return Err(Unavailable::new("queue", "it is down"));
+        }
+        self.inner.send(queue, messages).await
+    }
+
+    async fn receive(&self, queue: QueueName, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Unavailable> {
+        self.inner.receive(queue, max, visibility).await
+    }
+
+    async fn settle(&self, queue: QueueName, receipts: Vec<(String, Settle)>) -> Result<(), Unavailable> {
+        self.inner.settle(queue, receipts).await
+    }
+
+    async fn depth(&self, queue: QueueName) -> Result<u64, Unavailable> {
+        self.inner.depth(queue).await
+    }
+}
+
+#[async_trait]
+impl Table for Switched<dyn Table> {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        if self.is_down() {
+            return Err(TableError::Unavailable("it is down".into()));
+        }
+        self.inner.get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        if self.is_down() {
+            return Err(TableError::Unavailable("it is down".into()));
+        }
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        if self.is_down() {
+            return Err(TableError::Unavailable("it is down".into()));
+        }
+        self.inner.write(writes).await
+    }
+}

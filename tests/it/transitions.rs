@@ -1,0 +1,210 @@
+//! `changed`: what is a transition, what only looks like one, and what is tried again.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use counterfoil::domain::run::Status;
+use counterfoil::flow::poll;
+use serde_json::json;
+
+use crate::broken::Broken;
+use crate::main_job::{FLOW, opportunity, win};
+use crate::world::World;
+
+fn reopen(world: &World, opportunity: &str) {
+    let stage = json!({"StageName": "Negotiation/Review"});
+    world.sandbox.salesforce.update("Opportunity", opportunity, stage);
+}
+
+fn account_of(world: &World, opportunity: &str) -> String {
+    let record = world.sandbox.salesforce.get("Opportunity", opportunity).expect("there");
+    record["AccountId"].as_str().expect("an account").to_owned()
+}
+
+/// Notices wins and does nothing.
+const NOTICING: &str = "\
+flow: wins
+trigger:
+  type: salesforce.updated_record
+  object: Opportunity
+  fields: [Id, Name]
+  changed: { StageName: { to: Closed Won } }
+steps:
+  - set: { name: '{{ record.Name }}' }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn won_reopened_and_won_again_is_two_events_and_one_invoice() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    let id = opportunity(&world, "Acme Ltd");
+    win(&world, &id);
+    world.settle().await;
+    reopen(&world, &id);
+    world.settle().await;
+    win(&world, &id);
+    world.settle().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 2)]));
+    assert_eq!(world.invoices().len(), 1);
+    let number = &world.invoices()[0]["InvoiceNumber"];
+    assert_eq!(&world.sandbox.salesforce.get("Opportunity", &id).expect("there")["Xero_Invoice__c"], number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_field_is_asked_for_once_and_filling_it_in_makes_the_invoice() {
+    let world = World::new().await;
+    let flow = FLOW.replace("record.CloseDate]", "record.Account.Phone]");
+    world.given_flow(&flow).await;
+    let id = opportunity(&world, "Acme Ltd");
+    let account = account_of(&world, &id);
+    world.sandbox.salesforce.update("Account", &account, json!({"Phone": null}));
+    win(&world, &id);
+    world.settle().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Incomplete, 1)]));
+    let run = &world.runs().await[0];
+    assert_eq!(run.row.missing, ["Account.Phone"]);
+    assert_eq!(world.tasks().len(), 1);
+
+    // Another edit that doesn't help: tried again, but nobody is asked twice.
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "More desks"}));
+    world.settle().await;
+    assert_eq!((world.tasks().len(), world.invoices().len()), (1, 0));
+
+    world.sandbox.salesforce.update("Account", &account, json!({"Phone": "09 379 1234"}));
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Many desks"}));
+    world.settle().await;
+    assert_eq!((world.tasks().len(), world.invoices().len()), (1, 1));
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Incomplete, 2), (Status::Succeeded, 1)]));
+
+    // Invoiced: further edits are nothing to it.
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Desks again"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_filled_in_before_the_run_had_its_turn_is_not_missed() {
+    let world = World::new().await;
+    let flow = FLOW.replace("record.CloseDate]", "record.Account.Phone]");
+    world.given_flow(&flow).await;
+    let id = opportunity(&world, "Acme Ltd");
+    let account = account_of(&world, &id);
+    world.sandbox.salesforce.update("Account", &account, json!({"Phone": null}));
+    win(&world, &id);
+    world.advance(std::time::Duration::from_secs(10));
+    world.poll().await;
+    // The message waits; meanwhile the phone number is entered, and the next poll reads the newer version.
+    world.sandbox.salesforce.update("Account", &account, json!({"Phone": "09 379 1234"}));
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Many desks"}));
+    world.advance(std::time::Duration::from_secs(10));
+    world.poll().await;
+    world.drain().await;
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1, "{:?}", world.statuses().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_that_are_added_after_the_win_are_invoiced_then() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    let id = opportunity(&world, "Acme Ltd");
+    let line = world.sandbox.salesforce.records("OpportunityLineItem")[0].clone();
+    world.sandbox.salesforce.delete("OpportunityLineItem", line["Id"].as_str().expect("an id")).expect("deleted");
+    win(&world, &id);
+    world.settle().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Skipped, 1)]));
+    world.sandbox.salesforce.insert(
+        "OpportunityLineItem",
+        json!({"OpportunityId": id, "Product2Id": line["Product2Id"], "Quantity": 1, "UnitPrice": 7, "Description": "Lamp"}),
+    );
+    // A line changes the Opportunity's amount, and with it its stamp.
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"NextStep": "Invoice it"}));
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1, "{:?}", world.statuses().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_won_before_going_live_fires_only_after_it_has_left() {
+    let world = World::new().await;
+    let id = opportunity(&world, "Acme Ltd");
+    win(&world, &id);
+    world.advance(std::time::Duration::from_secs(5));
+    world.given_flow(FLOW).await;
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Desks, edited"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 0);
+    reopen(&world, &id);
+    world.settle().await;
+    win(&world, &id);
+    world.settle().await;
+    assert_eq!((world.runs().await.len(), world.invoices().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_field_that_we_set_ourselves_is_no_change() {
+    let world = World::new().await;
+    let closing = "\
+flow: closing
+trigger: { type: http.webhook }
+steps:
+  - action: salesforce.update_record
+    with: { object: Opportunity, id: '{{ record.id }}', fields: { StageName: Closed Won } }
+";
+    world.given_flow(NOTICING).await;
+    let head = world.given_flow(closing).await;
+    let ours = opportunity(&world, "Ours");
+    let theirs = opportunity(&world, "Theirs");
+    let event = json!({"id": ours});
+    let key = counterfoil::domain::ids::EventKey::new("one");
+    counterfoil::flow::keep::start(&world.stack, &head, "http.webhook", key, world.stack.now(), event)
+        .await
+        .expect("started");
+    world.drain().await;
+    assert_eq!(world.sandbox.salesforce.get("Opportunity", &ours).expect("there")["StageName"], "Closed Won");
+    win(&world, &theirs);
+    world.settle().await;
+    let wins: Vec<_> = world.runs().await.into_iter().filter(|run| run.row.flow_name == "wins").collect();
+    assert_eq!(wins.len(), 1);
+    assert_eq!(wins[0].row.record().map(|(_, id)| id.to_string()), Some(theirs));
+
+    // After it has left, a person's win is news again.
+    reopen(&world, &ours);
+    world.settle().await;
+    win(&world, &ours);
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_between_the_memory_and_the_queue_announces_once() {
+    let world = World::new().await;
+    world.given_flow(NOTICING).await;
+    let broken = Broken::process(&world);
+    let id = opportunity(&world, "Acme Ltd");
+    win(&world, &id);
+    world.advance(std::time::Duration::from_secs(10));
+    broken.queue_down.store(true, Ordering::SeqCst);
+    let deadline = world.stack.now() + broken.stack.times.function;
+    let trigger = "salesforce.updated_record";
+    world.flowing(poll::poll(&broken.stack, trigger, deadline)).await.expect_err("the queue is down");
+    world.advance(std::time::Duration::from_secs(200));
+    // Edited meanwhile: still the same win.
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Desks, edited"}));
+    world.settle().await;
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1);
+    let event = world.runs().await[0].row.message.event.clone().expect("an event");
+    assert_eq!(event.previous, json!(null), "it was not known before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_value_before_reaches_the_flow() {
+    let world = World::new().await;
+    world.given_flow(NOTICING).await;
+    let id = opportunity(&world, "Acme Ltd");
+    world.settle().await;
+    win(&world, &id);
+    world.settle().await;
+    let event = world.runs().await[0].row.message.event.clone().expect("an event");
+    assert_eq!(event.previous, json!({"StageName": "Negotiation/Review"}));
+}

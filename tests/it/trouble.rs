@@ -1,0 +1,236 @@
+//! What bad days are made of: a process that dies at a given operation, a full disk, and time that goes on after.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use counterfoil::domain::run::Status;
+use counterfoil::flow::{Stack, keep};
+use counterfoil::flow::stack::Times;
+use counterfoil::ports::http::{Http, HttpError, Request, Response};
+use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
+use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
+use counterfoil::ports::vault::Vault;
+use counterfoil::ports::{Ports, Unavailable};
+use counterfoil_sandbox::Provider as _;
+use secrecy::SecretString;
+use tokio::sync::Notify;
+
+use crate::main_job::{FLOW, opportunity, win};
+use crate::world::{World, new_stack};
+
+// ------------------------------------------------------------ a process that dies
+
+/// The operations that a process has left. After the last one nothing that it asks for ever returns.
+pub(crate) struct Life {
+    left: AtomicI64,
+    died: Notify,
+    dead: AtomicBool,
+}
+
+impl Life {
+    pub(crate) fn of(operations: i64) -> Arc<Self> {
+        Arc::new(Self { left: AtomicI64::new(operations), died: Notify::new(), dead: AtomicBool::new(false) })
+    }
+
+    async fn spend(&self) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            self.dead.store(true, Ordering::SeqCst);
+            self.died.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What is left when the work is done.
+    pub(crate) fn left(&self) -> i64 {
+        self.left.load(Ordering::SeqCst)
+    }
+
+    /// Does the work, as far as life reaches. `None`: it died on the way.
+    pub(crate) async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.died.notified() => None,
+            done = work => (!self.dead.load(Ordering::SeqCst)).then_some(done),
+        }
+    }
+}
+
+/// A port whose every operation spends life.
+struct Mortal<P: ?Sized> {
+    life: Arc<Life>,
+    inner: Arc<P>,
+}
+
+/// A process over the world's ports that lives for so many operations.
+pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
+    let ports = world.ports();
+    new_stack(&Ports {
+        table: Arc::new(Mortal { life: Arc::clone(life), inner: ports.table }),
+        queue: Arc::new(Mortal { life: Arc::clone(life), inner: ports.queue }),
+        vault: Arc::new(Mortal { life: Arc::clone(life), inner: ports.vault }),
+        http: Arc::new(Mortal { life: Arc::clone(life), inner: ports.http }),
+        ..world.ports()
+    })
+}
+
+#[async_trait]
+impl Table for Mortal<dyn Table> {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        self.life.spend().await;
+        self.inner.get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        self.life.spend().await;
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.life.spend().await;
+        self.inner.write(writes).await
+    }
+}
+
+#[async_trait]
+impl Queue for Mortal<dyn Queue> {
+    async fn send(&self, queue: QueueName, messages: Vec<Outgoing>) -> Result<(), Unavailable> {
+        self.life.spend().await;
+        self.inner.send(queue, messages).await
+    }
+
+    async fn receive(
+        &self,
+        queue: QueueName,
+        most: usize,
+        hidden_for: Duration,
+    ) -> Result<Vec<Delivery>, Unavailable> {
+        self.life.spend().await;
+        self.inner.receive(queue, most, hidden_for).await
+    }
+
+    async fn settle(&self, queue: QueueName, receipts: Vec<(String, Settle)>) -> Result<(), Unavailable> {
+        self.life.spend().await;
+        self.inner.settle(queue, receipts).await
+    }
+
+    async fn depth(&self, queue: QueueName) -> Result<u64, Unavailable> {
+        self.life.spend().await;
+        self.inner.depth(queue).await
+    }
+}
+
+#[async_trait]
+impl Vault for Mortal<dyn Vault> {
+    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
+        self.life.spend().await;
+        self.inner.read(name).await
+    }
+
+    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
+        self.life.spend().await;
+        self.inner.write(name, secret).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
+        self.life.spend().await;
+        self.inner.remove(name).await
+    }
+}
+
+#[async_trait]
+impl Http for Mortal<dyn Http> {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.life.spend().await;
+        self.inner.send(request).await
+    }
+}
+
+// ------------------------------------------------------------ a full disk
+
+/// A table that can be full: it reads, and takes nothing.
+pub(crate) struct Disk {
+    pub(crate) full: AtomicBool,
+    inner: Arc<dyn Table>,
+}
+
+/// A process over the world's ports, on a disk that may fill up.
+pub(crate) fn on_a_disk(world: &World) -> (Stack, Arc<Disk>) {
+    let disk = Arc::new(Disk { full: AtomicBool::new(false), inner: world.ports().table });
+    let stack = new_stack(&Ports { table: Arc::clone(&disk) as Arc<dyn Table>, ..world.ports() });
+    (stack, disk)
+}
+
+#[async_trait]
+impl Table for Disk {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        self.inner.get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(TableError::Full("no space left on device".into()));
+        }
+        self.inner.write(writes).await
+    }
+}
+
+// ------------------------------------------------------------ stories
+
+/// So many Opportunities of as many Accounts, each with a line, won; nothing has been polled since.
+pub(crate) async fn won(world: &World, count: usize) -> Vec<String> {
+    world.given_flow(FLOW).await;
+    let ids: Vec<String> = (0..count).map(|n| opportunity(world, &format!("Company {n:03}"))).collect();
+    world.settle().await;
+    for id in &ids {
+        win(world, id);
+    }
+    world.sandbox.xero.harness().counters.clear();
+    ids
+}
+
+/// Time goes on, with the keeper each minute, until nothing waits or so many minutes have passed.
+pub(crate) async fn time_goes_on(world: &World, stack: &Stack, minutes: u32) {
+    for _ in 0..minutes {
+        world.advance(Duration::from_secs(60));
+        let deadline = world.clock_now() + Times::default().function;
+        world.flowing(keep::keep(stack, deadline)).await.expect("kept");
+        world.drain_by(stack).await;
+        let open = world.runs().await.iter().filter(|run| !run.row.status.is_final()).count();
+        let mut queued = 0;
+        for queue in [QueueName::Runs, QueueName::RunsBulk] {
+            queued += world.ports().queue.depth(queue).await.expect("a depth");
+        }
+        if open == 0 && queued == 0 {
+            return;
+        }
+    }
+}
+
+/// Each has one contact, one invoice, and its number; each run succeeded.
+pub(crate) async fn each_is_invoiced_once(world: &World, ids: &[String]) {
+    let runs = world.runs().await;
+    let ends: Vec<_> = runs.iter().map(|run| (run.row.status, run.row.failure.clone())).collect();
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, ids.len())]), "{ends:#?}");
+    assert_eq!(world.sandbox.xero.ledger().duplicates(), Vec::<String>::new());
+    let numbers: Vec<String> =
+        world.invoices().iter().map(|invoice| invoice["InvoiceNumber"].as_str().unwrap_or("-").to_owned()).collect();
+    assert_eq!((world.contacts().len(), numbers.len()), (ids.len(), ids.len()));
+    let mut written: Vec<String> = ids
+        .iter()
+        .map(|id| {
+            let record = world.sandbox.salesforce.get("Opportunity", id).expect("there");
+            record["Xero_Invoice__c"].as_str().unwrap_or("-").to_owned()
+        })
+        .collect();
+    let mut numbers = numbers;
+    numbers.sort();
+    written.sort();
+    assert_eq!(written, numbers, "the numbers came back");
+}
