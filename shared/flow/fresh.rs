@@ -40,16 +40,17 @@ pub(super) async fn moved_on(
     event: &Event,
     deadline: Timestamp,
 ) -> Result<Option<Event>, Fault> {
-    let interest = stack.flows.interest(compiled).map_err(Fault::Terminal)?;
-    let (Some(changed), Some(record), Some(stamp)) =
-        (interest.and_then(|interest| interest.changed), &event.record_id, event.stamp)
-    else {
+    let changed = match &compiled.interest {
+        Some(Ok(interest)) => interest.changed.as_ref(),
+        _ => None,
+    };
+    let (Some(changed), Some(record), Some(stamp)) = (changed, &event.record_id, event.stamp) else {
         return Ok(None);
     };
     let item = stack.ports.table.get(&[memory_key(flow, record)]).await;
     let item = item.map_err(|error| fault_of(&FlowError::from(error), stack.now()))?.into_iter().next().flatten();
     let newer = item.as_ref().map(Memory::read).is_some_and(|memory| {
-        memory.seen > stamp.as_millisecond() && satisfies(&changed, &memory.values)
+        memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.values)
     });
     if !newer {
         return Ok(None);

@@ -406,7 +406,7 @@ async fn caught_up(
     }
     for listener in listeners {
         // Events that both watches see are one run: the run id says so.
-        place_of(stack, listener, None, now).await?;
+        reads_from(stack, listener, None, now).await?;
     }
     Ok(())
 }
@@ -441,13 +441,14 @@ async fn apart(
     }
     for listener in &refused {
         let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
-        place_of(stack, listener, Some(place), stack.now()).await?;
+        forget_own_place(stack, &listener.head, &listener.compiled).await?;
+        reads_from(stack, listener, Some(place), stack.now()).await?;
     }
     Ok(sound)
 }
 
 /// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
-async fn place_of(
+async fn reads_from(
     stack: &Stack,
     listener: &Listener,
     catch_up_from: Option<Timestamp>,
@@ -623,7 +624,7 @@ fn fingerprint(parts: &[&str]) -> u64 {
 // ---------------------------------------------------------------- going live
 
 /// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
-pub(super) async fn place_of(
+pub(super) async fn read_up_to(
     stack: &Stack,
     head: &FlowHead,
     compiled: &Compiled,

@@ -81,6 +81,18 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
     Ok(Some(row))
 }
 
+/// Whether it isn't known yet what became of a group.
+pub async fn is_open(stack: &Stack, group: GroupId) -> bool {
+    match stack.ports.table.get(&[group_key(group)]).await {
+        Ok(items) => items
+            .into_iter()
+            .next()
+            .flatten()
+            .is_some_and(|item| !GroupRow::read(&item).is_ok_and(|row| known(&row))),
+        Err(_) => true,
+    }
+}
+
 /// All members are pointed at a group before it is sent.
 async fn everyone_points(stack: &Stack, row: &GroupRow) -> Result<bool, Fault> {
     let keys: Vec<_> = row.members.iter().map(|member| run_key(member.run)).collect();

@@ -141,7 +141,7 @@ pub async fn rehearse(stack: &Stack, compiled: Arc<Compiled>, text: &str, event:
     );
     let rehearsal = Rehearsal::of(text);
     let gate = Gate::rehearsing(stack.clone(), rehearsal.clone());
-    let start = Start { run: run.clone(), message, event, compiled, alone: false, newer_applied: false };
+    let start = Start { run: run.clone(), message, event, compiled, alone: false, leaves_a_trace: false, newer_applied: false };
     let deadline = now + stack.times.function;
     let walk = Walk::new(stack.clone(), gate.clone(), &start, deadline, Arc::new(AtomicI64::new(0)));
     let mut runs = JoinSet::new();

@@ -92,6 +92,13 @@ pub async fn rerun(stack: &Stack, run: RunId, again: Again) -> Result<(), FlowEr
     ask(stack, stored.generation, row).await
 }
 
+/// The `_status` of a result that a person has given.
+const RESOLVED: &str = "resolved by a person";
+
+pub fn is_resolved(output: &Value) -> bool {
+    output.get("_status").and_then(Value::as_str) == Some(RESOLVED)
+}
+
 /// A person's answer to a doubt: it was made (the document's id or number), or it was not.
 pub async fn resolve(stack: &Stack, run: RunId, step: &str, made: Option<&str>) -> Result<(), FlowError> {
     let stored = stored(stack, run).await?;
@@ -112,7 +119,7 @@ pub async fn resolve(stack: &Stack, run: RunId, step: &str, made: Option<&str>) 
         }
         Some(document) => {
             let output = serde_json::json!({
-                "_id": document, "_created": true, "_found": false, "_status": "resolved by a person",
+                "_id": document, "_created": true, "_found": false, "_status": RESOLVED,
             });
             let record = StepRecord { state: StepState::Done, output, failure: None, group: None, ..record };
             row.steps.insert(step.to_owned(), record);

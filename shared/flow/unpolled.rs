@@ -92,6 +92,7 @@ fn http_webhook() -> TriggerDescription {
                         },
                         "tolerance_seconds": {
                             "type": "integer",
+                            "minimum": 0,
                             "default": 300,
                             "description": "How old a signed time may be.",
                         },

@@ -18,6 +18,7 @@ use super::fresh::moved_on;
 use super::gate::{Answer, Ask, Busy, Gate, again};
 use super::links::{self, Standing};
 use super::recover;
+use super::rerun;
 use super::rows::{document_of, item_of};
 use super::run::{NotWritten, Run};
 use super::settle::Ending;
@@ -485,7 +486,8 @@ impl Walk {
                 };
                 let known =
                     self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
-                if !known {
+                // What a person has said was made is in the run, but not yet in its link.
+                if !known || rerun::is_resolved(&output) {
                     self.remember(effect_id, hash, output.clone(), made.into_iter().collect()).await;
                 }
                 Ok(output)
@@ -549,13 +551,16 @@ impl Walk {
                 record.attempts += 1;
                 record.failure = Some(failure.clone());
                 let attempts = record.attempts;
-                let doubt = record.state == StepState::Pending && record.group.is_some();
+                let group = record.group.filter(|_| record.state == StepState::Pending);
                 self.run.remember(effect_id, record, Vec::new()).await;
                 if attempts >= ready.step.attempts {
                     let message = format!("{}; given up after {attempts} attempts", failure.message);
                     let failure = Failure::new(failure.code, message);
-                    let unknown =
-                        doubt && matches!(failure.code.as_str(), "unclear_answer" | "no_answer" | "in_doubt");
+                    // Whatever the last attempt met with: what the call came to may still be unknown.
+                    let unknown = match group {
+                        Some(group) => recover::is_open(&self.stack, group).await,
+                        None => false,
+                    };
                     return if unknown { Fault::InDoubt(failure) } else { Fault::Terminal(failure) };
                 }
                 if at > now {

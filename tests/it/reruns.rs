@@ -7,7 +7,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::rerun::{self, Again};
 use counterfoil::flow::rows::StoredRun;
 use counterfoil::ports::queue::{Outgoing, QueueName, Settle};
-use counterfoil_sandbox::Fault;
+use counterfoil_sandbox::{Fault, Provider as _};
 use serde_json::json;
 
 use crate::main_job::{FLOW, opportunity, win};
