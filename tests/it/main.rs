@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bad_elements;
+mod bad_weather;
 mod broken;
 mod catalog;
 mod crashes;
