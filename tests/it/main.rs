@@ -6,6 +6,7 @@ mod deliveries;
 mod limits;
 mod lost_replies;
 mod main_job;
+mod secrets;
 mod table_writes;
 mod tokens;
 mod trouble;
