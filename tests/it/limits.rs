@@ -110,7 +110,7 @@ async fn a_hundred_runs_one_by_one_never_get_a_429() {
     let ids = won(&world, 110).await;
     world.advance(Duration::from_secs(10));
     world.poll().await;
-    let life = Life::until(Fatal::After(Method::Post, "/Contacts"));
+    let life = Life::until(Fatal::Before(Method::Put, "/Invoices"));
     assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
     world.advance(pump::VISIBILITY);
     time_goes_on(&world, &world.stack, 60).await;

@@ -14,6 +14,7 @@ mod main_job;
 mod order;
 mod polling;
 mod reruns;
+mod secrets;
 mod table_writes;
 mod tokens;
 mod transitions;

@@ -34,15 +34,6 @@ const ALL: usize = 1_000_000;
 /// So long the demo waits at the most, and so much longer for each run.
 const PATIENCE: Duration = Duration::from_secs(90);
 const A_RUN: Duration = Duration::from_millis(250);
-/// Where the customers of the stand-in are.
-const CITIES: [(&str, &str); 6] = [
-    ("Leeds", "United Kingdom"),
-    ("Austin", "United States"),
-    ("Köln", "Germany"),
-    ("Wellington", "New Zealand"),
-    ("Perth", "Australia"),
-    ("Lyon", "France"),
-];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,7 +128,6 @@ impl Demo {
             ..Amounts::default()
         };
         let seeded = stand_ins.fill(&amounts)?;
-        name_countries(&stand_ins);
         let refused = unknown_product(&stand_ins);
         let local = local_stack::temporary()?;
         stand_ins.connect(&local.stack).await?;
@@ -167,17 +157,6 @@ impl Demo {
             output::note(format!("not as it should be: {problem}"));
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-/// In real orgs some accounts have no country, and then nobody knows what their telephone number means. The flow says
-/// so; here somebody has filled it in.
-fn name_countries(stand_ins: &StandIns) {
-    let salesforce = &stand_ins.sandbox.salesforce;
-    for account in salesforce.records("Account").iter().filter(|account| account["BillingCountry"].is_null()) {
-        let city = text(account, "BillingCity");
-        let country = CITIES.iter().find(|(name, _)| *name == city).map(|(_, country)| *country);
-        salesforce.update("Account", &text(account, "Id"), json!({ "BillingCountry": country }));
     }
 }
 
