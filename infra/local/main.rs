@@ -7,6 +7,7 @@ mod output;
 mod place;
 mod server;
 mod stand_ins;
+mod watch;
 mod whole;
 
 use std::process::ExitCode;

@@ -57,7 +57,22 @@ pub enum Answer {
 
 struct Waiting {
     ask: Ask,
-    reply: oneshot::Sender<Answer>,
+    reply: Reply,
+}
+
+/// The way back to a run that waits. With its answer it gets its place among the busy ones: were it to take that
+/// place itself, the gate could find everybody still in between, and send what is there as a group too small.
+struct Reply {
+    sender: oneshot::Sender<(Answer, Busy)>,
+    busy: Arc<AtomicUsize>,
+    changed: Arc<Notify>,
+}
+
+impl Reply {
+    fn send(self, answer: Answer) {
+        // A run that no longer waits was aborted with its batch.
+        let _ = self.sender.send((answer, Busy::of(&self.busy, &self.changed)));
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +112,13 @@ pub struct Busy {
     changed: Arc<Notify>,
 }
 
+impl Busy {
+    fn of(busy: &Arc<AtomicUsize>, changed: &Arc<Notify>) -> Self {
+        busy.fetch_add(1, Ordering::SeqCst);
+        Self { busy: Arc::clone(busy), changed: Arc::clone(changed) }
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         if self.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -120,8 +142,7 @@ impl Gate {
     }
 
     pub fn busy(&self) -> Busy {
-        self.busy.fetch_add(1, Ordering::SeqCst);
-        Busy { busy: Arc::clone(&self.busy), changed: Arc::clone(&self.changed) }
+        Busy::of(&self.busy, &self.changed)
     }
 
     /// Hands an operation in and waits for what becomes of it. `busy` is the run's; it gets it back.
@@ -139,7 +160,8 @@ impl Gate {
                 return Answer::Outcome(MemberOutcome::Done(result));
             }
         }
-        let (reply, answer) = oneshot::channel();
+        let (sender, answer) = oneshot::channel();
+        let reply = Reply { sender, busy: Arc::clone(&self.busy), changed: Arc::clone(&self.changed) };
         let place = Place {
             connection: ask.client.connection.id.clone(),
             endpoint: ask.operation.endpoint,
@@ -153,9 +175,9 @@ impl Gate {
         }
         *busy = None;
         self.changed.notify_one();
-        let answer = answer.await;
-        *busy = Some(self.busy());
-        answer.unwrap_or(Answer::Fenced)
+        let (answer, at_work) = answer.await.unwrap_or_else(|_| (Answer::Fenced, self.busy()));
+        *busy = Some(at_work);
+        answer
     }
 
     /// Sends groups until `runs` have all ended; then every call has ended too.
@@ -384,7 +406,7 @@ impl Gate {
             match outcome {
                 Ok(()) => kept.push(member),
                 Err(answer) => {
-                    let _ = member.reply.send(answer);
+                    member.reply.send(answer);
                 }
             }
         }
@@ -499,7 +521,7 @@ impl Gate {
                         Some(outcome) => Answer::Outcome(outcome),
                         None => Answer::Fault(retry(now, Failure::new("unclear_answer", "no result"))),
                     };
-                    let _ = member.reply.send(answer);
+                    member.reply.send(answer);
                 }
             }
             Err(fault) => answer_all(members, |_| Answer::Fault(fault.clone())),
@@ -567,8 +589,7 @@ fn places(row: &GroupRow) -> usize {
 fn answer_all(members: Vec<Waiting>, answer: impl Fn(&Ask) -> Answer) {
     for member in members {
         let answer = answer(&member.ask);
-        // A run that no longer waits was aborted with its batch.
-        let _ = member.reply.send(answer);
+        member.reply.send(answer);
     }
 }
 
@@ -576,7 +597,7 @@ async fn answer_each(members: Vec<Waiting>, answer: impl Fn(&Ask, u32) -> Answer
     for member in members {
         let attempts = member.ask.run.step(&member.ask.effect_id).await.map_or(0, |step| step.attempts);
         let answer = answer(&member.ask, attempts);
-        let _ = member.reply.send(answer);
+        member.reply.send(answer);
     }
 }
 

@@ -125,7 +125,7 @@ pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
     }
     // What a poll under way queues after this look is noticed again on resume, and is one run.
     let compiled = live(stack, &head).await?;
-    let catch_up_from = poll::place_of(stack, &head, &compiled).await?;
+    let catch_up_from = poll::read_up_to(stack, &head, &compiled).await?;
     let head = FlowHead { state: FlowState::Paused, catch_up_from, changed_at: stack.now(), ..head };
     stack.flows.change(&head).await?;
     Ok(head)

@@ -624,7 +624,7 @@ fn fingerprint(parts: &[&str]) -> u64 {
 // ---------------------------------------------------------------- going live
 
 /// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
-pub(super) async fn place_of(
+pub(super) async fn read_up_to(
     stack: &Stack,
     head: &FlowHead,
     compiled: &Compiled,

@@ -214,7 +214,7 @@ async fn flow_of(stack: &Stack, request: &WebhookRequest) -> Result<(FlowHead, O
     let mut parts = path.splitn(2, '/');
     let name = parts.next().unwrap_or_default();
     let secret = parts.next().unwrap_or_default();
-    let head = stack.flows.head(name).await?.ok_or_else(not_found)?;
+    let head = head_now(stack, name).await?.ok_or_else(not_found)?;
     let compiled = stack.flows.compiled(head.id, head.live_version).await?.ok_or_else(not_found)?;
     let trigger = &compiled.flow.trigger;
     if trigger.id != "http.webhook" {
@@ -229,6 +229,17 @@ async fn flow_of(stack: &Stack, request: &WebhookRequest) -> Result<(FlowHead, O
         return Err(not_found());
     }
     Ok((head, options))
+}
+
+/// What isn't enabled as far as this process remembers may have been enabled a moment ago, by another one: the table
+/// is asked before a sender is turned away.
+async fn head_now(stack: &Stack, name: &str) -> Result<Option<FlowHead>, FlowError> {
+    let head = stack.flows.head(name).await?;
+    if head.as_ref().is_some_and(|head| head.state == FlowState::Enabled) {
+        return Ok(head);
+    }
+    stack.flows.forget_heads();
+    stack.flows.head(name).await
 }
 
 async fn verify(stack: &Stack, request: &WebhookRequest, signature: &Signature) -> Result<(), Refusal> {

@@ -106,6 +106,10 @@ impl Run {
     /// Remembers a step's record; it is written with the next write of the run.
     pub async fn remember(&self, effect_id: &str, record: StepRecord, along: Vec<Write>) {
         let mut state = self.state.lock().await;
+        if matches!(record.state, StepState::Done | StepState::Failed) {
+            // It got further: workers that ended before this step ended of something else.
+            state.row.lonely_crashes = 0;
+        }
         state.row.steps.insert(effect_id.to_owned(), record);
         state.pending.extend(along);
     }

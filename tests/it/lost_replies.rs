@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use counterfoil::domain::run::Status;
+use counterfoil::ports::http::Method;
+use counterfoil::ports::queue::QueueName;
+use counterfoil::runtime::pump;
 use counterfoil_sandbox::xero::Hold;
 use counterfoil_sandbox::{Call, Fault, FaultKind, Provider as _};
 use serde_json::json;
 
 use crate::main_job::{opportunity, win};
-use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
+use crate::trouble::{Fatal, Life, each_is_invoiced_once, mortal, time_goes_on, won};
 use crate::world::World;
 
 /// The keys of the calls that made invoices, in order.
@@ -114,10 +117,11 @@ async fn a_call_that_lands_minutes_late_makes_each_invoice_once() {
 async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_again() {
     let world = World::new().await;
     let ids = won(&world, 2).await;
-    // The first call never arrives; its repetition, almost five minutes later, arrives and runs for 350 seconds.
-    fault(&world, "PUT", "/Invoices", FaultKind::Reset);
-    fault(&world, "PUT", "/Invoices", FaultKind::Reset);
-    world.settle().await;
+    // The first call never arrives, for its process dies; its repetition, almost five minutes later, runs for long.
+    world.advance(Duration::from_secs(10));
+    world.poll().await;
+    let life = Life::until(Fatal::Before(Method::Put, "/Invoices"));
+    assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
     world.advance(Duration::from_secs(270));
     world.sandbox.xero.hold(Hold { method: "PUT".into(), path: "/Invoices".into(), seconds: 350, times: 1 });
     let impatient = async {
@@ -128,7 +132,7 @@ async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_a
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = async { world.drain().await; } => {}
+        _ = world.keep() => {}
         () = impatient => {}
     }
     time_goes_on(&world, &world.stack, 40).await;

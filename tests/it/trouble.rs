@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::{Stack, keep};
 use counterfoil::flow::stack::Times;
-use counterfoil::ports::http::{Http, HttpError, Request, Response};
+use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
 use counterfoil::ports::vault::Vault;
@@ -28,19 +28,51 @@ pub(crate) struct Life {
     left: AtomicI64,
     died: Notify,
     dead: AtomicBool,
+    fatal: Option<Fatal>,
+}
+
+/// What a process dies of.
+#[derive(Clone)]
+pub(crate) enum Fatal {
+    /// When it is about to make this call: method and part of the URL.
+    Before(Method, &'static str),
+    /// When the call was made and its answer is there.
+    After(Method, &'static str),
+    /// When it looks at the link of this record: so it is in this one run's walk.
+    LinkOf(String),
 }
 
 impl Life {
     pub(crate) fn of(operations: i64) -> Arc<Self> {
-        Arc::new(Self { left: AtomicI64::new(operations), died: Notify::new(), dead: AtomicBool::new(false) })
+        Arc::new(Self {
+            left: AtomicI64::new(operations),
+            died: Notify::new(),
+            dead: AtomicBool::new(false),
+            fatal: None,
+        })
+    }
+
+    /// Ends of this.
+    pub(crate) fn until(fatal: Fatal) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicI64::new(i64::MAX),
+            died: Notify::new(),
+            dead: AtomicBool::new(false),
+            fatal: Some(fatal),
+        })
     }
 
     async fn spend(&self) {
         if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            self.dead.store(true, Ordering::SeqCst);
-            self.died.notify_one();
-            std::future::pending::<()>().await;
+            self.die().await;
         }
+    }
+
+    async fn die(&self) {
+        self.left.store(0, Ordering::SeqCst);
+        self.dead.store(true, Ordering::SeqCst);
+        self.died.notify_one();
+        std::future::pending::<()>().await;
     }
 
     /// What is left when the work is done.
@@ -80,6 +112,11 @@ pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
 impl Table for Mortal<dyn Table> {
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
         self.life.spend().await;
+        if let Some(Fatal::LinkOf(record)) = &self.life.fatal
+            && keys.iter().any(|key| key.partition.starts_with("L#") && key.sort == *record)
+        {
+            self.life.die().await;
+        }
         self.inner.get(keys).await
     }
 
@@ -144,7 +181,20 @@ impl Vault for Mortal<dyn Vault> {
 impl Http for Mortal<dyn Http> {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         self.life.spend().await;
-        self.inner.send(request).await
+        let is = |method: Method, path: &str| request.method == method && request.url.contains(path);
+        let (before, after) = match &self.life.fatal {
+            Some(Fatal::Before(method, path)) => (is(*method, path), false),
+            Some(Fatal::After(method, path)) => (false, is(*method, path)),
+            _ => (false, false),
+        };
+        if before {
+            self.life.die().await;
+        }
+        let answer = self.inner.send(request).await;
+        if after {
+            self.life.die().await;
+        }
+        answer
     }
 }
 

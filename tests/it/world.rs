@@ -210,6 +210,12 @@ impl World {
         self.drain().await;
     }
 
+    /// Stamps settle and every poller polls; the queues are left for later.
+    pub(crate) async fn settle_later(&self) {
+        self.advance(Duration::from_secs(10));
+        self.poll().await;
+    }
+
     pub(crate) async fn poll(&self) -> Vec<poll::Report> {
         let mut reports = Vec::new();
         for trigger in ["salesforce.new_record", "salesforce.updated_record"] {

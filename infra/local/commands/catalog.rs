@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use counterfoil::domain::Value;
+use counterfoil::flow::page::catalog_page;
 use counterfoil::ports::connector::{ActionDescription, TriggerDescription};
 use counterfoil::runtime::catalog::catalog;
 use serde_json::json;
@@ -24,11 +25,18 @@ pub(crate) struct Catalog {
     /// One JSON document: {"triggers": [...], "actions": [...]}, with JSON Schemas of inputs and options
     #[arg(long)]
     json: bool,
+    /// A page to read: docs/catalog.md
+    #[arg(long, conflicts_with_all = ["json", "id"])]
+    markdown: bool,
 }
 
 impl Catalog {
     pub(crate) async fn perform(self) -> anyhow::Result<ExitCode> {
         let catalog = catalog();
+        if self.markdown {
+            output::text(&catalog_page(&catalog));
+            return Ok(ExitCode::SUCCESS);
+        }
         let asked = |id: &str| self.id.as_deref().is_none_or(|asked| asked == id);
         let triggers: Vec<&TriggerDescription> = catalog.trigger_descriptions().filter(|t| asked(t.id)).collect();
         let actions: Vec<&ActionDescription> =

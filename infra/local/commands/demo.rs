@@ -24,26 +24,16 @@ use serde_json::json;
 
 use crate::output;
 use crate::stand_ins::{Shape, StandIns};
+use crate::watch::until_quiet;
 use crate::whole::Whole;
 
 const FLOW: &str = include_str!("../../../flows/won-opportunity-to-invoice.yaml");
 const FLOW_FILE: &str = "won-opportunity-to-invoice.yaml";
 /// So many runs are looked at.
 const ALL: usize = 1_000_000;
-/// When nothing ends for this long, nothing will.
+/// So long the demo waits at the most, and so much longer for each run.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Messages come and go in bursts: one look for many of them.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// Where the customers of the stand-in are.
-const CITIES: [(&str, &str); 6] = [
-    ("Leeds", "United Kingdom"),
-    ("Austin", "United States"),
-    ("Köln", "Germany"),
-    ("Wellington", "New Zealand"),
-    ("Perth", "Australia"),
-    ("Lyon", "France"),
-];
+const A_RUN: Duration = Duration::from_millis(250);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -138,7 +128,6 @@ impl Demo {
             ..Amounts::default()
         };
         let seeded = stand_ins.fill(&amounts)?;
-        name_countries(&stand_ins);
         let refused = unknown_product(&stand_ins);
         let local = local_stack::temporary()?;
         stand_ins.connect(&local.stack).await?;
@@ -155,7 +144,7 @@ impl Demo {
         let won = win(&stand_ins, seeded.opportunities.iter().take(self.won), &refused);
         stand_ins.sandbox.clock.advance_seconds(3);
         local_machine::wake_all(&local.stack, "demo").await?;
-        let runs = ended(&local, won.len()).await?;
+        let runs = ended(&local, &stand_ins, won.len()).await?;
         whole.stop().await?;
 
         let seconds = SystemClock.now().duration_since(began).as_secs_f64();
@@ -168,17 +157,6 @@ impl Demo {
             output::note(format!("not as it should be: {problem}"));
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-}
-
-/// In real orgs some accounts have no country, and then nobody knows what their telephone number means. The flow says
-/// so; here somebody has filled it in.
-fn name_countries(stand_ins: &StandIns) {
-    let salesforce = &stand_ins.sandbox.salesforce;
-    for account in salesforce.records("Account").iter().filter(|account| account["BillingCountry"].is_null()) {
-        let city = text(account, "BillingCity");
-        let country = CITIES.iter().find(|(name, _)| *name == city).map(|(_, country)| *country);
-        salesforce.update("Account", &text(account, "Id"), json!({ "BillingCountry": country }));
     }
 }
 
@@ -221,29 +199,15 @@ fn win<'a>(stand_ins: &StandIns, deals: impl Iterator<Item = &'a String>, refuse
     deals.collect()
 }
 
-/// Waits until so many runs have ended; gives up when none ends for long.
-async fn ended(local: &LocalStack, expected: usize) -> anyhow::Result<Vec<StoredRun>> {
-    let bar = output::progress(expected as u64, "runs");
-    let queue = local.embedded.queue();
-    let mut changed = queue.changed();
-    let mut seen = 0;
-    let mut since = SystemClock.now();
-    loop {
-        let runs = look::runs(&local.stack, &Search { limit: ALL, ..Search::default() }).await?;
-        let done = runs.iter().filter(|run| run.row.status.is_final()).count();
-        bar.set_position(done as u64);
-        let now = SystemClock.now();
-        if done != seen {
-            (seen, since) = (done, now);
-        }
-        if done >= expected || now.duration_since(since).unsigned_abs() > PATIENCE {
-            bar.finish_and_clear();
-            return Ok(runs);
-        }
-        // A message that comes says that something moved; a run's end says nothing, so look now and then as well.
-        let _ = tokio::time::timeout(LOOK_AGAIN, changed.changed()).await;
-        tokio::time::sleep(LOOK_AGAIN).await;
-    }
+/// Waits until the polls and runs have come to an end, and gives all runs.
+async fn ended(local: &LocalStack, stand_ins: &StandIns, expected: usize) -> anyhow::Result<Vec<StoredRun>> {
+    let bar = output::progress(expected as u64, "invoices");
+    let ledger = stand_ins.sandbox.xero.ledger();
+    let at_most = PATIENCE + A_RUN.saturating_mul(u32::try_from(expected).unwrap_or(u32::MAX));
+    // Not in time: the report says which runs haven't ended.
+    until_quiet(local, at_most, || bar.set_position(ledger.count_invoices() as u64)).await?;
+    bar.finish_and_clear();
+    Ok(look::runs(&local.stack, &Search { limit: ALL, ..Search::default() }).await?)
 }
 
 fn report(

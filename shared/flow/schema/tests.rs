@@ -114,7 +114,7 @@ fn the_schema_and_the_reader_agree() {
         updated("fields: [Id]\nwhere: Name != null\nconnection: crm"),
         updated("changed: { StageName: { from: [A, 1], to: NO }, any: [Amount] }"),
         updated("children: { Contacts: { fields: [Id] } }"),
-        "type: http.webhook\nsecret_path: true\nsignature: { header: x-sig, secret: hook, algorithm: sha1, tolerance_seconds: 60 }".into(),
+        "type: http.webhook\nsecret_path: true\nsignature: { header: x-sig, secret: hook, algorithm: sha512, tolerance_seconds: 60 }".into(),
         "type: schedule\ncron: 0 7 * * *".into(),
     ];
     let bad_triggers = [

@@ -4,6 +4,7 @@
 //! case may move and names that no other case uses. Whoever has an adapter builds stands and calls [`run_all`].
 
 pub mod queue;
+pub mod stormy;
 pub mod table;
 pub mod vault;
 

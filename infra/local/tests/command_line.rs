@@ -1,0 +1,197 @@
+//! The program as scripts drive it: what it prints where, how it ends, and that it works over real sockets.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it didn't expect")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn counterfoil(data: &Path, words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+    command.args(words.split(' ')).env("COUNTERFOIL_DATA", data).env_remove("RUST_LOG");
+    command
+}
+
+fn run(data: &Path, words: &str) -> Output {
+    counterfoil(data, words).stdin(Stdio::null()).output().expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it ended by itself")
+}
+
+/// The one document on standard output.
+fn document(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Ended when the test ends, however it ends.
+struct Running {
+    child: Child,
+    words: BufReader<std::process::ChildStderr>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let words = BufReader::new(child.stderr.take().expect("is piped"));
+        Self { child, words }
+    }
+
+    /// The first line that begins so, without its beginning.
+    fn said(&mut self, beginning: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.words.read_line(&mut line).expect("is text") > 0, "it ended, and said only {all}");
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return rest.trim().to_owned();
+            }
+            all.push_str(&line);
+        }
+    }
+
+    /// What Ctrl-C does.
+    fn interrupt(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("ends").code().expect("by itself")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn post(address: &str, path: &str, body: &str) -> String {
+    let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+    ask(address, &format!("POST {path}"), &head, body)
+}
+
+fn get(address: &str, path: &str) -> String {
+    ask(address, &format!("GET {path}"), "", "")
+}
+
+fn ask(address: &str, what: &str, head: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("somebody listens");
+    let request = format!("{what} HTTP/1.1\r\nhost: {address}\r\n{head}connection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).expect("is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("is answered");
+    answer
+}
+
+#[test]
+fn the_demo_makes_one_invoice_for_each_won_deal_and_shows_the_one_that_was_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), "demo --opportunities 5 --won 3 --json");
+    let report = document(&output);
+    assert_eq!(code(&output), 0, "{report:#}");
+    assert_eq!(report["invoices_created"].to_string(), "3");
+    assert_eq!(report["contacts_created"].to_string(), "4");
+    assert_eq!((report["duplicates"].to_string(), report["http_429"].to_string()), ("0".into(), "0".into()));
+    assert_eq!(report["runs"].to_string(), r#"{"succeeded":3,"failed":1}"#);
+    assert!(!data.path().join("counterfoil.db").exists(), "the demo leaves a person's data alone");
+    let [failure] = report["failures"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
+    assert_eq!((failure["step"].as_str(), failure["code"].as_str()), (Some("invoice"), Some("unknown_item_code")));
+    let rerun = format!("counterfoil run rerun {}", failure["run"].as_str().unwrap());
+    assert_eq!(failure["rerun"], rerun);
+}
+
+#[test]
+fn a_demo_in_which_nothing_is_won_is_as_it_should_be() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), "demo --opportunities 0 --won 0 --json");
+    let report = document(&output);
+    assert_eq!((code(&output), report["invoices_created"].to_string()), (0, "0".into()), "{report:#}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
+    let data = tempfile::tempdir().unwrap();
+    for (wrong, said) in [
+        ("demo --opportunities 2 --won 3", "--won 3 is more than --opportunities 2"),
+        ("demo --won many", "invalid value 'many'"),
+        ("dance", "unrecognized subcommand 'dance'"),
+        ("connection add books --provider sage --client-id 1", "possible values: salesforce, xero"),
+    ] {
+        let output = run(data.path(), wrong);
+        assert_eq!(code(&output), 2, "{wrong}");
+        assert!(output.stdout.is_empty() && words(&output).contains(said), "{}", words(&output));
+    }
+}
+
+#[test]
+fn what_fails_ends_with_1_and_keeps_standard_output_clean() {
+    let data = tempfile::tempdir().unwrap();
+    let nowhere = data.path().join("nowhere");
+    let output = run(&nowhere, "connection list --json");
+    assert_eq!(code(&output), 1);
+    assert!(output.stdout.is_empty() && words(&output).contains("there is no stack in"), "{}", words(&output));
+}
+
+#[test]
+fn a_secret_is_asked_of_standard_input_and_none_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let output = run(data.path(), "connection add books --provider xero --client-id 1");
+    assert_eq!(code(&output), 1);
+    assert!(words(&output).contains("no secret was given"), "{}", words(&output));
+    assert!(!data.path().join("counterfoil.db").exists(), "nothing is begun without it");
+}
+
+#[test]
+fn a_local_stack_takes_a_webhook_works_on_it_and_ends_well_when_it_is_told_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let mut up = Running::start(counterfoil(&data, "up --sandbox --port 0"));
+    let address = up.said("listening on http://").split(',').next().unwrap().to_owned();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let salesforce = up.said("stand-in Salesforce").trim_start_matches("http://").to_owned();
+    let made = post(&salesforce, "/_sandbox/records/Account", r#"{"Name": "Acme Ltd"}"#);
+    assert!(made.starts_with("HTTP/1.1 201 "), "{made}");
+
+    let second = run(&data, "up --port 0");
+    assert_eq!(code(&second), 1);
+    assert!(words(&second).contains("is in use by another counterfoil"), "{}", words(&second));
+
+    let checked = document(&run(&data, "connection check --json"));
+    let names: Vec<_> = checked.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["salesforce", "xero"]);
+    assert!(checked.as_array().unwrap().iter().all(|one| one["ok"] == true), "{checked:#}");
+    let described = document(&run(&data, "describe salesforce Task --json"));
+    assert_eq!(described["object"], "Task");
+
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/webhook-to-task.yaml");
+    let event = concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/events/webhook-to-task.json");
+    assert_eq!(code(&run(&data, &format!("flow push {file}"))), 0);
+    assert_eq!(code(&run(&data, "flow enable webhook-to-task")), 0);
+    let flows = document(&run(&data, "flow list --json"));
+    let path = flows[0]["webhook"].as_str().unwrap();
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(event).unwrap()).unwrap();
+    let answer = post(&address, path, &event["record"].to_string());
+    assert!(answer.starts_with("HTTP/1.1 202 ") && answer.contains(r#""accepted":true"#), "{answer}");
+    assert!(post(&address, "/nothing", "{}").starts_with("HTTP/1.1 404 "));
+
+    // Each look is a process of its own: it takes its time.
+    let ended = (0..500).map(|_| document(&run(&data, "run list --json"))).find(|runs| {
+        runs[0]["status"].as_str().is_some_and(|status| status != "running" && status != "waiting")
+    });
+    assert_eq!(ended.expect("the run ends")[0]["status"], "succeeded");
+    let tasks = get(&salesforce, "/_sandbox/records/Task");
+    assert!(tasks.contains("Our second router is down"), "{tasks}");
+    assert_eq!(up.interrupt(), 0);
+}

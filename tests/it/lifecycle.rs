@@ -1,0 +1,97 @@
+//! Flows are pushed, paused, resumed and disabled while their records change.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use counterfoil::domain::run::Status;
+use counterfoil::flow::flows::FlowState;
+use counterfoil::flow::lifecycle;
+use serde_json::json;
+
+use crate::main_job::{FLOW, opportunity, win};
+use crate::world::World;
+
+const NAME: &str = "won-opportunity-to-invoice";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_won_during_a_pause_is_invoiced_once_after_it() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    let (before, during, after) = (opportunity(&world, "Before"), opportunity(&world, "During"), opportunity(&world, "After"));
+    win(&world, &before);
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1);
+
+    lifecycle::pause(&world.stack, NAME).await.expect("paused");
+    world.advance(Duration::from_secs(3_600));
+    win(&world, &during);
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1, "nothing is noticed");
+
+    world.advance(Duration::from_secs(3_600));
+    lifecycle::resume(&world.stack, NAME).await.expect("resumed");
+    win(&world, &after);
+    world.settle().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 3)]));
+    assert_eq!(world.invoices().len(), 3);
+    let head = world.stack.flows.named(NAME).await.expect("there");
+    assert_eq!((head.state, head.catch_up_from), (FlowState::Enabled, None), "it has caught up");
+
+    let last = opportunity(&world, "Last");
+    win(&world, &last);
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 4, "and goes on with the others");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_pause_reads_on_from_the_second_place() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    for name in ["First", "Second"] {
+        lifecycle::pause(&world.stack, NAME).await.expect("paused");
+        world.advance(Duration::from_secs(3_600));
+        let deal = opportunity(&world, name);
+        win(&world, &deal);
+        world.settle().await;
+        lifecycle::resume(&world.stack, NAME).await.expect("resumed");
+        world.settle().await;
+    }
+    assert_eq!(world.invoices().len(), 2);
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 2)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_won_while_a_flow_is_disabled_is_never_seen() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    lifecycle::disable(&world.stack, NAME).await.expect("disabled");
+    let missed = opportunity(&world, "Missed");
+    win(&world, &missed);
+    world.settle().await;
+    lifecycle::enable(&world.stack, NAME).await.expect("enabled");
+    world.advance(Duration::from_secs(5));
+    let seen = opportunity(&world, "Seen");
+    win(&world, &seen);
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_watches_for_something_else_takes_no_old_record_for_news() {
+    let world = World::new().await;
+    world.given_flow(FLOW).await;
+    let salesforce = &world.sandbox.salesforce;
+    let old = opportunity(&world, "Old");
+    salesforce.update("Opportunity", &old, json!({"StageName": "Closed Lost"}));
+    world.settle().await;
+    let lost = FLOW.replace("Closed Won", "Closed Lost");
+    let pushed = lifecycle::push(&world.stack, NAME, "flow.yaml", &lost, BTreeMap::new()).await.expect("pushed");
+    assert!(pushed.live_again.is_some());
+    salesforce.update("Opportunity", &old, json!({"Name": "Still lost"}));
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 0, "it was lost before");
+    let new = opportunity(&world, "New");
+    salesforce.update("Opportunity", &new, json!({"StageName": "Closed Lost"}));
+    world.settle().await;
+    assert_eq!(world.invoices().len(), 1);
+}
