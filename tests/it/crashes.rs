@@ -44,6 +44,7 @@ async fn the_next_process_takes_over(world: &World) {
 }
 
 /// Each shard dies at every fourth operation.
+#[expect(clippy::print_stdout, reason = "says where it died when what follows fails")]
 async fn every_fourth_from(first: i64) {
     let mut operations = first;
     loop {

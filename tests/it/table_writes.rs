@@ -13,6 +13,7 @@ fn of(counts: &Counts, kinds: &[&str]) -> u64 {
     kinds.iter().filter_map(|kind| counts.writes_by_kind.get(*kind)).sum()
 }
 
+#[expect(clippy::print_stdout, reason = "the measure itself")]
 fn shown(title: &str, runs: u64, counts: &Counts) {
     println!("{title}: {} writes for {runs} runs: {:?}", counts.writes, counts.writes_by_kind);
 }

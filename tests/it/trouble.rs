@@ -75,11 +75,6 @@ impl Life {
         std::future::pending::<()>().await;
     }
 
-    /// What is left when the work is done.
-    pub(crate) fn left(&self) -> i64 {
-        self.left.load(Ordering::SeqCst)
-    }
-
     /// Does the work, as far as life reaches. `None`: it died on the way.
     pub(crate) async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

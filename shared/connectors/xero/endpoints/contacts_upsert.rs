@@ -62,7 +62,8 @@ impl Endpoint for ContactsUpsert {
 
     fn refused(&self, element: &Element, failure: Failure) -> MemberOutcome {
         match failure.code.as_str() {
-            "not_found" => MemberOutcome::Failed(Failure::new(
+            // Learnt below, and planned again: matched anew, or made.
+            "not_found" => MemberOutcome::Replan(Failure::new(
                 "contact_not_found",
                 "Xero knows no contact of this ContactID: it may belong to another organisation, or to a demo company that was reset",
             )),
@@ -78,13 +79,13 @@ impl Endpoint for ContactsUpsert {
     ) -> Result<(), Fault> {
         let lesson = |(element, outcome): (&Element, &MemberOutcome)| match outcome {
             MemberOutcome::Done(contact) => Some(Lesson::Written(contact.clone())),
+            MemberOutcome::Replan(failure) if failure.code == "contact_not_found" => {
+                text(&element.value, "ContactID").map(|id| Lesson::Gone(id.to_owned()))
+            }
             MemberOutcome::Replan(_) => {
                 text(&element.value, "Name").map(|name| Lesson::NameTaken(name.to_owned()))
             }
             MemberOutcome::Failed(failure) => match failure.code.as_str() {
-                "contact_not_found" => {
-                    text(&element.value, "ContactID").map(|id| Lesson::Gone(id.to_owned()))
-                }
                 "contact_archived" => Some(Lesson::Doubted),
                 _ => None,
             },
