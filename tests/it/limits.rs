@@ -154,3 +154,19 @@ async fn salesforce_s_request_limit_is_no_fault_of_the_login() {
     assert!(fetched <= 10, "{fetched} tokens in five hours: those that ran out");
     win(&world, &ids[0]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_have_waited_for_a_limit_more_than_once_still_share_their_calls() {
+    let world = World::new().await;
+    let ids = won(&world, 10).await;
+    let fault = too_many(&[("retry-after", "20"), ("x-rate-limit-problem", "minute")]);
+    world.sandbox.xero.harness().faults.add(Fault::on("GET", "/Contacts", fault).always());
+    world.settle().await;
+    world.advance(Duration::from_secs(60));
+    world.drain().await;
+    assert!(world.sandbox.xero.count_429() >= 2, "asked again");
+    world.sandbox.xero.harness().faults.clear();
+    time_goes_on(&world, &world.stack, 20).await;
+    each_is_invoiced_once(&world, &ids).await;
+    assert_eq!(world.sandbox.xero.calls_to("PUT /Invoices"), 1);
+}

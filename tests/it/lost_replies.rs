@@ -136,6 +136,9 @@ async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_a
         () = impatient => {}
     }
     time_goes_on(&world, &world.stack, 40).await;
+    // Whatever is still on its way lands.
+    world.advance(Duration::from_mins(20));
+    assert_eq!(world.sandbox.xero.held(), 0);
     each_is_invoiced_once(&world, &ids).await;
 }
 
