@@ -16,7 +16,12 @@ use crate::domain::ids::FlowId;
 use crate::domain::outcome::{Failure, Fault};
 
 /// The event with its record as the provider has it now.
-pub(super) async fn fresh(stack: &Stack, compiled: &Compiled, event: &Event, deadline: Timestamp) -> Result<Event, Fault> {
+pub(super) async fn fresh(
+    stack: &Stack,
+    compiled: &Compiled,
+    event: &Event,
+    deadline: Timestamp,
+) -> Result<Event, Fault> {
     let (Some(provider), Some(id), Some((_, trigger))) =
         (Provider::of(&event.kind), &event.record_id, stack.catalog.trigger(&event.kind))
     else {
@@ -28,7 +33,11 @@ pub(super) async fn fresh(stack: &Stack, compiled: &Compiled, event: &Event, dea
     let account = stack.client(connection, Priority::Live, deadline)?;
     let change = trigger.fetch(&interest, id, &account).await?;
     let change = change.ok_or_else(|| Fault::terminal("record_gone", format!("{id} is no longer there")))?;
-    Ok(Event { record: trigger.project(&interest, &change.record), stamp: Some(change.stamp), ..event.clone() })
+    Ok(Event {
+        record: trigger.project(&interest, &change.record),
+        stamp: Some(change.stamp),
+        ..event.clone()
+    })
 }
 
 /// The event of a transition that the run is about to leave open, with the record as it is now; `None` when nobody
@@ -48,10 +57,12 @@ pub(super) async fn moved_on(
         return Ok(None);
     };
     let item = stack.ports.table.get(&[memory_key(flow, record)]).await;
-    let item = item.map_err(|error| fault_of(&FlowError::from(error), stack.now()))?.into_iter().next().flatten();
-    let newer = item.as_ref().map(Memory::read).is_some_and(|memory| {
-        memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.values)
-    });
+    let item =
+        item.map_err(|error| fault_of(&FlowError::from(error), stack.now()))?.into_iter().next().flatten();
+    let newer = item
+        .as_ref()
+        .map(Memory::read)
+        .is_some_and(|memory| memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.values));
     if !newer {
         return Ok(None);
     }

@@ -285,7 +285,8 @@ async fn announce(
             // That we wrote something else to it needn't be remembered.
             let ours = change.own
                 && decision.event.is_none()
-                && remembered.get(&key).map(|was| &was.values) == decision.memory.as_ref().map(|now| &now.values);
+                && remembered.get(&key).map(|was| &was.values)
+                    == decision.memory.as_ref().map(|now| &now.values);
             if let Some(memory) = decision.memory.filter(|_| !ours) {
                 remembered.insert(key.clone(), memory.clone());
                 puts.insert(key.clone(), memory.clone());
@@ -629,7 +630,9 @@ pub(super) async fn read_up_to(
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
-    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else { return Ok(None) };
+    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else {
+        return Ok(None);
+    };
     let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
     let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
     let began = head.catch_up_from.or(head.live_from);

@@ -218,7 +218,12 @@ async fn write(stack: &Stack, generation: i64, row: &RunRow) -> Result<(), FlowE
     }
 }
 
-async fn fresh_event(stack: &Stack, compiled: &Compiled, row: &RunRow, again: &Again) -> Result<Event, FlowError> {
+async fn fresh_event(
+    stack: &Stack,
+    compiled: &Compiled,
+    row: &RunRow,
+    again: &Again,
+) -> Result<Event, FlowError> {
     let event = row.message.event.clone();
     let mut event = event.ok_or_else(|| Failure::new("missing_event", "the run's row has no event"))?;
     if let Some(record) = &again.record {

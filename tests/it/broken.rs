@@ -52,7 +52,12 @@ impl Queue for Switched<dyn Queue> {
         self.inner.send(queue, messages).await
     }
 
-    async fn receive(&self, queue: QueueName, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Unavailable> {
+    async fn receive(
+        &self,
+        queue: QueueName,
+        max: usize,
+        visibility: Duration,
+    ) -> Result<Vec<Delivery>, Unavailable> {
         self.inner.receive(queue, max, visibility).await
     }
 

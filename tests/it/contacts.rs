@@ -20,7 +20,8 @@ async fn flow(world: &World, options: &str) -> FlowHead {
 
 async fn upsert(world: &World, head: &FlowHead, record: Value) -> StoredRun {
     let key = EventKey::new(record.to_string());
-    let run = keep::start(&world.stack, head, "manual", key, world.stack.now(), record).await.expect("started");
+    let run =
+        keep::start(&world.stack, head, "manual", key, world.stack.now(), record).await.expect("started");
     world.drain().await;
     world.run(run).await
 }
@@ -42,7 +43,12 @@ async fn a_contact_is_found_by_its_number_also_after_somebody_renamed_it() {
     let made = upsert(&world, &head, json!({"number": "001A", "name": "Acme Ltd"})).await;
     let id = id_of(&made);
     let contact = world.sandbox.xero.ledger().contact_numbered("001A").expect("there");
-    world.sandbox.xero.ledger().edit_contact(contact.id, json!({"Name": "Acme (old customer)"})).expect("renamed");
+    world
+        .sandbox
+        .xero
+        .ledger()
+        .edit_contact(contact.id, json!({"Name": "Acme (old customer)"}))
+        .expect("renamed");
     let found = upsert(&world, &head, json!({"number": "001A", "name": "Acme Ltd", "again": 1})).await;
     assert_eq!(id_of(&found), id);
     assert_eq!(world.contacts().len(), 1);
@@ -121,8 +127,13 @@ async fn what_is_found_is_kept_filled_or_updated_as_the_flow_says() {
         upsert(&world, &head, json!({"number": "001A", "name": "Acme", "email": "new@acme.test"})).await;
         upsert(&world, &head, json!({"number": "001B", "name": "Other", "email": "new@other.test"})).await;
         for (number, expected) in [("001A", email), ("001B", phoneless)] {
-            let contact = world.contacts().into_iter().find(|contact| contact["ContactNumber"] == number).expect("adopted");
-            let email = contact.get("EmailAddress").filter(|email| *email != "").cloned().unwrap_or(Value::Null);
+            let contact = world
+                .contacts()
+                .into_iter()
+                .find(|contact| contact["ContactNumber"] == number)
+                .expect("adopted");
+            let email =
+                contact.get("EmailAddress").filter(|email| *email != "").cloned().unwrap_or(Value::Null);
             assert_eq!(email, expected, "{option} {number}");
         }
     }
@@ -146,9 +157,11 @@ async fn what_is_missing_is_skipped_or_fails_as_the_flow_says() {
 async fn several_contacts_are_an_error_or_the_oldest_or_the_newest() {
     let world = World::new().await;
     let ledger = world.sandbox.xero.ledger();
-    let first = ledger.add_contact(json!({"Name": "Acme 1", "EmailAddress": "one@acme.test"})).expect("added");
+    let first =
+        ledger.add_contact(json!({"Name": "Acme 1", "EmailAddress": "one@acme.test"})).expect("added");
     world.advance(std::time::Duration::from_secs(60));
-    let second = ledger.add_contact(json!({"Name": "Acme 2", "EmailAddress": "one@acme.test"})).expect("added");
+    let second =
+        ledger.add_contact(json!({"Name": "Acme 2", "EmailAddress": "one@acme.test"})).expect("added");
     for (option, expected) in [("fail", None), ("oldest", Some(first.id)), ("newest", Some(second.id))] {
         let text = format!(
             "flow: mail-{option}\ntrigger: {{ type: manual }}\nsteps:\n  - id: contact\n    action: xero.upsert_contact\n    \
@@ -184,13 +197,29 @@ async fn two_flows_that_want_the_same_new_contact_at_once_make_one() {
     let other = world.given_flow("flow: other\ntrigger: { type: manual }\nsteps:\n  - id: contact\n    action: xero.upsert_contact\n    with: { Name: '{{ record.name }}' }\n").await;
     for n in 0..5 {
         let record = json!({"number": "001A", "name": "Acme"});
-        keep::start(&world.stack, &one, "manual", EventKey::new(format!("a{n}")), world.stack.now(), record.clone()).await.expect("started");
-        keep::start(&world.stack, &other, "manual", EventKey::new(format!("b{n}")), world.stack.now(), record).await.expect("started");
+        keep::start(
+            &world.stack,
+            &one,
+            "manual",
+            EventKey::new(format!("a{n}")),
+            world.stack.now(),
+            record.clone(),
+        )
+        .await
+        .expect("started");
+        keep::start(
+            &world.stack,
+            &other,
+            "manual",
+            EventKey::new(format!("b{n}")),
+            world.stack.now(),
+            record,
+        )
+        .await
+        .expect("started");
     }
     let second = world.another_process();
-    let both = async {
-        tokio::join!(world.drain_by(&world.stack), world.drain_by(&second))
-    };
+    let both = async { tokio::join!(world.drain_by(&world.stack), world.drain_by(&second)) };
     both.await;
     for _ in 0..5 {
         world.advance(std::time::Duration::from_secs(60));

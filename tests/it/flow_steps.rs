@@ -15,12 +15,15 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 async fn start(world: &World, head: &FlowHead, key: &str, record: Value) -> counterfoil::domain::ids::RunId {
-    keep::start(&world.stack, head, "manual", EventKey::new(key), world.stack.now(), record).await.expect("started")
+    keep::start(&world.stack, head, "manual", EventKey::new(key), world.stack.now(), record)
+        .await
+        .expect("started")
 }
 
 /// One event through a flow of these steps (and what stands before them).
 async fn through(world: &World, before: &str, steps: &str, record: Value) -> StoredRun {
-    let text = format!("flow: story\ntrigger: {{ type: manual }}\n{before}\nsteps:\n  {}", steps.trim_start());
+    let text =
+        format!("flow: story\ntrigger: {{ type: manual }}\n{before}\nsteps:\n  {}", steps.trim_start());
     let head = world.given_flow(&text).await;
     let run = start(world, &head, "one", record).await;
     world.drain().await;
@@ -91,8 +94,16 @@ async fn what_goes_wrong_in_a_step_ends_the_run_with_its_code() {
         ("", "  - stop: { error: 'No {{ record.name }}' }\n", "stopped"),
         ("tables: { t: { a: '1' } }", "  - set: { a: \"{{ table('t', record.name) }}\" }\n", "unknown_key"),
         ("", "  - set: { a: '{{ 1 + record.long }}' }\n", "number_too_long"),
-        ("connections: [books, else]", "  - action: xero.find_invoice\n    connection: '{{ record.name }}'\n    with: { InvoiceNumber: x }\n", "unknown_connection"),
-        ("", "  - action: xero.find_invoice\n    connection: nowhere\n    with: { InvoiceNumber: x }\n", "unknown_connection"),
+        (
+            "connections: [books, else]",
+            "  - action: xero.find_invoice\n    connection: '{{ record.name }}'\n    with: { InvoiceNumber: x }\n",
+            "unknown_connection",
+        ),
+        (
+            "",
+            "  - action: xero.find_invoice\n    connection: nowhere\n    with: { InvoiceNumber: x }\n",
+            "unknown_connection",
+        ),
     ] {
         let world = World::new().await;
         let record = exact(r#"{"name": "Acme", "long": 12345678901234567890.1234567}"#);
@@ -109,7 +120,8 @@ async fn a_number_that_javascript_would_round_passes_through_where_nobody_reads_
   - action: salesforce.create_task
     with: { Subject: '{{ record.name }} {{ record.long }}' }
 ";
-    let run = through(&world, "", steps, exact(r#"{"name": "Acme", "long": 12345678901234567890.1234567}"#)).await;
+    let run =
+        through(&world, "", steps, exact(r#"{"name": "Acme", "long": 12345678901234567890.1234567}"#)).await;
     assert_eq!(run.row.status, Status::Succeeded, "{:?}", run.row.failure);
     assert_eq!(subjects(&world), ["Acme 12345678901234567890.1234567"]);
 }
@@ -174,7 +186,13 @@ async fn of_several_connections_one_must_be_named_and_a_template_may_choose_amon
     let crm = world.stack.connections.list().await.expect("connections");
     let crm = crm.iter().find(|connection| connection.id.as_str() == "crm").expect("there");
     let second = Connection { id: ConnectionId::from("crm-eu"), ..(**crm).clone() };
-    world.stack.ports.vault.write(&client_secret_name(&second.id), SecretString::from("sandbox-secret")).await.expect("the vault");
+    world
+        .stack
+        .ports
+        .vault
+        .write(&client_secret_name(&second.id), SecretString::from("sandbox-secret"))
+        .await
+        .expect("the vault");
     world.stack.connections.save(&second).await.expect("saved");
     let task = "  - action: salesforce.create_task\n    with: { Subject: 'Hello' }\n";
     let run = through(&world, "", task, json!({})).await;
@@ -183,7 +201,8 @@ async fn of_several_connections_one_must_be_named_and_a_template_may_choose_amon
     assert!(failure.message.contains("crm, crm-eu"), "{failure}");
 
     let by_record = "  - action: salesforce.create_task\n    connection: 'crm-{{ record.region }}'\n    with: { Subject: 'Hello' }\n";
-    let text = format!("flow: by-region\ntrigger: {{ type: manual }}\nconnections: [crm-eu]\nsteps:\n{by_record}");
+    let text =
+        format!("flow: by-region\ntrigger: {{ type: manual }}\nconnections: [crm-eu]\nsteps:\n{by_record}");
     let head = world.given_flow(&text).await;
     for (region, status) in [("eu", Status::Succeeded), ("us", Status::Failed)] {
         let run = start(&world, &head, region, json!({"region": region})).await;
@@ -252,7 +271,10 @@ async fn an_empty_value_leaves_a_field_alone_and_clear_empties_it() {
     assert_eq!(run.row.status, Status::Succeeded, "{:?}", run.row.failure);
     let account = world.sandbox.salesforce.get("Account", &id).expect("there");
     assert_eq!(account["Credit__c"].to_string(), "12345678901.23");
-    assert_eq!((&account["Phone"], &account["Website"], &account["Description"]), (&json!("1"), &json!(null), &json!("new")));
+    assert_eq!(
+        (&account["Phone"], &account["Website"], &account["Description"]),
+        (&json!("1"), &json!(null), &json!("new"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

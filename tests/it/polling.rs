@@ -176,16 +176,26 @@ async fn flows_on_one_object_share_one_poll_and_each_sees_its_own_fields() {
     let world = World::new().await;
     world.given_flow(&noticing("phones", UPDATED, "  fields: [Id, Name, Phone]")).await;
     world.given_flow(&noticing("countries", UPDATED, "  fields: [Id, Name, BillingCountry]")).await;
-    world.given_flow(&noticing("people", UPDATED, "  fields: [Id, Name]\n  children: { Contacts: { fields: [Id, LastName] } }")).await;
-    let account =
-        world.sandbox.salesforce.insert("Account", json!({"Name": "Acme", "Phone": "1", "BillingCountry": "NZ"}));
+    world
+        .given_flow(&noticing(
+            "people",
+            UPDATED,
+            "  fields: [Id, Name]\n  children: { Contacts: { fields: [Id, LastName] } }",
+        ))
+        .await;
+    let account = world
+        .sandbox
+        .salesforce
+        .insert("Account", json!({"Name": "Acme", "Phone": "1", "BillingCountry": "NZ"}));
     world.sandbox.salesforce.insert("Contact", json!({"LastName": "Ng", "AccountId": account}));
     world.sandbox.salesforce.counters().clear();
     world.settle().await;
     assert_eq!(queries(&world), 1);
-    for (flow, has, has_not) in
-        [("phones", "Phone", "BillingCountry"), ("countries", "BillingCountry", "Contacts"), ("people", "Contacts", "Phone")]
-    {
+    for (flow, has, has_not) in [
+        ("phones", "Phone", "BillingCountry"),
+        ("countries", "BillingCountry", "Contacts"),
+        ("people", "Contacts", "Phone"),
+    ] {
         let runs = runs_of(&world, flow).await;
         assert_eq!(runs.len(), 1, "{flow}");
         let record = &runs[0].row.message.event.as_ref().expect("an event").record;
@@ -232,7 +242,10 @@ async fn children_past_one_page_are_complete() {
     world.given_flow(&noticing("people", UPDATED, options)).await;
     let account = world.sandbox.salesforce.insert("Account", json!({"Name": "Acme"}));
     for n in 0..50 {
-        world.sandbox.salesforce.insert("Contact", json!({"LastName": format!("Person {n}"), "AccountId": account}));
+        world
+            .sandbox
+            .salesforce
+            .insert("Contact", json!({"LastName": format!("Person {n}"), "AccountId": account}));
     }
     world.settle().await;
     let runs = world.runs().await;
@@ -297,7 +310,8 @@ async fn going_live_means_from_now_also_for_a_flow_that_joins_a_poll() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_over_16_kilobytes_goes_through() {
     let world = World::new().await;
-    let names: Vec<String> = (0..400).map(|n| format!("'A rather long name of a company, number {n}'")).collect();
+    let names: Vec<String> =
+        (0..400).map(|n| format!("'A rather long name of a company, number {n}'")).collect();
     let options = format!("  fields: [Id, Name]\n  where: \"Name NOT IN ({})\"", names.join(", "));
     assert!(options.len() > 16_384);
     world.given_flow(&noticing("notice", UPDATED, &options)).await;

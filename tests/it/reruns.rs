@@ -74,7 +74,12 @@ async fn after_the_flow_is_mended_a_rerun_does_the_rest_and_makes_nothing_again(
     rerun::rerun(&world.stack, run.row.message.run, Again::default()).await.expect("asked");
     world.drain().await;
     let run = only_run(&world).await;
-    assert_eq!((run.row.status, run.row.message.flow_version), (Status::Succeeded, 2), "{:?}", run.row.failure);
+    assert_eq!(
+        (run.row.status, run.row.message.flow_version),
+        (Status::Succeeded, 2),
+        "{:?}",
+        run.row.failure
+    );
     assert_eq!(world.invoices().len(), 1);
     assert_eq!(world.sandbox.xero.harness().counters.total(), 0, "Xero isn't asked for anything");
     assert_eq!(world.sandbox.salesforce.get("Opportunity", &id).expect("there")["NextStep"], "Desks");
@@ -85,7 +90,11 @@ async fn a_dead_letter_that_is_put_back_is_a_rerun() {
     let world = World::new().await;
     world.given_flow(&two_effects("record.Name")).await;
     let id = opportunity(&world, "Acme Ltd");
-    world.sandbox.salesforce.refuse_where("Opportunity", "NextStep = 'Desks'", "not like this").expect("a rule");
+    world
+        .sandbox
+        .salesforce
+        .refuse_where("Opportunity", "NextStep = 'Desks'", "not like this")
+        .expect("a rule");
     win(&world, &id);
     world.settle().await;
     let run = only_run(&world).await;
@@ -136,7 +145,11 @@ async fn failures_of_one_kind_are_mailed_once_an_hour() {
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Failed, 3)]));
     let mails = world.embedded.outbox().mails(10).expect("the outbox");
     assert_eq!(mails.len(), 1);
-    assert!(mails[0].subject.contains("two-effects") && mails[0].body.contains("write_back"), "{:?}", mails[0]);
+    assert!(
+        mails[0].subject.contains("two-effects") && mails[0].body.contains("write_back"),
+        "{:?}",
+        mails[0]
+    );
     assert_eq!(world.dead_letters().await.len(), 3);
     world.advance(Duration::from_mins(61));
     let id = opportunity(&world, "Later");
@@ -191,7 +204,9 @@ async fn what_cant_be_rerun_says_why() {
     let world = World::new().await;
     let (_, run) = failed_after_the_invoice(&world).await;
     let id = run.row.message.run;
-    let asked = async |again: Again| rerun::rerun(&world.stack, id, again).await.map_err(|error| error.failure().code);
+    let asked = async |again: Again| {
+        rerun::rerun(&world.stack, id, again).await.map_err(|error| error.failure().code)
+    };
     let from = Again { from: Some("invoise".into()), ..Again::default() };
     assert_eq!(asked(from).await, Err("unknown_step".into()));
     let resolved = rerun::resolve(&world.stack, id, "invoice", None).await;
@@ -224,7 +239,12 @@ async fn in_doubt(world: &World) -> (String, StoredRun) {
     world.given_flow(FLOW).await;
     let id = opportunity(world, "Acme Ltd");
     let body = json!({"Title": "An error occurred", "Detail": "try later"});
-    world.sandbox.xero.harness().faults.add(Fault::on("PUT", "/Invoices", Fault::status(500, body.clone())).always());
+    world
+        .sandbox
+        .xero
+        .harness()
+        .faults
+        .add(Fault::on("PUT", "/Invoices", Fault::status(500, body.clone())).always());
     world.sandbox.xero.harness().faults.add(Fault::on("GET", "/Invoices", Fault::status(500, body)).always());
     win(world, &id);
     world.settle().await;
@@ -238,7 +258,12 @@ async fn in_doubt(world: &World) -> (String, StoredRun) {
     }
     world.sandbox.xero.harness().faults.clear();
     let run = only_run(world).await;
-    assert_eq!((run.row.status, run.row.at_step.as_deref()), (Status::InDoubt, Some("invoice")), "{:?}", run.row.failure);
+    assert_eq!(
+        (run.row.status, run.row.at_step.as_deref()),
+        (Status::InDoubt, Some("invoice")),
+        "{:?}",
+        run.row.failure
+    );
     (id, run)
 }
 

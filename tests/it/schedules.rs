@@ -80,7 +80,9 @@ async fn the_same_start_by_hand_twice_is_one_run() {
     let head = world.given_flow("flow: by-hand\ntrigger: { type: manual }\nsteps:\n  - action: salesforce.create_task\n    with: { Subject: 'Close {{ record.month }}' }\n").await;
     let start = async |key: &str| {
         let record = json!({"month": "2026-11"});
-        keep::start(&world.stack, &head, "manual", EventKey::new(key), world.stack.now(), record).await.expect("started")
+        keep::start(&world.stack, &head, "manual", EventKey::new(key), world.stack.now(), record)
+            .await
+            .expect("started")
     };
     let first = start("7f3c1c0e-1111-4222-8333-944455556666").await;
     let again = start("7f3c1c0e-1111-4222-8333-944455556666").await;

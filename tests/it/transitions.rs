@@ -109,7 +109,11 @@ async fn lines_that_are_added_after_the_win_are_invoiced_then() {
     world.given_flow(FLOW).await;
     let id = opportunity(&world, "Acme Ltd");
     let line = world.sandbox.salesforce.records("OpportunityLineItem")[0].clone();
-    world.sandbox.salesforce.delete("OpportunityLineItem", line["Id"].as_str().expect("an id")).expect("deleted");
+    world
+        .sandbox
+        .salesforce
+        .delete("OpportunityLineItem", line["Id"].as_str().expect("an id"))
+        .expect("deleted");
     win(&world, &id);
     world.settle().await;
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Skipped, 1)]));

@@ -31,7 +31,9 @@ when_failed: { email: true }
 async fn started(world: &World) -> RunId {
     let head = world.given_flow(FLOW).await;
     let now = world.stack.now();
-    keep::start(&world.stack, &head, "manual", EventKey::new("one"), now, json!({"name": "Acme"})).await.expect("started")
+    keep::start(&world.stack, &head, "manual", EventKey::new("one"), now, json!({"name": "Acme"}))
+        .await
+        .expect("started")
 }
 
 /// Xero refuses the next calls for so many seconds.
@@ -39,7 +41,12 @@ fn limited(world: &World, seconds: u64, times: u32) {
     let headers = [("retry-after", seconds.to_string()), ("x-rate-limit-problem", "day".to_owned())];
     let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let kind = FaultKind::Status { code: 429, body: json!({"Title": "rate limit exceeded"}), headers };
-    world.sandbox.xero.harness().faults.add(Fault { path: "/api.xro/".into(), ..Fault::new(kind) }.times(times));
+    world
+        .sandbox
+        .xero
+        .harness()
+        .faults
+        .add(Fault { path: "/api.xro/".into(), ..Fault::new(kind) }.times(times));
 }
 
 async fn messages(world: &World) -> usize {
@@ -122,7 +129,10 @@ async fn attempts_that_are_spent_end_the_run_with_a_letter_and_a_mail() {
     assert!(failure.message.contains("given up after 8 attempts"), "{failure}");
     let letters = world.dead_letters().await;
     assert_eq!(letters.len(), 1);
-    assert_eq!((&letters[0].attributes["code"], &letters[0].attributes["record"]), (&failure.code, &"-".to_owned()));
+    assert_eq!(
+        (&letters[0].attributes["code"], &letters[0].attributes["record"]),
+        (&failure.code, &"-".to_owned())
+    );
     let mails = world.embedded.outbox().mails(10).expect("the outbox");
     assert_eq!(mails.iter().filter(|mail| mail.subject.contains(&failure.code)).count(), 1, "{mails:?}");
     assert_eq!(world.tasks().len(), 1, "what was done stays done");
@@ -132,13 +142,17 @@ async fn attempts_that_are_spent_end_the_run_with_a_letter_and_a_mail() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_of_a_connection_that_needs_a_person_are_parked_and_go_on_by_themselves() {
     let world = World::new().await;
-    let books = world.stack.connections.get(&ConnectionId::from("books")).await.expect("read").expect("there");
+    let books =
+        world.stack.connections.get(&ConnectionId::from("books")).await.expect("read").expect("there");
     let broken = Connection { state: ConnectionState::NeedsReconnect, ..(*books).clone() };
     let run = started(&world).await;
     world.stack.connections.save(&broken).await.expect("saved");
     world.drain().await;
     let stored = world.run(run).await;
-    assert_eq!((stored.row.status, stored.row.parked_for), (Status::Parked, Some(ConnectionId::from("books"))));
+    assert_eq!(
+        (stored.row.status, stored.row.parked_for),
+        (Status::Parked, Some(ConnectionId::from("books")))
+    );
     assert_eq!(world.tasks().len(), 1, "the other account goes on");
     world.advance(Duration::from_hours(30));
     assert_eq!(world.keep().await.unparked, 0, "nobody has reconnected");

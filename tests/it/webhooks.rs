@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use counterfoil::domain::run::Status;
+use counterfoil::flow::Stack;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::receive::{WebhookAnswer, WebhookRequest, webhook, webhook_secret_name};
-use counterfoil::flow::Stack;
 use counterfoil::ports::queue::QueueName;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
@@ -21,7 +21,9 @@ use crate::world::World;
 const SECRET: &str = "shared between two";
 
 fn flow(options: &str) -> String {
-    format!("flow: enquiry\ntrigger:\n  type: http.webhook\n{options}\nsteps:\n  - set: {{ company: '{{{{ record.company }}}}' }}\n")
+    format!(
+        "flow: enquiry\ntrigger:\n  type: http.webhook\n{options}\nsteps:\n  - set: {{ company: '{{{{ record.company }}}}' }}\n"
+    )
 }
 
 fn signed(options: &str) -> String {
@@ -72,7 +74,15 @@ async fn only_the_secret_path_is_a_way_in() {
     let head = world.given_flow(&flow("")).await;
     world.given_flow("flow: by-hand\ntrigger: { type: manual }\nsteps:\n  - set: { a: b }\n").await;
     let body = br#"{"company": "Acme"}"#;
-    for path in ["/webhook/enquiry", "/webhook/enquiry/", "/webhook/enquiry/guessed", "/webhook/nobody/x", "/webhook/by-hand", "", "/"] {
+    for path in [
+        "/webhook/enquiry",
+        "/webhook/enquiry/",
+        "/webhook/enquiry/guessed",
+        "/webhook/nobody/x",
+        "/webhook/by-hand",
+        "",
+        "/",
+    ] {
         let answer = post(&world.stack, path, &[], body).await;
         assert_eq!((answer.status, said(&answer)["code"].clone()), (404, json!("not_found")), "{path}");
     }
@@ -115,9 +125,19 @@ async fn a_signature_must_fit_the_body_to_the_byte() {
         assert_eq!(answer.status, 202, "{options}: {}", answer.body);
         let other: &[u8] = br#"{"company": "Acme"}"#;
         let bare = hex(&right).replace('a', "b");
-        for (given, body) in [(signature.as_str(), other), ("", body), ("nonsense", body), (&bare, body), (&signature[..8], body)] {
+        for (given, body) in [
+            (signature.as_str(), other),
+            ("", body),
+            ("nonsense", body),
+            (&bare, body),
+            (&signature[..8], body),
+        ] {
             let answer = post(&world.stack, path, &[("X-Signature", given)], body).await;
-            assert_eq!((answer.status, said(&answer)["code"].clone()), (401, json!("wrong_signature")), "{options}: {given}");
+            assert_eq!(
+                (answer.status, said(&answer)["code"].clone()),
+                (401, json!("wrong_signature")),
+                "{options}: {given}"
+            );
         }
         assert_eq!(post(&world.stack, path, &[], body).await.status, 401, "without a signature");
         assert_eq!(queued(&world).await, 1, "{options}");
@@ -131,7 +151,9 @@ async fn a_signed_time_may_be_five_minutes_off() {
     let name = webhook_secret_name("partner");
     world.stack.ports.vault.write(&name, SecretString::from(SECRET)).await.expect("the vault");
     let now = world.stack.now().as_second();
-    for (second, status) in [(now, 202), (now - 299, 202), (now - 301, 401), (now + 299, 202), (now + 301, 401)] {
+    for (second, status) in
+        [(now, 202), (now - 299, 202), (now - 301, 401), (now + 299, 202), (now + 301, 401)]
+    {
         let body = format!("{{\"n\": {second}}}");
         let signature = hex(&hmac_sha256(format!("{second}.{body}").as_bytes()));
         let time = second.to_string();
@@ -182,8 +204,13 @@ async fn the_same_id_is_the_same_run_wherever_the_id_stands() {
     let first = post(&world.stack, &path, &[], br#"{"event": {"id": 7}, "n": 1}"#).await;
     let again = post(&world.stack, &path, &[], br#"{"event": {"id": 7}, "n": 2}"#).await;
     assert_eq!(said(&first)["run"], said(&again)["run"]);
-    assert_eq!((said(&first)["duplicate"].clone(), said(&again)["duplicate"].clone()), (json!(false), json!(true)));
-    for body in [&br#"{"event": {}}"#[..], br#"{"event": {"id": " "}}"#, br#"{"event": {"id": null}}"#, b"[]", b"5"] {
+    assert_eq!(
+        (said(&first)["duplicate"].clone(), said(&again)["duplicate"].clone()),
+        (json!(false), json!(true))
+    );
+    for body in
+        [&br#"{"event": {}}"#[..], br#"{"event": {"id": " "}}"#, br#"{"event": {"id": null}}"#, b"[]", b"5"]
+    {
         let answer = post(&world.stack, &path, &[], body).await;
         assert_eq!((answer.status, said(&answer)["code"].clone()), (422, json!("missing_event_id")));
     }
@@ -233,7 +260,10 @@ async fn the_same_body_is_the_same_event_for_ten_minutes() {
     let first = post(&world.stack, &path, &[], body).await;
     world.advance(Duration::from_secs(9 * 60));
     let again = post(&world.stack, &path, &[], body).await;
-    assert_eq!((said(&again)["run"].clone(), said(&again)["duplicate"].clone()), (said(&first)["run"].clone(), json!(true)));
+    assert_eq!(
+        (said(&again)["run"].clone(), said(&again)["duplicate"].clone()),
+        (said(&first)["run"].clone(), json!(true))
+    );
     world.advance(Duration::from_secs(2 * 60));
     let later = post(&world.stack, &path, &[], body).await;
     assert_ne!(said(&later)["run"], said(&first)["run"]);
@@ -246,11 +276,17 @@ async fn the_same_body_is_the_same_event_for_ten_minutes() {
 async fn a_disabled_flow_refuses_and_a_paused_one_asks_to_come_back() {
     let world = World::new().await;
     let head = world.given_flow(&flow("")).await;
-    for (state, status, code) in [(FlowState::Disabled, 409, "flow_disabled"), (FlowState::Paused, 503, "flow_paused")] {
+    for (state, status, code) in
+        [(FlowState::Disabled, 409, "flow_disabled"), (FlowState::Paused, 503, "flow_paused")]
+    {
         world.stack.flows.change(&FlowHead { state, ..head.clone() }).await.expect("changed");
         let answer = post(&world.stack, &url(&head), &[], b"{}").await;
         assert_eq!((answer.status, said(&answer)["code"].clone()), (status, json!(code)));
-        assert_eq!(post(&world.stack, "/webhook/enquiry/wrong", &[], b"{}").await.status, 404, "nobody learns of it");
+        assert_eq!(
+            post(&world.stack, "/webhook/enquiry/wrong", &[], b"{}").await.status,
+            404,
+            "nobody learns of it"
+        );
     }
     assert_eq!(queued(&world).await, 0);
 }
@@ -287,7 +323,8 @@ steps:
     let body = json!({"id": 1, "company": "Acme", "text": "x".repeat(800_000)}).to_string();
     let answer = post(&world.stack, &url(&head), &[], body.as_bytes()).await;
     assert_eq!(answer.status, 202);
-    let waiting = world.stack.ports.queue.receive(QueueName::Runs, 1, Duration::ZERO).await.expect("a message");
+    let waiting =
+        world.stack.ports.queue.receive(QueueName::Runs, 1, Duration::ZERO).await.expect("a message");
     assert!(waiting[0].body.len() < 1_000, "the queue carries a reference");
     world.advance(Duration::from_secs(1));
     world.drain().await;
