@@ -24,12 +24,7 @@ pub(crate) fn router(stack: Stack) -> Router {
         .with_state(stack)
 }
 
-async fn webhook(
-    State(stack): State<Stack>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
+async fn webhook(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let headers = headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });

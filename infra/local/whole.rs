@@ -20,9 +20,9 @@ pub(crate) struct Whole {
 impl Whole {
     /// `port` 0: any free one.
     pub(crate) async fn start(local: &LocalStack, port: u16) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .with_context(|| format!("port {port} of 127.0.0.1 can't be listened on: choose one with --port"))?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+            format!("port {port} of 127.0.0.1 can't be listened on: choose one with --port")
+        })?;
         let url = format!("http://{}", listener.local_addr()?);
         let (close, closed) = oneshot::channel();
         let closing = async {

@@ -142,7 +142,8 @@ pub async fn take_up(
 
     let Some(compiled) = compiled else {
         let failure = unusable.unwrap_or_else(|| {
-            let gone = format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow);
+            let gone =
+                format!("the flow {} (version {version}) is gone; push it again and rerun", message.flow);
             Failure::new("unknown_flow", gone)
         });
         return Ok(Taken::Impossible(Box::new(run), failure));
@@ -178,7 +179,15 @@ pub async fn take_up(
         None => false,
     };
     let leaves_a_trace = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
-    Ok(Taken::Walk(Box::new(Start { alone: row.alone, leaves_a_trace, run, message, event, compiled, newer_applied })))
+    Ok(Taken::Walk(Box::new(Start {
+        alone: row.alone,
+        leaves_a_trace,
+        run,
+        message,
+        event,
+        compiled,
+        newer_applied,
+    })))
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.

@@ -152,7 +152,8 @@ impl Gate {
             return Answer::Fault(Fault::terminal("unknown_endpoint", message));
         }
         if let Some(rehearsal) = &self.rehearsal {
-            let effect = self.stack.catalog.endpoint(ask.operation.endpoint).map(|endpoint| endpoint.effect());
+            let effect =
+                self.stack.catalog.endpoint(ask.operation.endpoint).map(|endpoint| endpoint.effect());
             // An endpoint that isn't known reads nothing.
             let effect = effect.unwrap_or(EffectKind::Send);
             if effect != EffectKind::Read {
@@ -454,7 +455,8 @@ impl Gate {
                 }
                 // A read changes nothing, so that nothing about it can be in doubt.
                 MemberOutcome::Unclear if reads => {
-                    let failure = Failure::new("unclear_answer", "the answer could not be matched to what was asked");
+                    let failure =
+                        Failure::new("unclear_answer", "the answer could not be matched to what was asked");
                     Answer::Fault(again(now, attempts, draw, Reason::Failed, failure))
                 }
                 outcome => Answer::Outcome(outcome),

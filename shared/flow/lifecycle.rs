@@ -36,7 +36,9 @@ pub async fn push(
     let before = stack.flows.head(name).await?;
     let head = stack.flows.push(name, file_name, text, files).await?;
     let unchanged = before.as_ref().is_some_and(|before| before.live_version == head.live_version);
-    let Some(before) = before.filter(|_| !unchanged) else { return Ok(Pushed { head, unchanged, live_again: None }) };
+    let Some(before) = before.filter(|_| !unchanged) else {
+        return Ok(Pushed { head, unchanged, live_again: None });
+    };
     let (head, live_again) = followed(stack, &before, head).await?;
     Ok(Pushed { head, unchanged, live_again })
 }
@@ -157,9 +159,15 @@ async fn current(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
 /// The live version, ready to be walked.
 pub async fn live(stack: &Stack, head: &FlowHead) -> Result<Arc<Compiled>, FlowError> {
     let compiled = stack.flows.compiled(head.id, head.live_version).await?;
-    Ok(compiled.ok_or_else(|| Failure::new("unknown_flow", format!("the live version of `{}` is gone; push it again", head.name)))?)
+    Ok(compiled.ok_or_else(|| {
+        Failure::new("unknown_flow", format!("the live version of `{}` is gone; push it again", head.name))
+    })?)
 }
 
 fn disabled(name: &str) -> FlowError {
-    Failure::new("flow_disabled", format!("`{name}` is disabled; `counterfoil flow enable {name}` goes live from now on")).into()
+    Failure::new(
+        "flow_disabled",
+        format!("`{name}` is disabled; `counterfoil flow enable {name}` goes live from now on"),
+    )
+    .into()
 }

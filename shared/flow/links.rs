@@ -248,7 +248,8 @@ pub async fn import(stack: &Stack, brought: Vec<Brought>, replace: bool) -> Resu
     let mut writes = Vec::new();
     let mut imported = Imported::default();
     for some in brought.chunks(MAX_TRANSACTION) {
-        let keys: Vec<Key> = some.iter().map(|link| link_key(&link.connection, &link.name, &link.key)).collect();
+        let keys: Vec<Key> =
+            some.iter().map(|link| link_key(&link.connection, &link.name, &link.key)).collect();
         let items = stack.ports.table.get(&keys).await?;
         for ((link, key), item) in some.iter().zip(keys).zip(items) {
             let what = format!("{}, {}, {}", link.connection, link.name, link.key);
@@ -303,7 +304,8 @@ pub async fn import(stack: &Stack, brought: Vec<Brought>, replace: bool) -> Resu
         }
     }
     if !wrong.is_empty() {
-        let advice = if replace { "" } else { "\n`--replace` lets what you bring take the place of what is there" };
+        let advice =
+            if replace { "" } else { "\n`--replace` lets what you bring take the place of what is there" };
         let message = format!("nothing was imported:\n{}{advice}", wrong.join("\n"));
         return Err(Failure::new("links_refused", message).into());
     }

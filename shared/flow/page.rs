@@ -47,25 +47,37 @@ fn fields(page: &mut String, kind: &str, schema: &Value) {
     if properties.is_empty() {
         return;
     }
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     page.push_str(&format!("\n| {kind} | Type | |\n|---|---|---|\n"));
     for (name, property) in properties {
         let needed = if required.contains(&name.as_str()) { " (required)" } else { "" };
-        let about = property.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-        page.push_str(&format!("| `{name}`{needed} | {} | {} |\n", kind_of(property), about.replace('|', "\\|")));
+        let about =
+            property.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
+        page.push_str(&format!(
+            "| `{name}`{needed} | {} | {} |\n",
+            kind_of(property),
+            about.replace('|', "\\|")
+        ));
     }
 }
 
 fn kind_of(property: &Value) -> String {
     if let Some(values) = property.get("enum").and_then(Value::as_array) {
-        return values.iter().map(|value| format!("`{}`", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(", ");
+        return values
+            .iter()
+            .map(|value| format!("`{}`", value.as_str().unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     match property.get("type") {
         Some(Value::String(kind)) => kind.clone(),
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ")
-        }
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
         _ => "any".to_owned(),
     }
 }

@@ -20,8 +20,8 @@ use super::settle::Ending;
 use super::stack::Stack;
 use super::walk::Walk;
 use crate::domain::effect::EffectKind;
-use crate::domain::flow::Step;
 use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::flow::Step;
 use crate::domain::ids::{FlowId, RunId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::Status;
@@ -129,19 +129,19 @@ pub async fn rehearse(stack: &Stack, compiled: Arc<Compiled>, text: &str, event:
         holds_order: false,
     };
     // Taken up in memory, and never claimed: nothing of it is written.
-    let run = Run::take_up(
-        stack.ports.clone(),
-        stack.times.lease,
-        row,
-        0,
-        false,
-        None,
-        OrderRow::default(),
-        false,
-    );
+    let run =
+        Run::take_up(stack.ports.clone(), stack.times.lease, row, 0, false, None, OrderRow::default(), false);
     let rehearsal = Rehearsal::of(text);
     let gate = Gate::rehearsing(stack.clone(), rehearsal.clone());
-    let start = Start { run: run.clone(), message, event, compiled, alone: false, leaves_a_trace: false, newer_applied: false };
+    let start = Start {
+        run: run.clone(),
+        message,
+        event,
+        compiled,
+        alone: false,
+        leaves_a_trace: false,
+        newer_applied: false,
+    };
     let deadline = now + stack.times.function;
     let walk = Walk::new(stack.clone(), gate.clone(), &start, deadline, Arc::new(AtomicI64::new(0)));
     let mut runs = JoinSet::new();
@@ -347,7 +347,9 @@ mod tests {
 
     #[test]
     fn what_was_sent_stays_and_what_is_asked_for_is_stood_in_for() {
-        let rehearsal = Rehearsal::of("{{ steps.contact.ContactID }} {{ steps.contact.Name }} {{ steps.contact.Status }}");
+        let rehearsal = Rehearsal::of(
+            "{{ steps.contact.ContactID }} {{ steps.contact.Name }} {{ steps.contact.Status }}",
+        );
         let sent = json!({"Name": "Acme"}).as_object().cloned().unwrap_or_default();
         let result = rehearsal.stand_in("contact", EffectKind::Set, sent);
         assert_eq!(result["Name"], "Acme");
@@ -368,8 +370,13 @@ mod tests {
             kind: StepKind::Stop(Stop { error: None }),
             line: 1,
         };
-        let result =
-            rehearsal.without_account(&step, "salesforce.find_records", EffectKind::Read, Object::new(), &why);
+        let result = rehearsal.without_account(
+            &step,
+            "salesforce.find_records",
+            EffectKind::Read,
+            Object::new(),
+            &why,
+        );
         assert_eq!(result["found"], true);
         assert_eq!(result["records"][0]["OwnerId"], "000000000000000AAA");
         assert_eq!(rehearsal.steps()[0].became, Became::NotPlanned);

@@ -149,10 +149,7 @@ fn is_transition(
 
 /// Whether the watched values are such as the transition leads to.
 pub fn satisfies(changed: &Changed, now: &BTreeMap<String, String>) -> bool {
-    changed
-        .fields
-        .iter()
-        .all(|change| change.to.as_ref().is_none_or(|to| among(to, now.get(&change.field))))
+    changed.fields.iter().all(|change| change.to.as_ref().is_none_or(|to| among(to, now.get(&change.field))))
 }
 
 fn among(wanted: &[Value], text: Option<&String>) -> bool {

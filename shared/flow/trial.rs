@@ -31,11 +31,17 @@ pub async fn written(stack: &Stack, compiled: &Compiled, written: Value) -> Resu
     let at = match part("at").as_ref().and_then(Value::as_str) {
         None => stack.now(),
         Some(text) => text.parse().map_err(|_| {
-            Failure::new("not_an_instant", format!("`at` is `{text}`; write RFC 3339, such as 2026-01-15T03:20:11Z"))
+            Failure::new(
+                "not_an_instant",
+                format!("`at` is `{text}`; write RFC 3339, such as 2026-01-15T03:20:11Z"),
+            )
         })?,
     };
     let id = part("record_id").or_else(|| record.get("Id").cloned());
-    let id = id.as_ref().and_then(Value::as_str).map(|id| RecordId::salesforce(id).unwrap_or_else(|| RecordId::new(id)));
+    let id = id
+        .as_ref()
+        .and_then(Value::as_str)
+        .map(|id| RecordId::salesforce(id).unwrap_or_else(|| RecordId::new(id)));
     let trigger = &compiled.flow.trigger;
     let connection = match Provider::of(&trigger.id) {
         // Without one, the steps that need none can still be tried.
@@ -66,8 +72,10 @@ pub enum Wanted {
 /// The event of a record as it is now.
 pub async fn of_record(stack: &Stack, compiled: &Compiled, wanted: &Wanted) -> Result<Event, FlowError> {
     let trigger = &compiled.flow.trigger;
-    let (Some((_, polled)), Some(provider)) = (stack.catalog.trigger(&trigger.id), Provider::of(&trigger.id)) else {
-        let message = format!("{} has no records to take one of; give an event with --event FILE", trigger.id);
+    let (Some((_, polled)), Some(provider)) = (stack.catalog.trigger(&trigger.id), Provider::of(&trigger.id))
+    else {
+        let message =
+            format!("{} has no records to take one of; give an event with --event FILE", trigger.id);
         return Err(Failure::new("not_polled", message).into());
     };
     let asked = |fault: Fault| FlowError::Asked(fault.failure().clone());
@@ -119,10 +127,9 @@ async fn newest(
             let ask = PollAsk { union: interest, from, continuation: continuation.as_deref() };
             let page = trigger.poll(ask, account).await?;
             for change in page.changes {
-                let starts = interest
-                    .changed
-                    .as_ref()
-                    .is_none_or(|changed| decide(changed, None, &change.record, change.stamp).event.is_some());
+                let starts = interest.changed.as_ref().is_none_or(|changed| {
+                    decide(changed, None, &change.record, change.stamp).event.is_some()
+                });
                 if starts {
                     wanted = Some(change.clone());
                 }

@@ -136,7 +136,8 @@ impl Walk {
     async fn flow(&mut self, compiled: &Compiled) -> Result<(), Stopped> {
         let mut unfit = self.unfit(compiled).await?;
         if unfit.is_some()
-            && let Some(event) = moved_on(&self.stack, self.run.flow, compiled, &self.event, self.deadline).await?
+            && let Some(event) =
+                moved_on(&self.stack, self.run.flow, compiled, &self.event, self.deadline).await?
         {
             self.scope = scope_of(compiled, &event, &self.message);
             self.event = event.clone();
@@ -274,16 +275,31 @@ impl Walk {
                     Value::Object(object) => object,
                     _ => Object::new(),
                 };
-                let connection = match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
-                    (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal)) if why.code == "missing_connection" => {
-                        let effect = self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
-                        let effect = effect.unwrap_or(EffectKind::Send);
-                        return Ok(rehearsal.without_account(&ready.step, &action.action, effect, input, &why));
-                    }
-                    (connection, _) => connection?,
-                };
+                let connection =
+                    match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
+                        (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal))
+                            if why.code == "missing_connection" =>
+                        {
+                            let effect =
+                                self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
+                            let effect = effect.unwrap_or(EffectKind::Send);
+                            return Ok(rehearsal.without_account(
+                                &ready.step,
+                                &action.action,
+                                effect,
+                                input,
+                                &why,
+                            ));
+                        }
+                        (connection, _) => connection?,
+                    };
                 if let Some(rehearsal) = self.gate.rehearsal() {
-                    rehearsal.asks(&ready.step, &action.action, Some(connection.connection.id.as_str()), &input);
+                    rehearsal.asks(
+                        &ready.step,
+                        &action.action,
+                        Some(connection.connection.id.as_str()),
+                        &input,
+                    );
                 }
                 let key = match link_key {
                     Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),

@@ -205,7 +205,10 @@ mod tests {
         let queue = local.embedded.queue();
         let mut changed = queue.changed();
         // No run message: it is taken from the runs' queue, found unreadable, and kept where its owner looks.
-        queue.send(QueueName::Runs, vec![Outgoing { body: "{}".into(), ..Outgoing::default() }]).await.unwrap();
+        queue
+            .send(QueueName::Runs, vec![Outgoing { body: "{}".into(), ..Outgoing::default() }])
+            .await
+            .unwrap();
         let buried = async {
             while queue.depth(QueueName::RunsDead).await.unwrap() == 0 {
                 changed.changed().await.unwrap();
@@ -213,7 +216,11 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(20), buried).await.expect("the message is handled");
         machine.stop().await;
-        assert_eq!(queue.next_due(&[QueueName::Runs]).unwrap(), None, "it was settled before the machine stopped");
+        assert_eq!(
+            queue.next_due(&[QueueName::Runs]).unwrap(),
+            None,
+            "it was settled before the machine stopped"
+        );
         let polled = polled(&local.stack);
         let wakes: Vec<_> = polled.iter().filter_map(|trigger| QueueName::wake(trigger)).collect();
         assert_eq!(wakes.len(), 2);

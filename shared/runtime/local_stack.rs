@@ -120,7 +120,8 @@ fn mailer(
             Ok(Arc::new(SmtpMailer::new(&SecretString::from(url), None, &from, &to, clock())?))
         }
         some => {
-            let missing = [SMTP_URL, MAIL_FROM, MAIL_TO].into_iter().zip(some).filter(|(_, value)| value.is_none());
+            let missing =
+                [SMTP_URL, MAIL_FROM, MAIL_TO].into_iter().zip(some).filter(|(_, value)| value.is_none());
             Err(LocalError::MailHalfSet(missing.map(|(name, _)| name).collect::<Vec<_>>().join(" and ")))
         }
     }

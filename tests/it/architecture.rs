@@ -39,7 +39,8 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
 
 /// The rooms that a source names: `crate::flow::…`, also inside `use crate::{flow, …}`.
 fn rooms_named(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String =
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let mut rooms = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -54,7 +55,8 @@ fn rooms_named(text: &str) -> Vec<String> {
 }
 
 fn first_name(text: &str) -> Option<String> {
-    let name: String = text.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    let name: String =
+        text.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     (!name.is_empty()).then_some(name)
 }
 
@@ -65,7 +67,8 @@ fn no_arrow_between_rooms_points_back() {
         for (path, text) in sources(&root().join("shared").join(room)) {
             // What only tests name is no arrow of the product.
             let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-            let in_tests = path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+            let in_tests =
+                path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
             for named in rooms_named(product) {
                 if !in_tests && arrows().contains_key(named.as_str()) && !allowed.contains(&named.as_str()) {
                     wrong.push(format!("{} names `{named}`", path.display()));
@@ -132,7 +135,19 @@ fn the_local_program_is_small_and_free_of_aws() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).expect("the lock file");
     assert!(!lock.contains("name = \"aws-lc-rs\""), "a second TLS came in");
     let tree = std::process::Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--locked", "-p", "counterfoil-local", "-e", "normal,build", "--prefix", "none", "-f", "{p}"])
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "-p",
+            "counterfoil-local",
+            "-e",
+            "normal,build",
+            "--prefix",
+            "none",
+            "-f",
+            "{p}",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo tree");

@@ -14,7 +14,8 @@ use crate::world::World;
 fn opportunity_of_an_unknown_item(world: &World, account: &str) -> String {
     let salesforce = &world.sandbox.salesforce;
     let id = opportunity(world, account);
-    let product = salesforce.insert("Product2", json!({"Name": "Ghost", "ProductCode": "GHOST", "Family": "Hardware"}));
+    let product =
+        salesforce.insert("Product2", json!({"Name": "Ghost", "ProductCode": "GHOST", "Family": "Hardware"}));
     salesforce.insert(
         "OpportunityLineItem",
         json!({"OpportunityId": id, "Product2Id": product, "Quantity": 1, "UnitPrice": 1, "Description": "Ghost"}),
@@ -29,7 +30,11 @@ async fn fifty_with(bad: usize) {
         .map(|n| {
             let account = format!("Company {n:02}");
             // Spread over the group.
-            if (n * 7) % 50 < bad { opportunity_of_an_unknown_item(&world, &account) } else { opportunity(&world, &account) }
+            if (n * 7) % 50 < bad {
+                opportunity_of_an_unknown_item(&world, &account)
+            } else {
+                opportunity(&world, &account)
+            }
         })
         .collect();
     world.settle().await;
@@ -104,8 +109,13 @@ async fn an_invoice_for_an_unknown_contact_fails_by_itself() {
     let ids: Vec<String> = (0..9).map(|n| opportunity(&world, &format!("Company {n}"))).collect();
     world.settle().await;
     for (n, id) in ids.iter().enumerate() {
-        let to = if n == 4 { "11111111-2222-4333-8444-555555555555".to_owned() } else { contact.id.to_string() };
-        world.sandbox.salesforce.update("Opportunity", id, json!({"Description": to, "StageName": "Closed Won"}));
+        let to =
+            if n == 4 { "11111111-2222-4333-8444-555555555555".to_owned() } else { contact.id.to_string() };
+        world.sandbox.salesforce.update(
+            "Opportunity",
+            id,
+            json!({"Description": to, "StageName": "Closed Won"}),
+        );
     }
     world.settle().await;
     time_goes_on(&world, &world.stack, 30).await;
@@ -162,7 +172,8 @@ async fn contacts_that_are_gone_refuse_whole_calls_until_each_stands_alone_and_i
 async fn a_call_refused_with_several_bad_elements_is_halved_and_the_good_ones_are_made() {
     let world = World::new().await;
     let ids = won(&world, 8).await;
-    let element = json!({"ValidationErrors": [{"Message": "Something is wrong"}], "HasValidationErrors": true});
+    let element =
+        json!({"ValidationErrors": [{"Message": "Something is wrong"}], "HasValidationErrors": true});
     let body = json!({"ErrorNumber": 10, "Type": "ValidationException", "Message": "A validation exception occurred",
         "Elements": [element.clone(), element]});
     world.sandbox.xero.harness().faults.add(Fault::on("PUT", "/Invoices", Fault::status(400, body)));
@@ -170,7 +181,8 @@ async fn a_call_refused_with_several_bad_elements_is_halved_and_the_good_ones_ar
     time_goes_on(&world, &world.stack, 20).await;
     each_is_invoiced_once(&world, &ids).await;
     let calls = world.sandbox.xero.calls();
-    let keys: Vec<_> = calls.iter().filter(|c| c.method == "PUT").map(|c| c.idempotency_key.clone()).collect();
+    let keys: Vec<_> =
+        calls.iter().filter(|c| c.method == "PUT").map(|c| c.idempotency_key.clone()).collect();
     assert_eq!(keys.len(), 3, "the whole, and its halves");
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2], "each under its own key");
 }
@@ -179,7 +191,11 @@ async fn a_call_refused_with_several_bad_elements_is_halved_and_the_good_ones_ar
 async fn an_answer_of_another_kind_is_looked_up_and_nothing_is_made_twice() {
     let world = World::new().await;
     let ids = won(&world, 3).await;
-    world.sandbox.xero.harness().faults.add(Fault::on("PUT", "/Invoices", Fault::status(200, json!("<html>"))));
+    world.sandbox.xero.harness().faults.add(Fault::on(
+        "PUT",
+        "/Invoices",
+        Fault::status(200, json!("<html>")),
+    ));
     world.settle().await;
     time_goes_on(&world, &world.stack, 30).await;
     each_is_invoiced_once(&world, &ids).await;

@@ -22,9 +22,11 @@ fn every_action_says_what_it_is_in_words_that_a_person_can_use() {
         let matches = action.example.lines().any(|line| line.starts_with("match:"));
         assert!(!action.matches.is_empty() || !matches, "{id} can't match, and its example does");
         assert_eq!(action.input["type"], "object", "{id}'s input is no object");
-        let properties = action.input["properties"].as_object().unwrap_or_else(|| panic!("{id} has no inputs"));
+        let properties =
+            action.input["properties"].as_object().unwrap_or_else(|| panic!("{id} has no inputs"));
         for (name, property) in properties {
-            let described = property.get("description").and_then(Value::as_str).is_some_and(|text| text.len() > 3);
+            let described =
+                property.get("description").and_then(Value::as_str).is_some_and(|text| text.len() > 3);
             assert!(described, "{id}: `{name}` has no description");
         }
     }

@@ -211,7 +211,11 @@ async fn a_webhook_whose_receiver_dies_anywhere_is_one_run_when_its_sender_tries
             assert_eq!(answer.status, 202, "{}", answer.body);
         }
         time_goes_on(&world, &world.stack, 5).await;
-        assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]), "died after {operations}");
+        assert_eq!(
+            world.statuses().await,
+            BTreeMap::from([(Status::Succeeded, 1)]),
+            "died after {operations}"
+        );
         assert_eq!(world.tasks().len(), 1);
         if answer.is_some() {
             assert!(operations > 2, "it has some operations to die at");

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use counterfoil::flow::{keep, poll};
 use counterfoil::flow::stack::Times;
+use counterfoil::flow::{keep, poll};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::{Random, SeededRandom, below};
 use counterfoil::runtime::pump;
@@ -29,8 +29,10 @@ async fn messages_that_come_up_to_five_times_in_any_order_to_two_processes_have_
         let ids = won(&world, 20).await;
         world.settle_later().await;
         let queue = &world.stack.ports.queue;
-        let deliveries = queue.receive(QueueName::Runs, 200, Duration::from_hours(5)).await.expect("messages");
-        let messages: Vec<_> = deliveries.iter().map(|d| serde_json::from_str(&d.body).expect("a message")).collect();
+        let deliveries =
+            queue.receive(QueueName::Runs, 200, Duration::from_hours(5)).await.expect("messages");
+        let messages: Vec<_> =
+            deliveries.iter().map(|d| serde_json::from_str(&d.body).expect("a message")).collect();
         let mut copies = Vec::new();
         for message in messages {
             for _ in 0..=below(&random, 5) {
@@ -59,7 +61,9 @@ async fn a_full_disk_acknowledges_nothing_and_everything_is_done_when_there_is_s
         world.advance(Duration::from_secs(30));
     }
     assert_eq!((world.runs().await.len(), world.invoices().len()), (0, 0));
-    assert!(world.sandbox.xero.calls().iter().all(|call| call.method == "GET" || call.path == "/connect/token"));
+    assert!(
+        world.sandbox.xero.calls().iter().all(|call| call.method == "GET" || call.path == "/connect/token")
+    );
     disk.full.store(false, Ordering::SeqCst);
     time_goes_on(&world, &stack, 20).await;
     each_is_invoiced_once(&world, &ids).await;

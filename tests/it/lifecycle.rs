@@ -17,7 +17,8 @@ const NAME: &str = "won-opportunity-to-invoice";
 async fn what_is_won_during_a_pause_is_invoiced_once_after_it() {
     let world = World::new().await;
     world.given_flow(FLOW).await;
-    let (before, during, after) = (opportunity(&world, "Before"), opportunity(&world, "During"), opportunity(&world, "After"));
+    let (before, during, after) =
+        (opportunity(&world, "Before"), opportunity(&world, "During"), opportunity(&world, "After"));
     win(&world, &before);
     world.settle().await;
     assert_eq!(world.invoices().len(), 1);
@@ -85,7 +86,8 @@ async fn a_version_that_watches_for_something_else_takes_no_old_record_for_news(
     salesforce.update("Opportunity", &old, json!({"StageName": "Closed Lost"}));
     world.settle().await;
     let lost = FLOW.replace("Closed Won", "Closed Lost");
-    let pushed = lifecycle::push(&world.stack, NAME, "flow.yaml", &lost, BTreeMap::new()).await.expect("pushed");
+    let pushed =
+        lifecycle::push(&world.stack, NAME, "flow.yaml", &lost, BTreeMap::new()).await.expect("pushed");
     assert!(pushed.live_again.is_some());
     salesforce.update("Opportunity", &old, json!({"Name": "Still lost"}));
     world.settle().await;

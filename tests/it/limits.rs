@@ -56,7 +56,10 @@ async fn a_429_without_body_or_headers_is_waited_out_without_a_hot_loop() {
     let hits: Vec<_> = world.sandbox.xero.calls().into_iter().filter(|call| call.status == 429).collect();
     assert_eq!(hits.len(), 3);
     for pair in hits.windows(2) {
-        assert!(pair[1].at.duration_since(pair[0].at) >= SignedDuration::from_secs(1), "one try a second at most");
+        assert!(
+            pair[1].at.duration_since(pair[0].at) >= SignedDuration::from_secs(1),
+            "one try a second at most"
+        );
     }
 }
 
@@ -139,7 +142,11 @@ async fn salesforce_s_request_limit_is_no_fault_of_the_login() {
     let world = World::new().await;
     let ids = won(&world, 3).await;
     let body = json!([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]);
-    world.sandbox.salesforce.faults().add(Fault::on("PATCH", "/composite/sobjects", Fault::status(403, body)));
+    world.sandbox.salesforce.faults().add(Fault::on(
+        "PATCH",
+        "/composite/sobjects",
+        Fault::status(403, body),
+    ));
     let tokens = world.sandbox.salesforce.calls_to("POST /services/oauth2/token");
     world.settle().await;
     for _ in 0..30 {

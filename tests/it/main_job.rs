@@ -13,9 +13,11 @@ pub(crate) const FLOW: &str = include_str!("../../flows/won-opportunity-to-invoi
 /// An account with one Opportunity, not yet won.
 pub(crate) fn opportunity(world: &World, account: &str) -> String {
     let salesforce = &world.sandbox.salesforce;
-    let account = salesforce.insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 379 1234"}));
+    let account = salesforce
+        .insert("Account", json!({"Name": account, "BillingCountry": "NZ", "Phone": "09 379 1234"}));
     world.sandbox.xero.ledger().add_item("DESK", "Desk", "100.50".parse().expect("a price"), "200");
-    let product = salesforce.insert("Product2", json!({"Name": "Desk", "ProductCode": "DESK", "Family": "Hardware"}));
+    let product =
+        salesforce.insert("Product2", json!({"Name": "Desk", "ProductCode": "DESK", "Family": "Hardware"}));
     let opportunity = salesforce.insert(
         "Opportunity",
         json!({"Name": "Desks", "StageName": "Negotiation/Review", "CloseDate": "2026-11-20", "AccountId": account}),

@@ -65,8 +65,9 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
         })
         .collect();
     world.settle().await;
-    let mut needles: Vec<String> =
-        ["sandbox-secret", "jane.hush", "private.example", "Hush Ltd", "379 1234"].map(str::to_owned).to_vec();
+    let mut needles: Vec<String> = ["sandbox-secret", "jane.hush", "private.example", "Hush Ltd", "379 1234"]
+        .map(str::to_owned)
+        .to_vec();
     let token = |world: &World, name: &str| {
         let (vault, name) = (Arc::clone(&world.stack.ports.vault), token_name(&ConnectionId::from(name)));
         async move { vault.read(&name).await.expect("the vault") }
@@ -78,7 +79,8 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
     faults.add(Fault::on("POST", "/Contacts", FaultKind::ReplyLost));
     faults.add(Fault::on("POST", "/Contacts", Fault::status(401, Value::Null)).skip(2));
     faults.add(Fault::on("PUT", "/Invoices", FaultKind::InternalErrorAfterApply));
-    faults.add(Fault::on("POST", "/connect/token", Fault::status(503, json!("secret=sandbox-secret"))).skip(1));
+    faults
+        .add(Fault::on("POST", "/connect/token", Fault::status(503, json!("secret=sandbox-secret"))).skip(1));
     world.sandbox.salesforce.faults().add(Fault::on("PATCH", "/composite", FaultKind::Reset));
     for id in &ids {
         win(&world, id);
@@ -93,7 +95,9 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
     }
     needles.extend(access(token(&world, "books").await));
     faults.clear();
-    faults.add(Fault::on("POST", "/connect/token", Fault::status(400, json!({"error": "invalid_grant"}))).always());
+    faults.add(
+        Fault::on("POST", "/connect/token", Fault::status(400, json!({"error": "invalid_grant"}))).always(),
+    );
     world.sandbox.xero.expire_access_tokens();
     let last = opportunity(&world, "June Hush Ltd");
     world.settle().await;
@@ -108,16 +112,27 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
     let reasons: String = runs.iter().map(|run| format!("{:?}\n", run.row.failure)).collect();
     let dead = world.dead_letters().await;
     assert!(!dead.is_empty(), "{reasons}");
-    let dead: String = dead.iter().map(|letter| format!("{} {:?}\n", letter.body, letter.attributes)).collect();
-    let mails: String =
-        world.embedded.outbox().mails(50).expect("mails").iter().map(|m| format!("{} {}\n", m.subject, m.body)).collect();
+    let dead: String =
+        dead.iter().map(|letter| format!("{} {:?}\n", letter.body, letter.attributes)).collect();
+    let mails: String = world
+        .embedded
+        .outbox()
+        .mails(50)
+        .expect("mails")
+        .iter()
+        .map(|m| format!("{} {}\n", m.subject, m.body))
+        .collect();
     assert!(!mails.is_empty());
     let connections = world.stack.connections.list().await.expect("read");
     let debug = format!("{:?} {:?} {connections:?}", world.stack, world.stack.ports);
     for needle in &needles {
-        for (place, text) in
-            [("log", &lines), ("reasons", &reasons), ("dead letters", &dead), ("mails", &mails), ("debug", &debug)]
-        {
+        for (place, text) in [
+            ("log", &lines),
+            ("reasons", &reasons),
+            ("dead letters", &dead),
+            ("mails", &mails),
+            ("debug", &debug),
+        ] {
             let line = text.lines().find(|line| line.contains(needle.as_str()));
             assert_eq!(line, None, "{needle} is in the {place}");
         }

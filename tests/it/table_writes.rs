@@ -34,7 +34,8 @@ async fn a_run_writes_its_effects_and_three_more_and_two_for_a_link_and_two_for_
         assert!(of(&spent, &["M"]) <= runs * 2, "{spent:?}");
         // Three calls with an effect, shared by fifty.
         assert!(of(&spent, &["G"]) <= 3 * 2, "{spent:?}");
-        let calls = world.sandbox.xero.calls().iter().filter(|call| call.path.starts_with("/api.xro/")).count();
+        let calls =
+            world.sandbox.xero.calls().iter().filter(|call| call.path.starts_with("/api.xro/")).count();
         let calls = u64::try_from(calls).expect("a count") + 4;
         assert!(of(&spent, &["B"]) <= calls * 2, "a call takes and gives back: {spent:?}");
         assert!(spent.writes <= runs * 10 + 45, "{spent:?}");

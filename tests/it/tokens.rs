@@ -57,7 +57,10 @@ async fn a_missing_scope_parks_with_its_reason_and_goes_on_after_a_reconnect() {
     let world = World::new().await;
     let ids = won(&world, 3).await;
     let headers = vec![("www-authenticate".to_owned(), "Bearer error=\"insufficent_scope\"".to_owned())];
-    fault(&world, Fault::on("PUT", "/Invoices", FaultKind::Status { code: 401, body: Value::Null, headers }).always());
+    fault(
+        &world,
+        Fault::on("PUT", "/Invoices", FaultKind::Status { code: 401, body: Value::Null, headers }).always(),
+    );
     world.settle().await;
     for _ in 0..4 {
         world.advance(Duration::from_mins(16));

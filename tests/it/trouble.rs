@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::domain::run::Status;
-use counterfoil::flow::{Stack, keep};
 use counterfoil::flow::stack::Times;
+use counterfoil::flow::{Stack, keep};
 use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
@@ -266,8 +266,11 @@ pub(crate) async fn each_is_invoiced_once(world: &World, ids: &[String]) {
     let ends: Vec<_> = runs.iter().map(|run| (run.row.status, run.row.failure.clone())).collect();
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, ids.len())]), "{ends:#?}");
     assert_eq!(world.sandbox.xero.ledger().duplicates(), Vec::<String>::new());
-    let numbers: Vec<String> =
-        world.invoices().iter().map(|invoice| invoice["InvoiceNumber"].as_str().unwrap_or("-").to_owned()).collect();
+    let numbers: Vec<String> = world
+        .invoices()
+        .iter()
+        .map(|invoice| invoice["InvoiceNumber"].as_str().unwrap_or("-").to_owned())
+        .collect();
     assert_eq!((world.contacts().len(), numbers.len()), (ids.len(), ids.len()));
     let mut written: Vec<String> = ids
         .iter()

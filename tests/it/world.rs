@@ -171,7 +171,12 @@ impl World {
             connection("books", Provider::Xero, XERO, organisation, "sandbox-client".into()),
         ] {
             let name = client_secret_name(&connection.id);
-            self.stack.ports.vault.write(&name, SecretString::from("sandbox-secret")).await.expect("the vault");
+            self.stack
+                .ports
+                .vault
+                .write(&name, SecretString::from("sandbox-secret"))
+                .await
+                .expect("the vault");
             self.stack.connections.save(&connection).await.expect("the table");
         }
     }
@@ -183,9 +188,13 @@ impl World {
         let flow = counterfoil::flow::file::read(text, "flow.yaml", &self.stack.catalog, &|name| {
             Err(format!("no file {name}"))
         })
-        .unwrap_or_else(|problems| panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
-        let head = self.stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
-        let compiled = self.stack.flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
+        .unwrap_or_else(|problems| {
+            panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        });
+        let head =
+            self.stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+        let compiled =
+            self.stack.flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
         let live = poll::go_live(&self.stack, &head, &compiled).await.expect("live");
         self.stack.flows.change(&live).await.expect("changed");
         // The provider's stamps have whole seconds: what happens next is later.

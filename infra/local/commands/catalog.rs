@@ -38,7 +38,8 @@ impl Catalog {
             return Ok(ExitCode::SUCCESS);
         }
         let asked = |id: &str| self.id.as_deref().is_none_or(|asked| asked == id);
-        let triggers: Vec<&TriggerDescription> = catalog.trigger_descriptions().filter(|t| asked(t.id)).collect();
+        let triggers: Vec<&TriggerDescription> =
+            catalog.trigger_descriptions().filter(|t| asked(t.id)).collect();
         let actions: Vec<&ActionDescription> =
             catalog.actions().map(|(action, _)| action).filter(|action| asked(action.id)).collect();
         if triggers.is_empty() && actions.is_empty() {
@@ -62,7 +63,9 @@ impl Catalog {
         };
         let mut table: Vec<Vec<String>> =
             triggers.iter().map(|trigger| rows("trigger", trigger.id, "", trigger.title)).collect();
-        table.extend(actions.iter().map(|action| rows("action", action.id, action.effect.as_str(), action.title)));
+        table.extend(
+            actions.iter().map(|action| rows("action", action.id, action.effect.as_str(), action.title)),
+        );
         output::table(&["", "ID", "EFFECT", "TITLE"], &table);
         output::note("\n`counterfoil catalog ID` shows one with its fields and an example.");
         Ok(ExitCode::SUCCESS)
@@ -70,7 +73,10 @@ impl Catalog {
 }
 
 fn show_trigger(trigger: &TriggerDescription) {
-    output::line(format!("{}: {}\n\n{}\n{}", trigger.id, trigger.title, trigger.about, trigger.documentation));
+    output::line(format!(
+        "{}: {}\n\n{}\n{}",
+        trigger.id, trigger.title, trigger.about, trigger.documentation
+    ));
     fields("Options", &trigger.options);
     example(trigger.example);
 }
@@ -90,7 +96,8 @@ fn show_action(action: &ActionDescription) {
 }
 
 fn fields(heading: &str, schema: &Value) {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|p| !p.is_empty()) else {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|p| !p.is_empty())
+    else {
         return;
     };
     let required: Vec<&str> = schema

@@ -221,14 +221,22 @@ impl SecretFrom {
             }
         };
         let text = text.trim();
-        anyhow::ensure!(!text.is_empty(), "no secret was given: use --secret-file, or pipe it to standard input");
+        anyhow::ensure!(
+            !text.is_empty(),
+            "no secret was given: use --secret-file, or pipe it to standard input"
+        );
         Ok(SecretString::from(text))
     }
 }
 
 async fn named(stack: &Stack, name: &str) -> anyhow::Result<Connection> {
     let known = stack.connections.get(&ConnectionId::from(name)).await?;
-    let unknown = || Failure::new("unknown_connection", format!("no connection is called `{name}`; see `counterfoil connection list`"));
+    let unknown = || {
+        Failure::new(
+            "unknown_connection",
+            format!("no connection is called `{name}`; see `counterfoil connection list`"),
+        )
+    };
     Ok((*known.ok_or_else(unknown)?).clone())
 }
 
@@ -367,7 +375,8 @@ fn tell(shown: &Value) {
     let verdict = shown["problem"].as_str().unwrap_or("well");
     output::line(format!("{}: {verdict}", text("name")));
     output::line(format!("  {} {}, {}", text("provider"), text("title"), text("account")));
-    let scopes: Vec<&str> = shown["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let scopes: Vec<&str> =
+        shown["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !scopes.is_empty() {
         output::line(format!("  scopes {}", scopes.join(" ")));
     }
@@ -409,13 +418,19 @@ mod tests {
     fn salesforce_client_credentials_need_the_orgs_own_domain() {
         let error = wanted("add crm --provider salesforce --client-id 3MVG9").unwrap_err();
         assert!(error.to_string().contains("--login-url"), "{error}");
-        let jwt = wanted("add crm --provider salesforce --grant jwt --client-id 3MVG9 --username a@b.c").unwrap();
-        assert_eq!((jwt.grant, jwt.login_url.as_str()), (GrantKind::JwtBearer, "https://login.salesforce.com"));
+        let jwt =
+            wanted("add crm --provider salesforce --grant jwt --client-id 3MVG9 --username a@b.c").unwrap();
+        assert_eq!(
+            (jwt.grant, jwt.login_url.as_str()),
+            (GrantKind::JwtBearer, "https://login.salesforce.com")
+        );
     }
 
     #[test]
     fn scopes_may_be_listed_with_commas() {
-        let wanted = wanted("add books --provider xero --client-id 5 --scopes accounting.contacts,accounting.settings");
+        let wanted = wanted(
+            "add books --provider xero --client-id 5 --scopes accounting.contacts,accounting.settings",
+        );
         assert_eq!(wanted.unwrap().scopes, ["accounting.contacts", "accounting.settings"]);
     }
 }

@@ -163,7 +163,8 @@ impl Demo {
 /// One more deal, not yet won, whose product has no item in the books.
 fn unknown_product(stand_ins: &StandIns) -> String {
     let salesforce = &stand_ins.sandbox.salesforce;
-    let account = salesforce.insert("Account", json!({"Name": "Refused & Sons", "BillingCountry": "New Zealand"}));
+    let account =
+        salesforce.insert("Account", json!({"Name": "Refused & Sons", "BillingCountry": "New Zealand"}));
     let product = salesforce.insert(
         "Product2",
         json!({"Name": "Time machine", "ProductCode": "TIME-MACHINE", "Family": "Hardware", "IsActive": true}),
@@ -210,20 +211,15 @@ async fn ended(local: &LocalStack, stand_ins: &StandIns, expected: usize) -> any
     Ok(look::runs(&local.stack, &Search { limit: ALL, ..Search::default() }).await?)
 }
 
-fn report(
-    stand_ins: &StandIns,
-    won: &[Won],
-    refused: &str,
-    runs: &[StoredRun],
-    seconds: f64,
-) -> Report {
+fn report(stand_ins: &StandIns, won: &[Won], refused: &str, runs: &[StoredRun], seconds: f64) -> Report {
     let (salesforce, xero) = (&stand_ins.sandbox.salesforce, &stand_ins.sandbox.xero);
     let ledger = xero.ledger();
     let mut by_status = BTreeMap::new();
     for run in runs {
         *by_status.entry(run.row.status).or_default() += 1;
     }
-    let calls = |harness: &counterfoil_sandbox::Harness| (harness.counters.total(), harness.counters.count_429());
+    let calls =
+        |harness: &counterfoil_sandbox::Harness| (harness.counters.total(), harness.counters.count_429());
     let ((salesforce_calls, salesforce_429), (xero_calls, xero_429)) =
         (calls(salesforce.harness()), calls(xero.harness()));
     let mut report = Report {
@@ -303,9 +299,11 @@ fn problems(stand_ins: &StandIns, report: &Report, won: &[Won], refused: &str) -
     check("runs", report.runs.values().sum(), won.len());
     let written = report.outcomes.iter().filter(|outcome| outcome.invoice.is_some()).count();
     check("invoice numbers written back", written, taken);
-    if let Some(failure) = report.failures.iter().find(|failure| failure.record != refused || failure.step != "invoice")
+    if let Some(failure) =
+        report.failures.iter().find(|failure| failure.record != refused || failure.step != "invoice")
     {
-        problems.push(format!("the run of {} failed at `{}`: {}", failure.record, failure.step, failure.message));
+        problems
+            .push(format!("the run of {} failed at `{}`: {}", failure.record, failure.step, failure.message));
     }
     problems.extend(stand_ins.sandbox.salesforce.invariants());
     problems.extend(stand_ins.sandbox.xero.invariants());

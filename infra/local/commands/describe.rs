@@ -47,7 +47,10 @@ impl Describe {
 async fn describe(stack: &Stack, name: &str, object: Option<&str>) -> anyhow::Result<Value> {
     let connection = stack.connections.get(&ConnectionId::from(name)).await?;
     let connection = connection.ok_or_else(|| {
-        Failure::new("unknown_connection", format!("no connection is called `{name}`; see `counterfoil connection list`"))
+        Failure::new(
+            "unknown_connection",
+            format!("no connection is called `{name}`; see `counterfoil connection list`"),
+        )
     })?;
     let deadline = stack.now() + stack.times.function;
     let client =

@@ -127,7 +127,9 @@ async fn export(place: &Place, which: Which, format: Format) -> anyhow::Result<(
     let mut rows = Vec::new();
     for link in kept(place, which).await? {
         match link.state {
-            LinkState::Made { id, document } => rows.push((link.connection, link.name, link.key, id, document)),
+            LinkState::Made { id, document } => {
+                rows.push((link.connection, link.name, link.key, id, document))
+            }
             LinkState::Making => left += 1,
         }
     }
@@ -164,7 +166,10 @@ async fn import(place: &Place, file: &PathBuf, replace: bool, json: bool) -> any
     let lines = file.extension().is_some_and(|extension| extension == "json" || extension == "jsonl");
     let objects = if lines { json_lines(&text) } else { csv_rows(&text) };
     let brought = objects.and_then(|objects| brought(&objects)).map_err(|wrong| {
-        Failure::new("unreadable_links", format!("nothing was imported:\n{}", in_file(&wrong, &file.display().to_string())))
+        Failure::new(
+            "unreadable_links",
+            format!("nothing was imported:\n{}", in_file(&wrong, &file.display().to_string())),
+        )
     })?;
     let imported = links::import(&place.existing()?, brought, replace).await?;
     if json {
@@ -207,7 +212,8 @@ fn csv_rows(text: &str) -> Read<Vec<(usize, Value)>> {
     for (at, record) in reader.records().enumerate() {
         match record {
             Ok(record) => {
-                let line = record.position().map_or(at + 2, |place| usize::try_from(place.line()).unwrap_or(at + 2));
+                let line =
+                    record.position().map_or(at + 2, |place| usize::try_from(place.line()).unwrap_or(at + 2));
                 let cells = headings.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
                 rows.push((line, cells.map(|(name, cell)| (name.to_owned(), Value::from(cell))).collect()));
             }
@@ -258,7 +264,11 @@ mod tests {
 
     #[test]
     fn every_line_that_is_wrong_is_named() {
-        let wrong = brought(&csv_rows("connection,name,key,id\nbooks,invoice,006A,\n,invoice,006B,2\n").unwrap());
-        assert_eq!(in_file(&wrong.unwrap_err(), "l.csv"), "l.csv:2: `id` is missing or empty\nl.csv:3: `connection` is missing or empty");
+        let wrong =
+            brought(&csv_rows("connection,name,key,id\nbooks,invoice,006A,\n,invoice,006B,2\n").unwrap());
+        assert_eq!(
+            in_file(&wrong.unwrap_err(), "l.csv"),
+            "l.csv:2: `id` is missing or empty\nl.csv:3: `connection` is missing or empty"
+        );
     }
 }

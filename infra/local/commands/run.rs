@@ -207,7 +207,9 @@ impl Failures {
 
 /// What is no run's id is the id of no run.
 fn id_of(text: &str) -> Result<RunId, Failure> {
-    text.parse().map_err(|_| Failure::new("unknown_run", format!("`{text}` is no run's id; see `counterfoil run list`")))
+    text.parse().map_err(|_| {
+        Failure::new("unknown_run", format!("`{text}` is no run's id; see `counterfoil run list`"))
+    })
 }
 
 // ---------------------------------------------------------------- looking
@@ -292,7 +294,11 @@ async fn show(stack: &Stack, id: RunId, json: bool) -> anyhow::Result<()> {
             StepState::Failed => "failed",
             StepState::InDoubt => "in doubt",
         };
-        let attempts = if record.attempts > 0 { format!(", {} attempts failed", record.attempts) } else { String::new() };
+        let attempts = if record.attempts > 0 {
+            format!(", {} attempts failed", record.attempts)
+        } else {
+            String::new()
+        };
         let group = record.group.map(|group| format!(", call {group}")).unwrap_or_default();
         output::line(format!("step {step}: {state}{attempts}{group}"));
         if let Some(failure) = &record.failure {
@@ -335,9 +341,13 @@ fn next(run: &StoredRun) -> Vec<String> {
         Status::Failed => vec![format!("counterfoil run rerun {id}")],
         Status::Incomplete => vec![format!("counterfoil run rerun {id} --refresh")],
         Status::InDoubt => {
-            let doubtful = row.steps.iter().filter(|(_, step)| matches!(step.state, StepState::InDoubt | StepState::Pending));
+            let doubtful = row
+                .steps
+                .iter()
+                .filter(|(_, step)| matches!(step.state, StepState::InDoubt | StepState::Pending));
             let decisions = doubtful.flat_map(|(step, _)| {
-                ["--made DOCUMENT", "--not-made"].map(|how| format!("counterfoil run resolve {id} --step {step} {how}"))
+                ["--made DOCUMENT", "--not-made"]
+                    .map(|how| format!("counterfoil run resolve {id} --step {step} {how}"))
             });
             decisions.collect()
         }
@@ -392,7 +402,8 @@ impl Rerun {
 async fn with_code(stack: &Stack, code: &str) -> anyhow::Result<Vec<RunId>> {
     let search = Search { statuses: vec![Status::Failed], limit: 1_000_000, ..Search::default() };
     let failed = look::runs(stack, &search).await?;
-    let with_code = failed.iter().filter(|run| run.row.failure.as_ref().is_some_and(|failure| failure.code == code));
+    let with_code =
+        failed.iter().filter(|run| run.row.failure.as_ref().is_some_and(|failure| failure.code == code));
     Ok(with_code.map(|run| run.row.message.run).collect())
 }
 

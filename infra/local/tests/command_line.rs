@@ -26,7 +26,11 @@ fn code(output: &Output) -> i32 {
 /// The one document on standard output.
 fn document(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     })
 }
 
@@ -42,8 +46,12 @@ struct Running {
 
 impl Running {
     fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
         let words = BufReader::new(child.stderr.take().expect("is piped"));
         Self { child, words }
     }
@@ -107,7 +115,10 @@ fn the_demo_makes_one_invoice_for_each_won_deal_and_shows_the_one_that_was_refus
     assert_eq!(report["runs"].to_string(), r#"{"succeeded":3,"failed":1}"#);
     assert!(!data.path().join("counterfoil.db").exists(), "the demo leaves a person's data alone");
     let [failure] = report["failures"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
-    assert_eq!((failure["step"].as_str(), failure["code"].as_str()), (Some("invoice"), Some("unknown_item_code")));
+    assert_eq!(
+        (failure["step"].as_str(), failure["code"].as_str()),
+        (Some("invoice"), Some("unknown_item_code"))
+    );
     let rerun = format!("counterfoil run rerun {}", failure["run"].as_str().unwrap());
     assert_eq!(failure["rerun"], rerun);
 }
@@ -141,7 +152,11 @@ fn what_fails_ends_with_1_and_keeps_standard_output_clean() {
     let nowhere = data.path().join("nowhere");
     let output = run(&nowhere, "connection list --json");
     assert_eq!(code(&output), 1);
-    assert!(output.stdout.is_empty() && words(&output).contains("there is no stack in"), "{}", words(&output));
+    assert!(
+        output.stdout.is_empty() && words(&output).contains("there is no stack in"),
+        "{}",
+        words(&output)
+    );
 }
 
 #[test]

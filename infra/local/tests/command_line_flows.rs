@@ -1,6 +1,10 @@
 //! The command line of flows, runs and links, as scripts use it: the built program, its exit codes, its JSON.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may stop at what it didn't expect; the clock is the sandbox's")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may stop at what it didn't expect; the clock is the sandbox's"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,8 +13,8 @@ use std::sync::Arc;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connections::client_secret_name;
-use counterfoil::runtime::{local_stack, pump};
 use counterfoil::ports::queue::QueueName;
+use counterfoil::runtime::{local_stack, pump};
 use counterfoil_sandbox::{Sandbox, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -82,7 +86,14 @@ async fn connected(line: &CommandLine) -> Arc<Sandbox> {
     let user = sandbox.salesforce.integration_user();
     for (id, provider, router, account, own_user, client) in [
         ("crm", Provider::Salesforce, sandbox.salesforce_router(), "00D".to_owned(), user, "sandbox-client"),
-        ("books", Provider::Xero, sandbox.xero_router(), tenant, "sandbox-client".to_owned(), "sandbox-client"),
+        (
+            "books",
+            Provider::Xero,
+            sandbox.xero_router(),
+            tenant,
+            "sandbox-client".to_owned(),
+            "sandbox-client",
+        ),
     ] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -114,9 +125,12 @@ async fn connected(line: &CommandLine) -> Arc<Sandbox> {
 fn won(sandbox: &Sandbox) -> String {
     let org = &sandbox.salesforce;
     sandbox.xero.ledger().add_item("DESK", "Desk", rust_decimal::Decimal::ONE_HUNDRED, "200");
-    let account = org.insert("Account", json!({"Name": "Acme Ltd", "BillingCountry": "NZ", "Phone": "09 555 0123"}));
-    let product = org.insert("Product2", json!({"Name": "Desk", "ProductCode": "DESK", "Family": "Hardware"}));
-    let deal = json!({"Name": "Desks", "StageName": "Closed Won", "CloseDate": "2026-11-20", "AccountId": account});
+    let account =
+        org.insert("Account", json!({"Name": "Acme Ltd", "BillingCountry": "NZ", "Phone": "09 555 0123"}));
+    let product =
+        org.insert("Product2", json!({"Name": "Desk", "ProductCode": "DESK", "Family": "Hardware"}));
+    let deal =
+        json!({"Name": "Desks", "StageName": "Closed Won", "CloseDate": "2026-11-20", "AccountId": account});
     let deal = org.insert("Opportunity", deal);
     org.insert(
         "OpportunityLineItem",
@@ -139,7 +153,10 @@ fn a_good_file_is_good_and_a_slip_is_named_with_its_line_and_what_was_meant() {
     let file = line.file("slip.yaml", &text.replace("xero.create_invoice", "xero.create_invoyce"));
     let said = line.refusal(&["flow", "check", &file]);
     assert!(said.contains(&format!("slip.yaml:{at}:")), "{said}");
-    assert!(said.contains("unknown_action") && said.contains("(did you mean xero.create_invoice?)"), "{said}");
+    assert!(
+        said.contains("unknown_action") && said.contains("(did you mean xero.create_invoice?)"),
+        "{said}"
+    );
     assert!(line.refusal(&["flow", "push", &file]).contains("nothing was pushed"));
     assert!(!line.data().exists(), "nothing was made for a file that isn't good");
 }
@@ -151,7 +168,9 @@ fn the_schema_is_a_schema_and_takes_a_flow_that_ships() {
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     let schema = jsonschema::draft202012::new(&schema).unwrap();
     assert!(schema.is_valid(&json!({"flow": "x", "trigger": {"type": "manual"}, "steps": [{"stop": true}]})));
-    assert!(!schema.is_valid(&json!({"flow": "x", "trigger": {"type": "manual"}, "steps": [{"action": "xero.create_invoyce"}]})));
+    assert!(!schema.is_valid(
+        &json!({"flow": "x", "trigger": {"type": "manual"}, "steps": [{"action": "xero.create_invoyce"}]})
+    ));
 }
 
 #[test]
@@ -159,7 +178,9 @@ fn the_catalog_has_an_input_schema_an_effect_and_an_example_for_everything() {
     let line = CommandLine::new();
     let catalog = line.json(&["catalog", "--json"]);
     let actions = catalog["actions"].as_array().unwrap();
-    assert!(actions.iter().any(|action| action["id"] == "xero.create_invoice" && action["effect"] == "create"));
+    assert!(
+        actions.iter().any(|action| action["id"] == "xero.create_invoice" && action["effect"] == "create")
+    );
     for action in actions {
         jsonschema::draft202012::meta::validate(&action["input"]).unwrap();
         assert!(action["example"].as_str().unwrap().contains(action["id"].as_str().unwrap()));
@@ -289,15 +310,27 @@ async fn links_come_back_as_they_were_exported_and_a_different_one_is_refused() 
     let _sandbox = connected(&line).await;
     let rows = "connection,name,key,id\nbooks,invoice,006A,0de5e2a5-0000-4000-8000-000000000001\nbooks,invoice,006B,0de5e2a5-0000-4000-8000-000000000002\n";
     let file = line.file("links.csv", rows);
-    assert_eq!(line.json(&["link", "import", &file, "--json"]), json!({"added": 2, "replaced": 0, "unchanged": 0}));
+    assert_eq!(
+        line.json(&["link", "import", &file, "--json"]),
+        json!({"added": 2, "replaced": 0, "unchanged": 0})
+    );
     assert_eq!(line.text(&["link", "export"]), rows);
-    assert_eq!(line.json(&["link", "import", &file, "--json"]), json!({"added": 0, "replaced": 0, "unchanged": 2}));
+    assert_eq!(
+        line.json(&["link", "import", &file, "--json"]),
+        json!({"added": 0, "replaced": 0, "unchanged": 2})
+    );
     let lines = line.file("links.jsonl", &line.text(&["link", "export", "--format", "jsonl"]));
     assert_eq!(line.json(&["link", "import", &lines, "--json"])["unchanged"], 2);
 
-    let other = line.file("other.csv", "connection,name,key,id\nbooks,invoice,006C,3\nbooks,invoice,006A,9\nnobody,invoice,x,1\n");
+    let other = line.file(
+        "other.csv",
+        "connection,name,key,id\nbooks,invoice,006C,3\nbooks,invoice,006A,9\nnobody,invoice,x,1\n",
+    );
     let said = line.refusal(&["link", "import", &other]);
-    assert!(said.starts_with("links_refused: ") && said.contains("006A is") && said.contains("nobody"), "{said}");
+    assert!(
+        said.starts_with("links_refused: ") && said.contains("006A is") && said.contains("nobody"),
+        "{said}"
+    );
     assert_eq!(line.text(&["link", "export"]), rows, "nothing was written");
     let other = line.file("other.csv", "connection,name,key,id\nbooks,invoice,006A,9\n");
     assert_eq!(line.json(&["link", "import", &other, "--replace", "--json"])["replaced"], 1);

@@ -21,8 +21,8 @@ use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::stack::Times;
 use counterfoil::flow::unpolled::unpolled_triggers;
 use counterfoil::flow::{Stack, file, keep, lifecycle};
-use counterfoil::ports::clock::Clock as _;
 use counterfoil::ports::Ports;
+use counterfoil::ports::clock::Clock as _;
 use counterfoil::ports::connector::{Catalog, Connector};
 use counterfoil::ports::http::Http;
 use counterfoil::ports::random::random_uuid;
@@ -114,7 +114,8 @@ impl Bench {
 
     async fn measure(&self, stand_ins: &StandIns, directory: &Directory) -> anyhow::Result<Report> {
         let opened = local_stack::open(&directory.0)?;
-        let (http, table) = (Timed::new(opened.stack.ports.http.clone()), Timed::new(opened.stack.ports.table.clone()));
+        let (http, table) =
+            (Timed::new(opened.stack.ports.http.clone()), Timed::new(opened.stack.ports.table.clone()));
         let local = LocalStack { stack: without_limits(&opened.stack, &http, &table), ..opened };
         stand_ins.connect(&local.stack).await?;
         enqueue(&local.stack, self.runs).await?;
@@ -125,7 +126,8 @@ impl Bench {
         let (http_before, table_before) = (http.spent(), table.spent());
         let began = SystemClock.now();
         let machine = Machine::start(&local);
-        let at_most = Duration::from_secs(60) + LONGEST.saturating_mul(u32::try_from(self.runs).unwrap_or(u32::MAX));
+        let at_most =
+            Duration::from_secs(60) + LONGEST.saturating_mul(u32::try_from(self.runs).unwrap_or(u32::MAX));
         let ledger = stand_ins.sandbox.xero.ledger();
         let position = || bar.set_position(ledger.count_invoices() as u64);
         let quiet = until_quiet(&local, at_most, position).await?;
@@ -135,7 +137,8 @@ impl Bench {
 
         let counted = local.counted.counts().since(&counts);
         let xero_calls = stand_ins.sandbox.xero.harness().counters.total() - calls;
-        let search = Search { statuses: vec![Status::Succeeded], limit: self.runs.max(1), ..Search::default() };
+        let search =
+            Search { statuses: vec![Status::Succeeded], limit: self.runs.max(1), ..Search::default() };
         let succeeded = look::runs(&local.stack, &search).await?.len();
         let per_run = |count: u64| rounded(count as f64 / self.runs.max(1) as f64);
         Ok(Report {
@@ -162,11 +165,7 @@ impl Bench {
 }
 
 /// The same ports, with a watch on two of them, and the same connectors without their ceilings.
-fn without_limits(
-    stack: &Stack,
-    http: &Timed<dyn Http>,
-    table: &Timed<dyn Table>,
-) -> Stack {
+fn without_limits(stack: &Stack, http: &Timed<dyn Http>, table: &Timed<dyn Table>) -> Stack {
     let ports = Ports { http: Arc::new(http.clone()), table: Arc::new(table.clone()), ..stack.ports.clone() };
     let connectors = [Provider::Salesforce, Provider::Xero].into_iter();
     let connectors = connectors.filter_map(|provider| stack.catalog.connector(provider).cloned());
@@ -187,15 +186,14 @@ async fn enqueue(stack: &Stack, runs: usize) -> anyhow::Result<()> {
     let starts = (0..runs).map(|number| {
         keep::start(stack, &head, "manual", EventKey::new(number.to_string()), now, record(number))
     });
-    let started: Result<Vec<_>, _> = futures::stream::iter(starts).buffer_unordered(AT_ONCE).try_collect().await;
+    let started: Result<Vec<_>, _> =
+        futures::stream::iter(starts).buffer_unordered(AT_ONCE).try_collect().await;
     started?;
     Ok(())
 }
 
 fn record(number: usize) -> Value {
-    let line = |place: usize| {
-        json!({"text": format!("Line {place} as quoted"), "quantity": place + 1, "price": "19.95"})
-    };
+    let line = |place: usize| json!({"text": format!("Line {place} as quoted"), "quantity": place + 1, "price": "19.95"});
     json!({"customer": format!("C-{number:06}"), "name": format!("Customer {number}"), "date": "2026-11-22",
         "lines": (0..3).map(line).collect::<Vec<_>>()})
 }

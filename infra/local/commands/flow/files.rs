@@ -61,8 +61,9 @@ pub(super) fn new(name: &str, from: &str) -> anyhow::Result<()> {
         let all: Vec<String> = reading.problems.iter().map(ToString::to_string).collect();
         anyhow::bail!(Failure::new("invalid_flow", all.join("\n")));
     }
-    let mut file = std::fs::File::create_new(&path)
-        .map_err(|error| Failure::new("cannot_write", format!("{} can't be made: {error}", path.display())))?;
+    let mut file = std::fs::File::create_new(&path).map_err(|error| {
+        Failure::new("cannot_write", format!("{} can't be made: {error}", path.display()))
+    })?;
     std::io::Write::write_all(&mut file, text.as_bytes())?;
     output::line(format!("{} is written; next: counterfoil flow check {0}", path.display()));
     Ok(())
@@ -130,9 +131,17 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
         let head = &done.head;
         if !json {
             let what = if done.unchanged { "is live already, unchanged" } else { "is live" };
-            output::line(format!("{}: version {} {what}; the flow is {}", head.name, head.live_version, head.state.as_str()));
+            output::line(format!(
+                "{}: version {} {what}; the flow is {}",
+                head.name,
+                head.live_version,
+                head.state.as_str()
+            ));
             if let Some(from) = done.live_again {
-                output::note(format!("{}: it watches for something else now, and does so from {from} on", head.name));
+                output::note(format!(
+                    "{}: it watches for something else now, and does so from {from} on",
+                    head.name
+                ));
             }
             if head.state == counterfoil::flow::flows::FlowState::Disabled {
                 output::note(format!("Next: counterfoil flow enable {}", head.name));

@@ -73,7 +73,9 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
     output::line(format!("version {} is live, {} is the newest", head.live_version, head.newest_version));
     match (head.state, head.live_from) {
         (FlowState::Enabled, Some(from)) => output::line(format!("live from {from} on")),
-        (FlowState::Paused, _) => output::line("paused; `counterfoil flow resume` reads on from where it stopped"),
+        (FlowState::Paused, _) => {
+            output::line("paused; `counterfoil flow resume` reads on from where it stopped")
+        }
         _ => {}
     }
     if let Some(path) = webhook {
@@ -129,7 +131,12 @@ pub(super) async fn versions(place: &Place, name: &str, json: bool) -> anyhow::R
         .rev()
         .map(|version| {
             let live = if version.version == head.live_version { "live" } else { "" };
-            vec![version.version.to_string(), live.to_owned(), format!("{:.0}", version.pushed_at), version.file_name.clone()]
+            vec![
+                version.version.to_string(),
+                live.to_owned(),
+                format!("{:.0}", version.pushed_at),
+                version.file_name.clone(),
+            ]
         })
         .collect();
     output::table(&["VERSION", "", "PUSHED", "FILE"], &rows);
@@ -162,7 +169,8 @@ fn watched(head: &FlowHead, compiled: &Compiled) -> String {
     let trigger = compiled.flow.trigger.id.as_str();
     let watches = match (&compiled.interest, trigger) {
         (Some(Ok(interest)), _) => {
-            let filter = interest.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
+            let filter =
+                interest.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
             let already = if interest.changed.is_some() {
                 "; records that satisfy `changed` already fire only after having left it"
             } else {
@@ -184,12 +192,17 @@ pub(super) async fn disable(place: &Place, names: &[String]) -> anyhow::Result<(
     let stack = place.existing()?;
     for name in names {
         lifecycle::disable(&stack, name).await?;
-        let queued = stack.ports.queue.depth(QueueName::Runs).await? + stack.ports.queue.depth(QueueName::RunsBulk).await?;
+        let queued = stack.ports.queue.depth(QueueName::Runs).await?
+            + stack.ports.queue.depth(QueueName::RunsBulk).await?;
         let drops = match queued {
             0 => "nothing is queued, so nothing is dropped".to_owned(),
-            some => format!("of the {some} events of all flows that are queued, its own are dropped when their turn comes"),
+            some => format!(
+                "of the {some} events of all flows that are queued, its own are dropped when their turn comes"
+            ),
         };
-        output::line(format!("{name} is disabled and its place given up; {drops}; runs that have begun go on"));
+        output::line(format!(
+            "{name} is disabled and its place given up; {drops}; runs that have begun go on"
+        ));
     }
     Ok(())
 }
@@ -199,7 +212,9 @@ pub(super) async fn pause(place: &Place, names: &[String]) -> anyhow::Result<()>
     for name in names {
         let head = lifecycle::pause(&stack, name).await?;
         let place = head.catch_up_from.map(|from| format!(" at {from}")).unwrap_or_default();
-        output::line(format!("{name} is paused{place}; `counterfoil flow resume {name}` reads on from there"));
+        output::line(format!(
+            "{name} is paused{place}; `counterfoil flow resume {name}` reads on from there"
+        ));
     }
     Ok(())
 }
@@ -239,7 +254,9 @@ pub(super) async fn run(
         return output::document(&json!({ "run": run, "flow": name, "key": key }));
     }
     output::line(run.to_string());
-    output::note(format!("queued; `counterfoil run show {run}` says what became of it, once `counterfoil up` has taken it"));
+    output::note(format!(
+        "queued; `counterfoil run show {run}` says what became of it, once `counterfoil up` has taken it"
+    ));
     Ok(())
 }
 

@@ -60,10 +60,13 @@ impl Test {
             files::say(&written.reading);
             anyhow::bail!(Failure::new("invalid_flow", "the file has problems; nothing was tried"));
         };
-        let compiled = Compiled::of(flow, &stack.catalog).map_err(|error| Failure::new(error.code(), error.to_string()))?;
+        let compiled = Compiled::of(flow, &stack.catalog)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))?;
         let event = match (&self.event, &self.record) {
             (Some(file), _) => trial::written(&stack, &compiled, event_in(file)?).await?,
-            (None, Some(id)) => trial::of_record(&stack, &compiled, &trial::Wanted::Record(id.clone())).await?,
+            (None, Some(id)) => {
+                trial::of_record(&stack, &compiled, &trial::Wanted::Record(id.clone())).await?
+            }
             (None, None) => trial::of_record(&stack, &compiled, &trial::Wanted::Newest).await?,
         };
         if self.live {
@@ -144,7 +147,8 @@ async fn live(
         None => None,
     };
     let (Some(head), true) = (head, version.is_some_and(|version| version.text == text)) else {
-        let message = format!("the file is not the live version of `{name}`; `counterfoil flow push` it first");
+        let message =
+            format!("the file is not the live version of `{name}`; `counterfoil flow push` it first");
         anyhow::bail!(Failure::new("not_pushed", message));
     };
     let run = trial::perform(stack, &head, event).await?;

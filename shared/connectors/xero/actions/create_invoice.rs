@@ -124,7 +124,8 @@ impl Action for CreateInvoice {
         let options = clean(OPTIONS, planning.options, "").map_err(Fault::Terminal)?;
         let mut invoice = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         // A link that a person brought in may know no more than the id.
-        let existing = planning.existing.and_then(|known| text(known, "InvoiceID").or_else(|| text(known, "_id")));
+        let existing =
+            planning.existing.and_then(|known| text(known, "InvoiceID").or_else(|| text(known, "_id")));
         settle_nulls(&mut invoice, existing.is_some()).map_err(Fault::Terminal)?;
         let status = status(&options, planning.existing);
         if let Some(status) = status {
@@ -354,9 +355,13 @@ mod tests {
         );
         // A link that was brought in knows only the id: never a second invoice.
         let brought = json!({"_id": existing["InvoiceID"]});
-        let operation =
-            crate::connectors::xero::conformance::operation(planned(&input, json!({}), Some(&brought)).await.unwrap());
-        assert_eq!((operation.endpoint, &operation.element["InvoiceID"]), (INVOICES_UPDATE, &existing["InvoiceID"]));
+        let operation = crate::connectors::xero::conformance::operation(
+            planned(&input, json!({}), Some(&brought)).await.unwrap(),
+        );
+        assert_eq!(
+            (operation.endpoint, &operation.element["InvoiceID"]),
+            (INVOICES_UPDATE, &existing["InvoiceID"])
+        );
     }
 
     #[tokio::test]
