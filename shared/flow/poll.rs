@@ -4,17 +4,22 @@
 //! late, so each poll reads the last ten minutes again; fingerprints beside the cursor know the repeats, and beyond
 //! them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod lease;
+mod live;
+
+pub use live::go_live;
+pub(super) use live::{forget_own_place, read_up_to};
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use lease::{Lease, watch_key};
+use serde::Serialize;
 
 use super::FlowError;
 use super::budget::Priority;
 use super::compile::Compiled;
-use super::flows::{FlowHead, FlowState};
-use super::rows::{document_of, item_of};
+use super::flows::FlowHead;
 use super::run::write_patiently;
 use super::settle::send_all;
 use super::stack::Stack;
@@ -26,14 +31,12 @@ use crate::domain::ids::{ConnectionId, EventKey, RunId};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Account, Change, Interest, PollAsk, Trigger};
 use crate::ports::queue::{Outgoing, QueueName};
-use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
+use crate::ports::table::{Condition, Key, MAX_TRANSACTION, Write};
 
 /// Rows become visible up to this long after their stamp: a long transaction commits late.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// Stamps have whole seconds: what is younger than this may still get company in its second.
 pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// How many repeats are known without a look at the table.
-const FINGERPRINTS: usize = 20_000;
 
 /// What a poll did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -54,15 +57,6 @@ struct Listener {
     head: FlowHead,
     compiled: std::sync::Arc<Compiled>,
     interest: Interest,
-}
-
-/// What is kept of a watch between two polls.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Place {
-    /// The newest stamp whose events are queued.
-    cursor: Option<Timestamp>,
-    /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
-    seen: Vec<(u64, i64)>,
 }
 
 struct Watch {
@@ -159,12 +153,6 @@ async fn watches(
         .into_values()
         .map(|(connection, watches)| (connection, watches.into_values().collect()))
         .collect())
-}
-
-fn watch_key(connection: &ConnectionId, trigger: &str, interest: &Interest, alone: &str) -> Key {
-    let filter = interest.filter.as_deref().unwrap_or_default();
-    let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
-    Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
 }
 
 async fn poll_watch(
@@ -458,260 +446,4 @@ async fn reads_from(
     stack.flows.forget_heads();
     let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
     stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
-}
-
-// ---------------------------------------------------------------- the lease of a watch
-
-struct Lease {
-    key: Key,
-    generation: i64,
-    place: Place,
-    known: BTreeSet<u64>,
-    /// A wake-up is known to have come meanwhile.
-    again: bool,
-}
-
-impl Lease {
-    /// `None`: another worker polls; it was told to poll once more.
-    async fn take(stack: &Stack, watch: &Watch) -> Result<Option<Self>, FlowError> {
-        for _ in 0..3 {
-            let now = stack.now();
-            let item =
-                stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
-            let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
-            let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
-            let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
-            if leased > now.as_millisecond() {
-                let set = BTreeMap::from([("again".to_owned(), Field::Integer(1))]);
-                let when = Condition::equals("lease_until", leased);
-                let update = Write::Update { key: watch.key.clone(), set, when };
-                match write_patiently(&stack.ports, vec![update]).await {
-                    Ok(()) => return Ok(None),
-                    // It has just ended: our turn.
-                    Err(TableError::Refused(_)) => continue,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let lease = Self {
-                key: watch.key.clone(),
-                generation: generation + 1,
-                known: place.seen.iter().map(|(hash, _)| *hash).collect(),
-                place,
-                again: false,
-            };
-            let when = match item {
-                None => Condition::Absent,
-                Some(_) => Condition::All(vec![
-                    Condition::equals("generation", generation),
-                    Condition::equals("lease_until", leased),
-                ]),
-            };
-            let until = now + stack.times.lease;
-            match write_patiently(&stack.ports, vec![Write::put(lease.item(until.as_millisecond()), when)])
-                .await
-            {
-                Ok(()) => return Ok(Some(lease)),
-                Err(TableError::Refused(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(None)
-    }
-
-    fn item(&self, lease_until: i64) -> Item {
-        let mut item = item_of(self.key.clone(), &self.place);
-        item.fields.insert("generation".into(), self.generation.into());
-        item.fields.insert("lease_until".into(), lease_until.into());
-        item.fields.insert("again".into(), i64::from(self.again).into());
-        item
-    }
-
-    fn knows(&self, change: &Change) -> bool {
-        self.known.contains(&fingerprint_of(change))
-    }
-
-    /// These are queued: the cursor moves on, and what lies before the overlap is forgotten.
-    fn passed(&mut self, fresh: &[Change], from: Timestamp) {
-        for change in fresh {
-            let hash = fingerprint_of(change);
-            if self.known.insert(hash) {
-                self.place.seen.push((hash, change.stamp.as_millisecond()));
-            }
-            if self.place.cursor.is_none_or(|cursor| cursor < change.stamp) {
-                self.place.cursor = Some(change.stamp);
-            }
-        }
-        self.forget_before(self.place.cursor.map_or(from, |cursor| cursor - OVERLAP));
-    }
-
-    /// All rows that were there at that time are queued; those that commit late are in the overlap.
-    fn read_up_to(&mut self, time: Timestamp) {
-        let cursor = self.place.cursor.map_or(time, |cursor| cursor.max(time));
-        self.place.cursor = Some(cursor);
-        self.forget_before(cursor - OVERLAP);
-    }
-
-    fn forget_before(&mut self, time: Timestamp) {
-        let keep_from = time.as_millisecond();
-        let excess = self.place.seen.len().saturating_sub(FINGERPRINTS);
-        if excess > 0 || self.place.seen.first().is_some_and(|(_, stamp)| *stamp < keep_from) {
-            self.place.seen.sort_by_key(|(_, stamp)| *stamp);
-            self.place.seen.drain(..excess);
-            self.place.seen.retain(|(_, stamp)| *stamp >= keep_from);
-            self.known = self.place.seen.iter().map(|(hash, _)| *hash).collect();
-        }
-    }
-
-    /// Saves the place under the lease, and renews it. A wake-up that came meanwhile stays noted.
-    async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
-        let until = (stack.now() + stack.times.lease).as_millisecond();
-        if self.put(stack, until, true).await? {
-            return Ok(());
-        }
-        if !self.again {
-            self.again = true;
-            if self.put(stack, until, true).await? {
-                return Ok(());
-            }
-        }
-        Err(lease_lost())
-    }
-
-    /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
-    async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
-        let asked = std::mem::take(&mut self.again);
-        if (failed || !asked) && self.put(stack, 0, !failed).await? {
-            return Ok(false);
-        }
-        // Either someone asked for another poll, or the lease is lost.
-        let until = (stack.now() + stack.times.lease).as_millisecond();
-        if self.put(stack, until, false).await? { Ok(true) } else { Err(lease_lost()) }
-    }
-
-    /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
-    async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
-        let mut when = vec![Condition::equals("generation", self.generation)];
-        if noted {
-            when.push(Condition::equals("again", i64::from(self.again)));
-        }
-        let put = Write::put(self.item(lease_until), Condition::All(when));
-        match write_patiently(&stack.ports, vec![put]).await {
-            Ok(()) => Ok(true),
-            Err(TableError::Refused(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn lease_lost() -> FlowError {
-    let message = "another worker has taken over the poll; what this one queued is known by its run ids";
-    FlowError::Asked(Failure::new("lease_lost", message))
-}
-
-fn fingerprint_of(change: &Change) -> u64 {
-    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
-}
-
-fn fingerprint(parts: &[&str]) -> u64 {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part.as_bytes());
-        hasher.update([0]);
-    }
-    let digest = hasher.finalize();
-    u64::from_be_bytes(std::array::from_fn(|n| digest[n]))
-}
-
-// ---------------------------------------------------------------- going live
-
-/// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
-pub(super) async fn read_up_to(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-) -> Result<Option<Timestamp>, FlowError> {
-    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else {
-        return Ok(None);
-    };
-    let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
-    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
-    let began = head.catch_up_from.or(head.live_from);
-    Ok(place.cursor.map(|cursor| cursor - OVERLAP).max(began))
-}
-
-/// The place that a flow had when it read on by itself before.
-pub(super) async fn forget_own_place(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-) -> Result<(), FlowError> {
-    let Some(key) = watch_of(stack, head, compiled, true).await? else { return Ok(()) };
-    Ok(write_patiently(&stack.ports, vec![Write::Delete { key, when: Condition::Always }]).await?)
-}
-
-async fn watch_of(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-    own: bool,
-) -> Result<Option<Key>, FlowError> {
-    let trigger = &compiled.flow.trigger;
-    let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
-        return Ok(None);
-    };
-    let interest = interest.clone()?;
-    let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
-    let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
-    let alone = if own { head.id.to_string() } else { String::new() };
-    Ok(Some(watch_key(&connection.id, &trigger.id, &interest, &alone)))
-}
-
-/// From when on a flow hears of things: the provider's clock, now. With `changed`, the records that satisfy it
-/// already are remembered first; they fire only after they have left it.
-pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<FlowHead, FlowError> {
-    let now = stack.now();
-    let mut live = FlowHead { state: FlowState::Enabled, changed_at: now, ..head.clone() };
-    let trigger_id = &compiled.flow.trigger.id;
-    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
-        live.live_from = Some(now);
-        return Ok(live);
-    };
-    let asked = |fault: Fault| FlowError::Asked(fault.failure().clone());
-    let Some(provider) = Provider::of(trigger_id) else { return Ok(live) };
-    let connection =
-        stack.connections.choose(provider, compiled.flow.trigger.connection.as_ref()).await.map_err(asked)?;
-    let interest = trigger.interest(&compiled.flow.trigger.options)?;
-    let account =
-        stack.client(connection, Priority::Bulk, now + SignedDuration::from_mins(30)).map_err(asked)?;
-    // Nothing is newer than a day ahead: this asks for the provider's time, and whether the fields are right.
-    let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
-    let provider_now = trigger.poll(ask, &account).await.map_err(asked)?.provider_now;
-    live.live_from = Some(provider_now);
-    if let Some(changed) = &interest.changed {
-        let seed = trigger.settled(&interest);
-        let mut continuation: Option<String> = None;
-        loop {
-            let from = Timestamp::UNIX_EPOCH;
-            let ask = PollAsk { union: &seed, from, continuation: continuation.as_deref() };
-            let page = trigger.poll(ask, &account).await.map_err(asked)?;
-            let memories = page
-                .changes
-                .iter()
-                // What changes from now on is an event, not a memory.
-                .filter(|change| change.stamp < provider_now)
-                .map(|change| {
-                    let values = super::transitions::watched_values(changed, &change.record);
-                    let seen = change.stamp.as_millisecond();
-                    let memory = Memory { values, seen, announced: true, ..Memory::default() };
-                    (memory_key(head.id, &change.id), memory)
-                })
-                .collect();
-            write_memories(stack, memories).await?;
-            match page.continuation {
-                Some(next) => continuation = Some(next),
-                None => break,
-            }
-        }
-    }
-    Ok(live)
 }

@@ -3,38 +3,33 @@
 //! A run is walked from the top every time. Pure steps have no clock and no randomness, so they give the same again;
 //! steps with an effect that is known return what is kept of it. Nothing is written here but through the run.
 
+mod effects;
+mod expressions;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 
+use expressions::scope_of;
 use futures::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
+use jiff::Timestamp;
 
-use super::account::{Client, retry};
-use super::budget::Priority;
 use super::claim::Start;
 use super::compile::{Body, Compiled, Ready};
 use super::fresh::moved_on;
-use super::gate::{Answer, Ask, Busy, Gate, again};
-use super::links::{self, Standing};
-use super::recover;
-use super::rerun;
+use super::gate::{Busy, Gate, again};
 use super::rows::{document_of, item_of};
 use super::run::{NotWritten, Run};
 use super::settle::Ending;
 use super::stack::Stack;
-use super::{FlowError, fault_of};
-use crate::domain::connection::Provider;
+use super::{FlowError, fault_of, recover};
 use crate::domain::effect::EffectKind;
 use crate::domain::event::{Event, RunMessage};
-use crate::domain::flow::{ActionStep, OnErrorThen};
-use crate::domain::ids::{ConnectionId, EffectKey, StepId};
+use crate::domain::flow::OnErrorThen;
+use crate::domain::ids::{ConnectionId, StepId};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::run::{Status, StepRecord, StepState, Wait};
-use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
-use crate::expression::{Engine, ExpressionError, Scope, Template};
-use crate::ports::connector::{ActionDescription, MemberOutcome, Plan, Planning};
+use crate::expression::{ExpressionError, Scope, Template};
 use crate::ports::random::below;
 use crate::ports::table::{Condition, Key, Write};
 
@@ -318,240 +313,6 @@ impl Walk {
         Ok(Ending::Final { status: Status::Failed, failure: Some(failure), step })
     }
 
-    // ------------------------------------------------------------ actions
-
-    async fn connection(
-        &mut self,
-        action: &ActionStep,
-        template: Option<&Template>,
-    ) -> Result<Arc<Client>, Stopped> {
-        let Some(provider) = Provider::of(&action.action) else {
-            return Err(
-                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
-            );
-        };
-        let named = match template {
-            Some(template) => {
-                let name = text(&self.evaluate(|scope, engine| template.render(scope, engine)).await?);
-                let allowed = &self.compiled.flow.connections;
-                if !template.is_plain() && !allowed.iter().any(|id| id.as_str() == name) {
-                    let message =
-                        format!("`connection` gave `{name}`, which is not among the flow's `connections`");
-                    return Err(Fault::terminal("unknown_connection", message).into());
-                }
-                Some(ConnectionId::new(name))
-            }
-            // The record's own account, when it is of the action's kind.
-            None => match &self.event.connection {
-                Some(id) if Provider::of(&self.event.kind) == Some(provider) => Some(id.clone()),
-                _ => None,
-            },
-        };
-        let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
-        self.using = Some(connection.id.clone());
-        let priority = if self.message.bulk { Priority::Bulk } else { Priority::Live };
-        Ok(Arc::new(self.stack.client(connection, priority, self.deadline)?))
-    }
-
-    async fn action(
-        &mut self,
-        ready: &Ready,
-        action: &ActionStep,
-        input: Object,
-        client: Arc<Client>,
-        link_key: Option<String>,
-    ) -> Result<Value, Stopped> {
-        let catalog = Arc::clone(&self.stack.catalog);
-        let Some((description, implementation)) = catalog.action(&action.action) else {
-            return Err(
-                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
-            );
-        };
-        let effect_id = ready.step.effect_id();
-        let effect = EffectKey::new(self.run.id, effect_id, None);
-        let hash = input_hash(&input);
-        let link_key = action.link.as_ref().map(|_| {
-            link_key.or_else(|| self.event.record_id.as_ref().map(ToString::to_string)).unwrap_or_else(|| {
-                // No record and no key: the event is its own source.
-                self.event.key.to_string()
-            })
-        });
-        if let Some(known) = self.known(description, effect_id, &effect, &hash, &client).await? {
-            return self.take(known, action, &effect, effect_id, &hash, &client, link_key.as_deref()).await;
-        }
-        let mut last = Failure::new("replanned", "the account kept changing under the step");
-        for _ in 0..REPLANS {
-            let (claim, existing) = match (&action.link, &link_key) {
-                (Some(rule), Some(key)) => {
-                    let standing =
-                        links::standing(&self.stack, &self.run, &effect, &client.connection.id, rule, key)
-                            .await?;
-                    match standing {
-                        Standing::Use(document) => {
-                            self.remember(effect_id, &hash, document.clone(), Vec::new()).await;
-                            return Ok(document);
-                        }
-                        Standing::Free(claim) => (vec![claim], None),
-                        Standing::Ours => (Vec::new(), None),
-                        Standing::Update(document) => (Vec::new(), Some(document)),
-                    }
-                }
-                _ => (Vec::new(), None),
-            };
-            let planning = Planning {
-                input: input.clone(),
-                options: &action.options,
-                matching: &action.matching,
-                effect: &effect,
-                marker: effect.marker(),
-                source_url: self.event.url.as_deref(),
-                existing: existing.as_ref(),
-                account: client.as_ref(),
-            };
-            let operation = match implementation.plan(planning).await? {
-                Plan::Answer(output) => {
-                    self.remember(effect_id, &hash, output.clone(), Vec::new()).await;
-                    return Ok(output);
-                }
-                Plan::Perform(operation) => operation,
-            };
-            let ask = Ask {
-                run: self.run.clone(),
-                effect_id: effect_id.to_string(),
-                effect: effect.clone(),
-                operation,
-                input: hash.clone(),
-                extra: claim,
-                client: Arc::clone(&client),
-            };
-            match self.gate.perform(ask, &mut self.busy).await {
-                Answer::Outcome(MemberOutcome::Replan(failure)) => last = failure,
-                Answer::Outcome(outcome) => {
-                    return self
-                        .take(outcome, action, &effect, effect_id, &hash, &client, link_key.as_deref())
-                        .await;
-                }
-                Answer::Fault(fault) => return Err(fault.into()),
-                Answer::Fenced => return Err(Stopped::End(Ending::HandsOff)),
-                Answer::Order => return Err(Stopped::End(Ending::Order)),
-                Answer::LinkTaken => {
-                    last = Failure::new("link_taken", "another run is making the same document");
-                }
-            }
-        }
-        Err(Fault::Terminal(last).into())
-    }
-
-    /// What an earlier walk left of this effect; `None`: it is to be done (again).
-    async fn known(
-        &mut self,
-        description: &ActionDescription,
-        effect_id: &StepId,
-        effect: &EffectKey,
-        hash: &str,
-        client: &Client,
-    ) -> Result<Option<MemberOutcome>, Stopped> {
-        let Some(record) = self.run.step(effect_id.as_str()).await else { return Ok(None) };
-        match (record.state, record.group, record.failure) {
-            (StepState::Done, ..) => {
-                // A *set* whose input changed since (a rerun with a fresher record) is sent again.
-                let changed = record.input.as_deref().is_some_and(|input| input != hash);
-                let again = changed && matches!(description.effect, EffectKind::Set | EffectKind::Read);
-                Ok((!again).then_some(MemberOutcome::Done(record.output)))
-            }
-            (StepState::Failed, _, Some(failure)) => Ok(Some(MemberOutcome::Failed(failure))),
-            (StepState::InDoubt, _, Some(failure)) => Err(Fault::InDoubt(failure).into()),
-            (StepState::Pending, Some(group), _) => {
-                let joined = recover::join(&self.stack, client, group).await?;
-                let Some(row) = joined else { return Ok(None) };
-                match recover::outcome_of(&row, effect) {
-                    // It is known not to have happened.
-                    None | Some(MemberOutcome::Retry(_) | MemberOutcome::Replan(_)) => Ok(None),
-                    Some(outcome) => Ok(Some(outcome)),
-                }
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Keeps an outcome in the run and gives the step's result.
-    #[expect(clippy::too_many_arguments, reason = "all of one effect")]
-    async fn take(
-        &mut self,
-        outcome: MemberOutcome,
-        action: &ActionStep,
-        effect: &EffectKey,
-        effect_id: &StepId,
-        hash: &str,
-        client: &Client,
-        link_key: Option<&str>,
-    ) -> Result<Value, Stopped> {
-        match outcome {
-            MemberOutcome::Done(output) => {
-                let made = match (&action.link, link_key) {
-                    (Some(rule), Some(key)) => links::made(
-                        &self.stack,
-                        &self.run,
-                        effect,
-                        &client.connection.id,
-                        &rule.name,
-                        key,
-                        &output,
-                    ),
-                    _ => None,
-                };
-                let known =
-                    self.run.step(effect_id.as_str()).await.is_some_and(|r| r.state == StepState::Done);
-                // What a person has said was made is in the run, but not yet in its link.
-                if !known || rerun::is_resolved(&output) {
-                    if made.is_some() {
-                        // What was asked of the links before is asked again.
-                        self.scope = self.scope.clone().with("links", empty());
-                    }
-                    self.remember(effect_id, hash, output.clone(), made.into_iter().collect()).await;
-                }
-                Ok(output)
-            }
-            // A group that took part in a recovery has no `Taken` left.
-            MemberOutcome::Failed(failure) | MemberOutcome::Taken(failure) => {
-                let record = StepRecord {
-                    state: StepState::Failed,
-                    output: Value::Null,
-                    input: Some(hash.to_owned()),
-                    group: None,
-                    attempts: 0,
-                    failure: Some(failure.clone()),
-                    at: self.stack.now(),
-                };
-                self.run.remember(effect_id.as_str(), record, Vec::new()).await;
-                Err(Fault::Terminal(failure).into())
-            }
-            MemberOutcome::Retry(failure) | MemberOutcome::Replan(failure) => {
-                Err(retry(self.stack.now(), failure).into())
-            }
-            MemberOutcome::Unclear => Err(Fault::InDoubt(Failure::new(
-                "unclear_answer",
-                "no result could be matched to the record",
-            ))
-            .into()),
-        }
-    }
-
-    async fn remember(&self, effect_id: &StepId, hash: &str, output: Value, along: Vec<Write>) {
-        let record = StepRecord {
-            state: StepState::Done,
-            output,
-            input: Some(hash.to_owned()),
-            group: None,
-            attempts: 0,
-            failure: None,
-            at: self.stack.now(),
-        };
-        self.run.remember(effect_id.as_str(), record, along).await;
-    }
-
-    // ------------------------------------------------------------ faults
-
     /// Counts a failed attempt; the last one turns the fault into what it stands for.
     async fn spent(&mut self, ready: &Ready, fault: Fault) -> Fault {
         let now = self.stack.now();
@@ -627,108 +388,6 @@ impl Walk {
             }
         }
     }
-
-    // ------------------------------------------------------------ expressions
-
-    /// Evaluates; what it asks for of the links is read and given, and it is evaluated again.
-    async fn evaluate<T>(
-        &mut self,
-        expression: impl Fn(&Scope, &Engine) -> Result<T, ExpressionError>,
-    ) -> Result<T, Stopped> {
-        for _ in 0..LINKS_PER_EXPRESSION {
-            let error = match expression(&self.scope, &self.stack.engine) {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let Some(wanted) = error.wanted() else { return Err(error.into()) };
-            // A link that this run has just made is only in its hands yet.
-            if let Err(not_written) = self.run.flush(self.stack.now()).await {
-                return Err(Stopped::End(self.not_written(not_written)));
-            }
-            let connections = self.stack.connections.list().await;
-            let connections = connections.map_err(|e| fault_of(&e, self.stack.now()))?;
-            let ids: Vec<_> = connections.iter().map(|connection| connection.id.clone()).collect();
-            let answer = links::answer(&self.stack, &ids, wanted).await;
-            let answer = answer.map_err(|e| fault_of(&e, self.stack.now()))?;
-            let mut known =
-                self.scope.look_up("links").and_then(|links| links.as_object().cloned()).unwrap_or_default();
-            let by_name = known.entry(wanted.name.clone()).or_insert_with(empty);
-            if let Some(by_kind) = by_name.as_object_mut() {
-                let answers = by_kind.entry(wanted.by.word()).or_insert_with(empty);
-                if let Some(answers) = answers.as_object_mut() {
-                    answers.insert(wanted.key.clone(), answer);
-                }
-            }
-            self.scope = self.scope.clone().with("links", Value::Object(known));
-        }
-        Err(Fault::terminal(
-            "too_many_links",
-            format!("an expression asks for over {LINKS_PER_EXPRESSION} links"),
-        )
-        .into())
-    }
-
-    /// A script: as many at once as there are cores, and bounded for the batch.
-    async fn javascript<T>(
-        &mut self,
-        script: impl Fn(&Scope, &Engine) -> Result<T, ExpressionError>,
-    ) -> Result<T, Stopped> {
-        let now = self.stack.now();
-        if self.javascript.load(Ordering::Relaxed) > JAVASCRIPT_PER_BATCH {
-            let failure = Failure::new("not_started", "the batch has used up its time for JavaScript");
-            return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure }).into());
-        }
-        let cores = Arc::clone(&self.stack.cores);
-        let core = cores.acquire().await;
-        let spent = Arc::clone(&self.javascript);
-        let clock = Arc::clone(&self.stack.ports.clock);
-        let result = self
-            .evaluate(|scope, engine| {
-                let began = clock.now();
-                let result = tokio::task::block_in_place(|| script(scope, engine));
-                let took: SignedDuration = clock.now().duration_since(began);
-                spent.fetch_add(i64::try_from(took.as_millis()).unwrap_or(0), Ordering::Relaxed);
-                result
-            })
-            .await;
-        drop(core);
-        result
-    }
-}
-
-fn scope_of(compiled: &Compiled, event: &Event, message: &RunMessage) -> Scope {
-    let about = serde_json::json!({
-        "key": event.key,
-        "kind": event.kind,
-        "at": event.at,
-        "stamp": event.stamp,
-        "record_id": event.record_id,
-        "connection": event.connection,
-        "url": event.url,
-    });
-    let mut scope = Scope::new(Stamp(message.enqueued_at))
-        .with("record", event.record.clone())
-        .with("previous", event.previous.clone())
-        .with("event", about)
-        .with("tables", Value::Object(compiled.flow.tables.clone()))
-        .with("settings", Value::Object(compiled.flow.settings.clone()));
-    for id in step_ids(&compiled.steps).into_iter().chain(step_ids(&compiled.if_missing_fields)) {
-        scope = scope.with_step(id.as_str(), empty());
-    }
-    scope
-}
-
-fn step_ids(steps: &[Ready]) -> Vec<StepId> {
-    let mut ids = Vec::new();
-    for ready in steps {
-        ids.push(ready.step.id.clone());
-        ids.extend(step_ids(&ready.on_error));
-        if let Body::Branch { steps, otherwise, .. } = &ready.body {
-            ids.extend(step_ids(steps));
-            ids.extend(step_ids(otherwise));
-        }
-    }
-    ids
 }
 
 /// The required paths that are empty, after trimming.
@@ -756,10 +415,4 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
-}
-
-fn input_hash(input: &Object) -> String {
-    use base64::Engine as _;
-    let digest = Sha256::digest(serde_json::to_string(input).unwrap_or_default().as_bytes());
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..12])
 }

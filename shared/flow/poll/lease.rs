@@ -1,0 +1,195 @@
+//! The lease of a watch: one worker polls it at a time, and its place moves on only under the lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::super::FlowError;
+use super::super::rows::{document_of, item_of};
+use super::super::run::write_patiently;
+use super::super::stack::Stack;
+use super::{OVERLAP, Watch};
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::Failure;
+use crate::ports::connector::{Change, Interest};
+use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
+
+/// How many repeats are known without a look at the table.
+const FINGERPRINTS: usize = 20_000;
+
+/// What is kept of a watch between two polls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// The newest stamp whose events are queued.
+    pub(super) cursor: Option<Timestamp>,
+    /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
+    seen: Vec<(u64, i64)>,
+}
+
+pub(super) fn watch_key(connection: &ConnectionId, trigger: &str, interest: &Interest, alone: &str) -> Key {
+    let filter = interest.filter.as_deref().unwrap_or_default();
+    let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
+    Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
+}
+
+pub(super) struct Lease {
+    key: Key,
+    generation: i64,
+    pub(super) place: Place,
+    known: BTreeSet<u64>,
+    /// A wake-up is known to have come meanwhile.
+    again: bool,
+}
+
+impl Lease {
+    /// `None`: another worker polls; it was told to poll once more.
+    pub(super) async fn take(stack: &Stack, watch: &Watch) -> Result<Option<Self>, FlowError> {
+        for _ in 0..3 {
+            let now = stack.now();
+            let item =
+                stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
+            let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+            let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
+            let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
+            if leased > now.as_millisecond() {
+                let set = BTreeMap::from([("again".to_owned(), Field::Integer(1))]);
+                let when = Condition::equals("lease_until", leased);
+                let update = Write::Update { key: watch.key.clone(), set, when };
+                match write_patiently(&stack.ports, vec![update]).await {
+                    Ok(()) => return Ok(None),
+                    // It has just ended: our turn.
+                    Err(TableError::Refused(_)) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let lease = Self {
+                key: watch.key.clone(),
+                generation: generation + 1,
+                known: place.seen.iter().map(|(hash, _)| *hash).collect(),
+                place,
+                again: false,
+            };
+            let when = match item {
+                None => Condition::Absent,
+                Some(_) => Condition::All(vec![
+                    Condition::equals("generation", generation),
+                    Condition::equals("lease_until", leased),
+                ]),
+            };
+            let until = now + stack.times.lease;
+            match write_patiently(&stack.ports, vec![Write::put(lease.item(until.as_millisecond()), when)])
+                .await
+            {
+                Ok(()) => return Ok(Some(lease)),
+                Err(TableError::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn item(&self, lease_until: i64) -> Item {
+        let mut item = item_of(self.key.clone(), &self.place);
+        item.fields.insert("generation".into(), self.generation.into());
+        item.fields.insert("lease_until".into(), lease_until.into());
+        item.fields.insert("again".into(), i64::from(self.again).into());
+        item
+    }
+
+    pub(super) fn knows(&self, change: &Change) -> bool {
+        self.known.contains(&fingerprint_of(change))
+    }
+
+    /// These are queued: the cursor moves on, and what lies before the overlap is forgotten.
+    pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp) {
+        for change in fresh {
+            let hash = fingerprint_of(change);
+            if self.known.insert(hash) {
+                self.place.seen.push((hash, change.stamp.as_millisecond()));
+            }
+            if self.place.cursor.is_none_or(|cursor| cursor < change.stamp) {
+                self.place.cursor = Some(change.stamp);
+            }
+        }
+        self.forget_before(self.place.cursor.map_or(from, |cursor| cursor - OVERLAP));
+    }
+
+    /// All rows that were there at that time are queued; those that commit late are in the overlap.
+    pub(super) fn read_up_to(&mut self, time: Timestamp) {
+        let cursor = self.place.cursor.map_or(time, |cursor| cursor.max(time));
+        self.place.cursor = Some(cursor);
+        self.forget_before(cursor - OVERLAP);
+    }
+
+    pub(super) fn forget_before(&mut self, time: Timestamp) {
+        let keep_from = time.as_millisecond();
+        let excess = self.place.seen.len().saturating_sub(FINGERPRINTS);
+        if excess > 0 || self.place.seen.first().is_some_and(|(_, stamp)| *stamp < keep_from) {
+            self.place.seen.sort_by_key(|(_, stamp)| *stamp);
+            self.place.seen.drain(..excess);
+            self.place.seen.retain(|(_, stamp)| *stamp >= keep_from);
+            self.known = self.place.seen.iter().map(|(hash, _)| *hash).collect();
+        }
+    }
+
+    /// Saves the place under the lease, and renews it. A wake-up that came meanwhile stays noted.
+    pub(super) async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        if self.put(stack, until, true).await? {
+            return Ok(());
+        }
+        if !self.again {
+            self.again = true;
+            if self.put(stack, until, true).await? {
+                return Ok(());
+            }
+        }
+        Err(lease_lost())
+    }
+
+    /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
+    pub(super) async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
+        let asked = std::mem::take(&mut self.again);
+        if (failed || !asked) && self.put(stack, 0, !failed).await? {
+            return Ok(false);
+        }
+        // Either someone asked for another poll, or the lease is lost.
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        if self.put(stack, until, false).await? { Ok(true) } else { Err(lease_lost()) }
+    }
+
+    /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
+    pub(super) async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
+        let mut when = vec![Condition::equals("generation", self.generation)];
+        if noted {
+            when.push(Condition::equals("again", i64::from(self.again)));
+        }
+        let put = Write::put(self.item(lease_until), Condition::All(when));
+        match write_patiently(&stack.ports, vec![put]).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn lease_lost() -> FlowError {
+    let message = "another worker has taken over the poll; what this one queued is known by its run ids";
+    FlowError::Asked(Failure::new("lease_lost", message))
+}
+
+fn fingerprint_of(change: &Change) -> u64 {
+    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
+}
+
+fn fingerprint(parts: &[&str]) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let digest = hasher.finalize();
+    u64::from_be_bytes(std::array::from_fn(|n| digest[n]))
+}
