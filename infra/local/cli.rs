@@ -24,6 +24,9 @@ pub(crate) struct Cli {
     /// The directory that everything is stored in
     #[arg(long, global = true, value_name = "DIR", help_heading = "Where to look")]
     data: Option<PathBuf>,
+    /// A stack that is deployed on AWS, by its name
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Where to look", conflicts_with = "data")]
+    stack: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -44,18 +47,18 @@ enum Command {
 }
 
 pub(crate) async fn perform(cli: Cli) -> anyhow::Result<ExitCode> {
-    let place = || Place::new(cli.data.clone());
+    let place = Place::new(cli.data, cli.stack);
     match cli.command {
-        Command::Up(up) => up.perform(&place()?).await,
+        Command::Up(up) => up.perform(&place.await?).await,
         Command::Demo(demo) => demo.perform().await,
         Command::Sandbox(sandbox) => sandbox.perform().await,
         Command::Catalog(catalog) => catalog.perform().await,
-        Command::Describe(describe) => describe.perform(&place()?).await,
-        Command::Flow(flow) => flow.perform(&place()?).await,
-        Command::Connection(connection) => connection.perform(&place()?).await,
-        Command::Link(link) => link.perform(&place()?).await,
-        Command::Run(run) => run.perform(&place()?).await,
-        Command::Failures(failures) => failures.perform(&place()?).await,
+        Command::Describe(describe) => describe.perform(&place.await?).await,
+        Command::Flow(flow) => flow.perform(&place.await?).await,
+        Command::Connection(connection) => connection.perform(&place.await?).await,
+        Command::Link(link) => link.perform(&place.await?).await,
+        Command::Run(run) => run.perform(&place.await?).await,
+        Command::Failures(failures) => failures.perform(&place.await?).await,
         Command::Bench(bench) => bench.perform().await,
     }
 }

@@ -1,43 +1,70 @@
-//! Where a command looks: a data directory, which may have a working process beside us.
+//! Where a command looks: a data directory, which may have a working process beside us, or a stack on AWS.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use counterfoil::domain::outcome::Failure;
 use counterfoil::embedded::OpenError;
 use counterfoil::flow::Stack;
 use counterfoil::runtime::local_stack::{self, LocalError, LocalStack};
 
-/// What `--data` chose. (A deployed stack, `--stack NAME`, would be another kind of place.)
+/// What `--data` or `--stack` chose.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    directory: PathBuf,
+pub(crate) enum Place {
+    Directory(PathBuf),
+    #[cfg(feature = "aws")]
+    Deployed(Box<Stack>),
 }
 
 impl Place {
-    pub(crate) fn new(data: Option<PathBuf>) -> Result<Self, LocalError> {
-        Ok(Self { directory: data.map_or_else(local_stack::default_directory, Ok)? })
+    pub(crate) async fn new(data: Option<PathBuf>, stack: Option<String>) -> anyhow::Result<Self> {
+        match stack {
+            None => Ok(Self::Directory(data.map_or_else(local_stack::default_directory, Ok)?)),
+            Some(name) => Self::deployed(&name).await,
+        }
     }
 
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
+    #[cfg(feature = "aws")]
+    async fn deployed(name: &str) -> anyhow::Result<Self> {
+        let stack = counterfoil::runtime::aws_stack::by_name(name).await;
+        let stack = stack.map_err(|error| Failure::new("no_such_stack", format!("stack {name}: {error}")))?;
+        Ok(Self::Deployed(Box::new(stack)))
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[expect(clippy::unused_async, reason = "with AWS it waits")]
+    async fn deployed(name: &str) -> anyhow::Result<Self> {
+        let advice = "build one that does: cargo install --path infra/local --features aws";
+        Err(Failure::new("no_aws", format!("this program can't reach the stack {name}; {advice}")).into())
     }
 
     /// For commands that look: the stack must be there.
     pub(crate) fn existing(&self) -> Result<Stack, LocalError> {
-        Ok(local_stack::join(&self.directory)?.stack)
+        match self {
+            Self::Directory(directory) => Ok(local_stack::join(directory)?.stack),
+            #[cfg(feature = "aws")]
+            Self::Deployed(stack) => Ok((**stack).clone()),
+        }
     }
 
     /// For commands that bring something (a connection, a flow): the stack that is there, else a new one.
     pub(crate) fn stack(&self) -> Result<Stack, LocalError> {
-        match local_stack::join(&self.directory) {
-            Err(LocalError::Open(OpenError::NothingThere { .. })) => {
-                Ok(local_stack::open(&self.directory)?.stack)
+        match (self.existing(), self) {
+            (Err(LocalError::Open(OpenError::NothingThere { .. })), Self::Directory(directory)) => {
+                Ok(local_stack::open(directory)?.stack)
             }
-            joined => Ok(joined?.stack),
+            (existing, _) => existing,
         }
     }
 
-    /// For the process that works: nobody else may.
-    pub(crate) fn own(&self) -> Result<LocalStack, LocalError> {
-        local_stack::open(&self.directory)
+    /// For the process that works: nobody else may. Gives the directory too.
+    pub(crate) fn own(&self) -> anyhow::Result<(LocalStack, PathBuf)> {
+        match self {
+            Self::Directory(directory) => Ok((local_stack::open(directory)?, directory.clone())),
+            #[cfg(feature = "aws")]
+            Self::Deployed(_) => {
+                let message = "a deployed stack runs by itself; `up` takes --data";
+                Err(Failure::new("not_local", message).into())
+            }
+        }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn perform(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let local = place.own()?;
+        let (local, directory) = place.own()?;
         let stand_ins = match self.sandbox {
             false => None,
             true => {
@@ -49,7 +49,7 @@ impl Up {
             }
         };
         let whole = Whole::start(&local, self.port).await?;
-        output::note(format!("listening on {}, data in {}", whole.url, place.directory().display()));
+        output::note(format!("listening on {}, data in {}", whole.url, directory.display()));
         if let Some(stand_ins) = &stand_ins {
             stand_ins.introduce();
         }
