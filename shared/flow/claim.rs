@@ -114,7 +114,7 @@ pub async fn take_up(
         _ => order_item,
     };
 
-    let head = stack.flows.head_of(message.flow).await?;
+    let head = stack.flows.head_at(message.flow, message.enqueued_at).await?;
     let version = stored.as_ref().map_or(message.flow_version, |stored| stored.row.message.flow_version);
     // A rerun goes by the flow as it is now, also one that comes from the dead letters.
     let live = head.as_ref().map_or(message.flow_version, |head| head.live_version);

@@ -137,6 +137,18 @@ impl Flows {
         Ok(self.heads().await?.into_iter().find(|head| head.id == id))
     }
 
+    /// The flow of a message. One that isn't enabled as far as this process remembers may have been pushed or enabled
+    /// by another one before the message was sent: then the table is asked, once for all messages that waited.
+    pub async fn head_at(&self, id: FlowId, sent_at: Timestamp) -> Result<Option<FlowHead>, FlowError> {
+        let head = self.head_of(id).await?;
+        let is_enabled = head.as_ref().is_some_and(|head| head.state == FlowState::Enabled);
+        if is_enabled || self.lock().heads_read_at > sent_at.as_millisecond() {
+            return Ok(head);
+        }
+        self.forget_heads();
+        self.head_of(id).await
+    }
+
     /// The named flow, or a mistake with advice.
     pub async fn named(&self, name: &str) -> Result<FlowHead, FlowError> {
         self.head(name).await?.ok_or_else(|| {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowState;
-use counterfoil::flow::lifecycle;
+use counterfoil::flow::{keep, lifecycle, poll};
 use serde_json::json;
 
 use crate::main_job::{FLOW, opportunity, win};
@@ -96,4 +97,24 @@ async fn a_version_that_watches_for_something_else_takes_no_old_record_for_news(
     salesforce.update("Opportunity", &new, json!({"StageName": "Closed Lost"}));
     world.settle().await;
     assert_eq!(world.invoices().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_remembers_a_flow_as_disabled_runs_what_was_sent_after_it_was_enabled() {
+    let world = World::new().await;
+    let warm = world.another_process();
+    let text = "flow: greeting\ntrigger: { type: manual }\nsteps:\n  - id: words\n    set: { text: Hello }\n";
+    let flows = &world.stack.flows;
+    let head = flows.push("greeting", "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+    assert_eq!(warm.flows.named("greeting").await.expect("there").state, FlowState::Disabled);
+
+    let compiled = flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
+    let live = poll::go_live(&world.stack, &head, &compiled).await.expect("live");
+    flows.change(&live).await.expect("changed");
+    let (key, now) = (EventKey::new("1".to_owned()), world.stack.now());
+    keep::start(&world.stack, &live, "manual", key, now, json!({})).await.expect("started");
+    world.drain_by(&warm).await;
+
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]));
+    assert_eq!(world.runs().await[0].row.flow_name, "greeting");
 }
