@@ -1,5 +1,6 @@
 //! `counterfoil connection`: the accounts that work is moved between.
 
+use anyhow::Context as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
