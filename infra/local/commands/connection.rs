@@ -1,8 +1,8 @@
 //! `counterfoil connection`: the accounts that work is moved between.
 
-use anyhow::Context as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
