@@ -110,7 +110,7 @@ pub(crate) async fn identify(stack: &Stack, connection: &Connection) -> anyhow::
     let deadline = stack.now() + stack.times.function;
     let client =
         stack.client(Arc::new(connection.clone()), Priority::Live, deadline).map_err(|f| told(&f))?;
-    Ok(client.connector.identify(&client).await.map_err(|fault| told(&fault))?)
+    client.connector.identify(&client).await.map_err(|fault| told(&fault))
 }
 
 /// A fault as people are told it: code and message.

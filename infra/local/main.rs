@@ -5,6 +5,7 @@ mod commands;
 mod connect;
 mod output;
 mod place;
+mod secret;
 mod server;
 mod stand_ins;
 mod watch;

@@ -32,6 +32,23 @@ pub struct Event {
     pub url: Option<String>,
 }
 
+impl Event {
+    /// An event that happened in no account and to no record: a webhook, a schedule's tick, a person's word.
+    pub fn of_itself(kind: &str, key: EventKey, at: Timestamp, record: Value) -> Self {
+        Self {
+            connection: None,
+            kind: kind.to_owned(),
+            key,
+            record_id: None,
+            stamp: None,
+            at,
+            record,
+            previous: Value::Null,
+            url: None,
+        }
+    }
+}
+
 /// The version of [`RunMessage`] that this code writes. It reads every version up to it.
 pub const MESSAGE_VERSION: u32 = 1;
 
@@ -55,4 +72,20 @@ pub struct RunMessage {
     /// A person or the dead-letter queue asked for another attempt; the number keeps two requests apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun: Option<u64>,
+}
+
+impl RunMessage {
+    /// The first message of an event for a flow.
+    pub fn first(flow: FlowId, flow_version: u32, event: Event, enqueued_at: Timestamp) -> Self {
+        Self {
+            version: MESSAGE_VERSION,
+            run: RunId::of(flow, event.connection.as_ref(), &event.key),
+            flow,
+            flow_version,
+            enqueued_at,
+            bulk: false,
+            event: Some(event),
+            rerun: None,
+        }
+    }
 }

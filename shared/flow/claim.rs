@@ -216,23 +216,8 @@ fn not_now(message: &RunMessage, stored: &StoredRun, now: Timestamp) -> Option<S
 
 fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, now: Timestamp) -> RunRow {
     let Some(stored) = stored else {
-        return RunRow {
-            message: RunMessage { version: MESSAGE_VERSION, rerun: None, ..message.clone() },
-            flow_name: flow.unwrap_or_default().to_owned(),
-            status: Status::Running,
-            created_at: now,
-            updated_at: now,
-            steps: std::collections::BTreeMap::new(),
-            wait: None,
-            failure: None,
-            at_step: None,
-            missing: Vec::new(),
-            lonely_crashes: 0,
-            alone: false,
-            parked_for: None,
-            note: None,
-            holds_order: false,
-        };
+        let message = RunMessage { version: MESSAGE_VERSION, rerun: None, ..message.clone() };
+        return RunRow::fresh(message, flow.unwrap_or_default(), now);
     };
     let mut row = stored.row.clone();
     if stored.claimed {

@@ -19,7 +19,7 @@ use super::settle::send;
 use super::stack::Stack;
 use crate::domain::Value;
 use crate::domain::connection::ConnectionState;
-use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::{EventKey, RunId};
 use crate::domain::outcome::Failure;
 use crate::domain::run::{Status, Wait};
@@ -224,27 +224,8 @@ pub async fn start(
         )
         .into());
     }
-    let event = Event {
-        connection: None,
-        kind: kind.to_owned(),
-        key,
-        record_id: None,
-        stamp: None,
-        at,
-        record,
-        previous: Value::Null,
-        url: None,
-    };
-    let message = RunMessage {
-        version: MESSAGE_VERSION,
-        run: RunId::of(head.id, None, &event.key),
-        flow: head.id,
-        flow_version: head.live_version,
-        enqueued_at: stack.now(),
-        bulk: false,
-        event: Some(event),
-        rerun: None,
-    };
+    let event = Event::of_itself(kind, key, at, record);
+    let message = RunMessage::first(head.id, head.live_version, event, stack.now());
     send(stack, &message).await?;
     Ok(message.run)
 }

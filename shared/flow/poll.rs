@@ -26,8 +26,8 @@ use super::stack::Stack;
 use super::transitions::{Memory, decide, memory_key};
 use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
-use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
-use crate::domain::ids::{ConnectionId, EventKey, RunId};
+use crate::domain::event::{Event, RunMessage};
+use crate::domain::ids::{ConnectionId, EventKey};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Account, Change, Interest, PollAsk, Trigger};
 use crate::ports::queue::{Outgoing, QueueName};
@@ -337,16 +337,7 @@ fn message(
         previous,
         url: change.url.clone(),
     };
-    RunMessage {
-        version: MESSAGE_VERSION,
-        run: RunId::of(listener.head.id, event.connection.as_ref(), &event.key),
-        flow: listener.head.id,
-        flow_version: listener.head.live_version,
-        enqueued_at: stack.now(),
-        bulk: false,
-        event: Some(event),
-        rerun: None,
-    }
+    RunMessage::first(listener.head.id, listener.head.live_version, event, stack.now())
 }
 
 /// What several flows want together.

@@ -19,7 +19,7 @@ use super::rows::{document_of, item_of};
 use super::settle::send;
 use super::stack::Stack;
 use crate::domain::Value;
-use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::{EventKey, RunId};
 use crate::domain::outcome::Failure;
 use crate::ports::table::{Condition, Key, TableError, Write};
@@ -180,27 +180,8 @@ async fn receive(stack: &Stack, request: &WebhookRequest) -> Result<(RunId, bool
     let record = parsed(request)?;
     let now = stack.now();
     let (key, duplicate) = event_key(stack, &head, &options, request, &record, now).await?;
-    let event = Event {
-        connection: None,
-        kind: "http.webhook".to_owned(),
-        key,
-        record_id: None,
-        stamp: None,
-        at: now,
-        record,
-        previous: Value::Null,
-        url: None,
-    };
-    let message = RunMessage {
-        version: MESSAGE_VERSION,
-        run: RunId::of(head.id, None, &event.key),
-        flow: head.id,
-        flow_version: head.live_version,
-        enqueued_at: now,
-        bulk: false,
-        event: Some(event),
-        rerun: None,
-    };
+    let event = Event::of_itself("http.webhook", key, now, record);
+    let message = RunMessage::first(head.id, head.live_version, event, now);
     send(stack, &message).await?;
     Ok((message.run, duplicate))
 }

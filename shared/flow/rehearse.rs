@@ -20,9 +20,9 @@ use super::settle::Ending;
 use super::stack::Stack;
 use super::walk::Walk;
 use crate::domain::effect::EffectKind;
-use crate::domain::event::{Event, MESSAGE_VERSION, RunMessage};
+use crate::domain::event::{Event, RunMessage};
 use crate::domain::flow::Step;
-use crate::domain::ids::{FlowId, RunId};
+use crate::domain::ids::FlowId;
 use crate::domain::outcome::Failure;
 use crate::domain::run::Status;
 use crate::domain::{Object, Value};
@@ -101,33 +101,9 @@ pub async fn rehearse(stack: &Stack, compiled: Arc<Compiled>, text: &str, event:
     let name = compiled.flow.name.clone();
     let head = stack.flows.head(&name).await.ok().flatten();
     let flow = head.as_ref().map_or(FlowId(uuid::Uuid::nil()), |head| head.id);
-    let message = RunMessage {
-        version: MESSAGE_VERSION,
-        run: RunId::of(flow, event.connection.as_ref(), &event.key),
-        flow,
-        flow_version: head.map_or(0, |head| head.live_version),
-        enqueued_at: now,
-        bulk: false,
-        event: Some(event.clone()),
-        rerun: None,
-    };
-    let row = RunRow {
-        message: message.clone(),
-        flow_name: name,
-        status: Status::Running,
-        created_at: now,
-        updated_at: now,
-        steps: BTreeMap::new(),
-        wait: None,
-        failure: None,
-        at_step: None,
-        missing: Vec::new(),
-        lonely_crashes: 0,
-        alone: false,
-        parked_for: None,
-        note: None,
-        holds_order: false,
-    };
+    let version = head.map_or(0, |head| head.live_version);
+    let message = RunMessage::first(flow, version, event.clone(), now);
+    let row = RunRow::fresh(message.clone(), &name, now);
     // Taken up in memory, and never claimed: nothing of it is written.
     let run =
         Run::take_up(stack.ports.clone(), stack.times.lease, row, 0, false, None, OrderRow::default(), false);

@@ -142,6 +142,27 @@ pub fn run_key(run: RunId) -> Key {
 const RUN_DAYS: i64 = 400;
 
 impl RunRow {
+    /// A run of which nothing is known but its message.
+    pub fn fresh(message: RunMessage, flow_name: &str, now: Timestamp) -> Self {
+        Self {
+            message,
+            flow_name: flow_name.to_owned(),
+            status: Status::Running,
+            created_at: now,
+            updated_at: now,
+            steps: BTreeMap::new(),
+            wait: None,
+            failure: None,
+            at_step: None,
+            missing: Vec::new(),
+            lonely_crashes: 0,
+            alone: false,
+            parked_for: None,
+            note: None,
+            holds_order: false,
+        }
+    }
+
     pub fn record(&self) -> Option<(&ConnectionId, &RecordId)> {
         let event = self.message.event.as_ref()?;
         Some((event.connection.as_ref()?, event.record_id.as_ref()?))

@@ -1,7 +1,5 @@
 //! `counterfoil connection`: the accounts that work is moved between.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,6 +15,7 @@ use serde_json::{Value, json};
 use crate::connect::{self, Wanted};
 use crate::output;
 use crate::place::Place;
+use crate::secret::SecretFrom;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -109,13 +108,6 @@ struct Add {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-struct SecretFrom {
-    /// The file with the client secret or the private key (PEM); standard input when left out
-    #[arg(long, value_name = "FILE")]
-    secret_file: Option<PathBuf>,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ProviderName {
     Salesforce,
@@ -133,7 +125,7 @@ impl ConnectionArgs {
         match self.command {
             ConnectionCommand::Add(add) => {
                 let json = add.json;
-                let secret = add.secret.read()?;
+                let secret = add.secret.read("Client secret")?;
                 connected(&place.stack()?, add.wanted()?, secret, json).await
             }
             ConnectionCommand::List { json } => list(&place.existing()?, json).await,
@@ -141,7 +133,7 @@ impl ConnectionArgs {
             ConnectionCommand::Reconnect { name, secret, json } => {
                 let stack = place.existing()?;
                 let known = named(&stack, &name).await?;
-                connected(&stack, again(known), secret.read()?, json).await
+                connected(&stack, again(known), secret.read("Client secret")?, json).await
             }
             ConnectionCommand::Remove { name } => {
                 let stack = place.existing()?;
@@ -201,31 +193,6 @@ fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
         // https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm
         (Provider::Salesforce, GrantKind::ClientCredentials) => None,
         (Provider::Salesforce, GrantKind::JwtBearer) => Some("https://login.salesforce.com"),
-    }
-}
-
-impl SecretFrom {
-    fn read(&self) -> anyhow::Result<SecretString> {
-        let text = match &self.secret_file {
-            Some(file) => std::fs::read_to_string(file)
-                .with_context(|| format!("the secret can't be read from {}", file.display()))?,
-            None if std::io::stdin().is_terminal() => {
-                let terminal = console::Term::stderr();
-                terminal.write_str("Client secret (it isn't shown): ")?;
-                terminal.read_secure_line()?
-            }
-            None => {
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).context("standard input can't be read")?;
-                text
-            }
-        };
-        let text = text.trim();
-        anyhow::ensure!(
-            !text.is_empty(),
-            "no secret was given: use --secret-file, or pipe it to standard input"
-        );
-        Ok(SecretString::from(text))
     }
 }
 

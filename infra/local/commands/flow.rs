@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::place::Place;
+use crate::secret::SecretFrom;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,6 +106,12 @@ enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Keeps a secret that senders sign webhooks with, under the name that flows give it
+    Secret {
+        name: String,
+        #[command(flatten)]
+        from: SecretFrom,
+    },
     /// Fires a flow that no provider fires
     Run {
         name: String,
@@ -136,6 +143,7 @@ impl Flow {
             Command::Disable { names } => live::disable(place, &names).await?,
             Command::Pause { names } => live::pause(place, &names).await?,
             Command::Resume { names } => live::resume(place, &names).await?,
+            Command::Secret { name, from } => live::secret(place, &name, &from).await?,
             Command::Run { name, with, key, json } => live::run(place, &name, &with, key, json).await?,
         }
         Ok(ExitCode::SUCCESS)

@@ -1,6 +1,5 @@
 //! The program as scripts drive it: what it prints where, how it ends, and that it works over real sockets.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test may stop at what it didn't expect")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -7,6 +7,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::compile::Compiled;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::look::{self, Search};
+use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::{keep, lifecycle};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use crate::output;
 use crate::place::Place;
+use crate::secret::SecretFrom;
 
 pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
     let stack = place.existing()?;
@@ -226,6 +228,13 @@ pub(super) async fn resume(place: &Place, names: &[String]) -> anyhow::Result<()
         let from = head.catch_up_from.map(|from| format!(", and reads on from {from}")).unwrap_or_default();
         output::line(format!("{name} is enabled again{from}"));
     }
+    Ok(())
+}
+
+pub(super) async fn secret(place: &Place, name: &str, from: &SecretFrom) -> anyhow::Result<()> {
+    let stack = place.stack()?;
+    stack.ports.vault.write(&webhook_secret_name(name), from.read("Shared secret")?).await?;
+    output::line(format!("flows know it by `signature: {{ secret: {name} }}`"));
     Ok(())
 }
 
