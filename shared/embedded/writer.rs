@@ -197,9 +197,19 @@ mod tests {
     #[tokio::test]
     async fn work_whose_caller_is_gone_is_done_all_the_same() {
         let writer = writer();
-        let mut abandoned = Box::pin(writer.write(insert(1)));
+        // Holds the thread until the caller is gone, however quick it is.
+        let gate = Arc::new(Barrier::new(2));
+        let held = {
+            let gate = gate.clone();
+            move |connection: &Connection| {
+                gate.wait();
+                insert(1)(connection)
+            }
+        };
+        let mut abandoned = Box::pin(writer.write(held));
         assert!(futures::poll!(&mut abandoned).is_pending());
         drop(abandoned);
+        gate.wait();
         assert_eq!(rows(&writer).await, [1]);
     }
 }
