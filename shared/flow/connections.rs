@@ -9,7 +9,7 @@ use crate::domain::connection::{Connection, ConnectionState, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::Ports;
-use crate::ports::table::{Condition, Key, Query, Write};
+use crate::ports::table::{Condition, Key, Query, Write, all_pages};
 
 const PARTITION: &str = "connections";
 
@@ -51,16 +51,8 @@ impl Connections {
             }
         }
         let mut list = Vec::new();
-        let mut query = Query::new(PARTITION);
-        loop {
-            let page = self.ports.table.query(query.clone()).await?;
-            for item in &page.items {
-                list.push(Arc::new(document_of::<Connection>(item)?));
-            }
-            if page.after.is_none() {
-                break;
-            }
-            query.after = page.after;
+        for item in all_pages(self.ports.table.as_ref(), Query::new(PARTITION)).await? {
+            list.push(Arc::new(document_of::<Connection>(&item)?));
         }
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.read_at = now;

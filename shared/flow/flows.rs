@@ -16,7 +16,7 @@ use crate::domain::outcome::Failure;
 use crate::ports::Ports;
 use crate::ports::connector::{Catalog, Changed, Interest};
 use crate::ports::random::random_uuid;
-use crate::ports::table::{Condition, Key, Query, Write};
+use crate::ports::table::{Condition, Key, Query, Write, all_pages};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -112,16 +112,8 @@ impl Flows {
             }
         }
         let mut heads = Vec::new();
-        let mut query = Query::new(HEADS);
-        loop {
-            let page = self.ports.table.query(query.clone()).await?;
-            for item in &page.items {
-                heads.push(document_of::<FlowHead>(item)?);
-            }
-            if page.after.is_none() {
-                break;
-            }
-            query.after = page.after;
+        for item in all_pages(self.ports.table.as_ref(), Query::new(HEADS)).await? {
+            heads.push(document_of::<FlowHead>(&item)?);
         }
         let mut cache = self.lock();
         cache.heads.clone_from(&heads);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub use call::again;
-use group::{distinct, take_group};
+use group::take_group;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -235,7 +235,7 @@ impl Gate {
             let Some(pool) = pools.get_mut(&place) else { continue };
             loop {
                 let due = still || now.duration_since(pool.since) >= self.stack.times.linger;
-                let full = distinct(&pool.waiting) >= endpoint.capacity().elements;
+                let full = pool.waiting.len() >= endpoint.capacity().elements;
                 if pool.waiting.is_empty() || !(due || full) {
                     break;
                 }

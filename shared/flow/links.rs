@@ -17,7 +17,7 @@ use crate::domain::link::{Link, LinkState};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::{Object, Value};
 use crate::expression::{WantedBy, WantedLink};
-use crate::ports::table::{Condition, Index, Item, Key, MAX_TRANSACTION, Query, TableError, Write};
+use crate::ports::table::{Condition, Index, Key, MAX_TRANSACTION, Query, TableError, Write, all_pages};
 
 /// What the link says before the step does anything.
 #[derive(Debug)]
@@ -179,14 +179,14 @@ pub async fn list(
     for connection in stack.connections.list().await? {
         pairs.extend(names.iter().map(|name| (connection.id.clone(), name.clone())));
     }
-    for item in everything(stack, Query::new(NAMES)).await? {
+    for item in all_pages(stack.ports.table.as_ref(), Query::new(NAMES)).await? {
         pairs.insert(document_of::<(ConnectionId, LinkName)>(&item)?);
     }
     let mut links = Vec::new();
     for (of, called) in pairs {
         if connection.is_none_or(|wanted| *wanted == of) && name.is_none_or(|wanted| *wanted == called) {
             let query = Query { limit: 1_000, ..Query::new(link_key(&of, &called, "").partition) };
-            for item in everything(stack, query).await? {
+            for item in all_pages(stack.ports.table.as_ref(), query).await? {
                 links.push(link_of(&item)?);
             }
         }
@@ -201,18 +201,6 @@ fn names_in(steps: &[Ready], names: &mut BTreeSet<LinkName>) {
         if let Body::Branch { steps, otherwise, .. } = &ready.body {
             names_in(steps, names);
             names_in(otherwise, names);
-        }
-    }
-}
-
-async fn everything(stack: &Stack, mut query: Query) -> Result<Vec<Item>, FlowError> {
-    let mut items = Vec::new();
-    loop {
-        let page = stack.ports.table.query(query.clone()).await?;
-        items.extend(page.items);
-        match page.after {
-            Some(after) => query.after = Some(after),
-            None => return Ok(items),
         }
     }
 }

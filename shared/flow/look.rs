@@ -9,7 +9,7 @@ use super::stack::Stack;
 use crate::domain::Value;
 use crate::domain::ids::RunId;
 use crate::domain::run::Status;
-use crate::ports::table::{Index, Query};
+use crate::ports::table::{Index, Query, all_pages};
 
 /// What is looked for; everything that is given must hold.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ async fn by_record(stack: &Stack, record: &str) -> Result<Vec<StoredRun>, FlowEr
     for connection in stack.connections.list().await? {
         let mut query = Query::on(Index::Record, record_partition(&connection.id, record));
         query.descending = true;
-        for item in all(stack, query).await? {
+        for item in all_pages(stack.ports.table.as_ref(), query).await? {
             if item.key.partition.starts_with("R#") {
                 runs.push(StoredRun::read(&item)?);
             } else if item.key.partition.starts_with("L#")
@@ -104,7 +104,7 @@ async fn by_flow(stack: &Stack, search: &Search) -> Result<Vec<StoredRun>, FlowE
                 runs.extend(page.items.iter().map(StoredRun::read).collect::<Result<Vec<_>, _>>()?);
                 continue;
             }
-            for item in all(stack, query).await? {
+            for item in all_pages(stack.ports.table.as_ref(), query).await? {
                 runs.push(StoredRun::read(&item)?);
             }
         }
@@ -112,24 +112,12 @@ async fn by_flow(stack: &Stack, search: &Search) -> Result<Vec<StoredRun>, FlowE
     Ok(runs)
 }
 
-async fn all(stack: &Stack, mut query: Query) -> Result<Vec<crate::ports::table::Item>, FlowError> {
-    let mut items = Vec::new();
-    loop {
-        let page = stack.ports.table.query(query.clone()).await?;
-        items.extend(page.items);
-        match page.after {
-            Some(after) => query.after = Some(after),
-            None => return Ok(items),
-        }
-    }
-}
-
 /// How many runs of a flow have each status.
 pub async fn counts(stack: &Stack, head: &FlowHead) -> Result<Vec<(Status, usize)>, FlowError> {
     let mut counts = Vec::new();
     for status in Status::ALL {
         let query = Query { limit: 1_000, ..Query::on(Index::Flow, flow_partition(head.id, status)) };
-        let count = all(stack, query).await?.len();
+        let count = all_pages(stack.ports.table.as_ref(), query).await?.len();
         if count > 0 {
             counts.push((status, count));
         }

@@ -258,6 +258,19 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+/// Everything that a query finds, page after page.
+pub async fn all_pages(table: &dyn Table, mut query: Query) -> Result<Vec<Item>, TableError> {
+    let mut items = Vec::new();
+    loop {
+        let page = table.query(query.clone()).await?;
+        items.extend(page.items);
+        match page.after {
+            Some(after) => query.after = Some(after),
+            None => return Ok(items),
+        }
+    }
+}
+
 #[async_trait]
 pub trait Table: Send + Sync {
     /// In the order asked for; each read is consistent with writes that returned before it.

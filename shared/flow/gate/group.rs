@@ -6,12 +6,6 @@ use super::Waiting;
 use crate::domain::ids::FlowId;
 use crate::ports::connector::Endpoint;
 
-/// How many elements the waiting members would make.
-pub(super) fn distinct(waiting: &VecDeque<Waiting>) -> usize {
-    // Equal operations are few; counting members is near enough, and never too low for a full group.
-    waiting.len()
-}
-
 /// Takes one group: flows in turn, no two members with the same match value unless they are equal.
 pub(super) fn take_group(waiting: &mut VecDeque<Waiting>, endpoint: &dyn Endpoint) -> Vec<Waiting> {
     let capacity = endpoint.capacity();
