@@ -36,8 +36,9 @@ pub struct Start {
     pub message: RunMessage,
     pub event: Event,
     pub compiled: Arc<Compiled>,
-    /// It has killed a worker: walked by itself, after the others, claimed before anything.
-    pub alone: bool,
+    /// Workers that ended while they had it. With any: walked after the others, in a small company, claimed before
+    /// anything.
+    pub crashes: u32,
     /// It was delivered before and has left no trace. Claimed before anything, so that it leaves one; still walked
     /// with the others, for most that come again have only waited for a limit or for the table.
     pub leaves_a_trace: bool,
@@ -45,8 +46,14 @@ pub struct Start {
     pub newer_applied: bool,
 }
 
-/// A run that killed its worker this often while it was walked alone is given up.
+/// How many runs are walked together that have one crash behind them, and two; with more, a run is alone. Most crashes
+/// are no run's fault, and then a company costs no more calls than the crowd did; where one run is to blame, the
+/// companies close in on it.
+const COMPANIES: [usize; 2] = [50, 7];
+/// A run that ended its worker this often while it was walked alone is given up…
 const LONELY_CRASHES: u32 = 3;
+/// …after the crash in the crowd and those in the companies.
+const GIVEN_UP: u32 = 1 + COMPANIES.len() as u32 + LONELY_CRASHES;
 /// Deliveries of a message whose run left no trace, after which it is claimed before anything.
 const UNSEEN_DELIVERIES: u32 = 3;
 
@@ -156,7 +163,7 @@ pub async fn take_up(
         run.note(|row| row.status = Status::Cancelled).await;
         return Ok(Taken::Impossible(Box::new(run), failure));
     }
-    if row.lonely_crashes >= LONELY_CRASHES {
+    if row.crashes >= GIVEN_UP {
         let failure = Failure::new(
             "killed_worker",
             format!(
@@ -180,7 +187,7 @@ pub async fn take_up(
     };
     let leaves_a_trace = stored.is_none() && receive_count >= UNSEEN_DELIVERIES;
     Ok(Taken::Walk(Box::new(Start {
-        alone: row.alone,
+        crashes: row.crashes,
         leaves_a_trace,
         run,
         message,
@@ -188,6 +195,12 @@ pub async fn take_up(
         compiled,
         newer_applied,
     })))
+}
+
+/// How many runs may be walked together that have so many crashes behind them.
+pub fn company(crashes: u32) -> usize {
+    let place = usize::try_from(crashes).unwrap_or(usize::MAX).saturating_sub(1);
+    COMPANIES.get(place).copied().unwrap_or(1)
 }
 
 /// A message that has nothing to say now: its run has ended, is with another worker, or waits.
@@ -222,14 +235,12 @@ fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, 
     let mut row = stored.row.clone();
     if stored.claimed {
         // Its owner did not release it: a crash.
-        row.lonely_crashes += u32::from(row.alone);
-        row.alone = true;
-        tracing::warn!(run = %message.run, lonely_crashes = row.lonely_crashes, "its last worker did not finish");
+        row.crashes += 1;
+        tracing::warn!(run = %message.run, crashes = row.crashes, "its last worker did not finish");
     }
     if message.rerun.is_some() {
         row.message = RunMessage { rerun: None, ..message.clone() };
-        row.lonely_crashes = 0;
-        row.alone = false;
+        row.crashes = 0;
         // Asked for by a redrive, nobody has cleared the way: what failed is tried again.
         row.steps.retain(|_, step| step.state != StepState::Failed);
         for step in row.steps.values_mut() {

@@ -1,6 +1,6 @@
 //! The dispatcher: a batch of messages becomes runs, which are walked at once, each as its own task.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::FlowError;
-use super::claim::{self, A_WHILE, Start, Taken};
-use super::gate::Gate;
+use super::claim::{self, A_WHILE, Start, Taken, company};
+use super::gate::{Busy, Gate};
 use super::settle::{Ending, settle};
 use super::stack::Stack;
 use super::walk::{JavaScriptTime, Walk};
@@ -64,21 +64,23 @@ pub async fn dispatch(
         let busy = gate.busy();
         runs.spawn(async move { walk_chain(&stack, &gate, chain, deadline, &javascript, busy).await });
     }
-    let mut lonely = Vec::new();
+    let mut suspects = Vec::new();
     for (settles, starts) in gate.drive(runs).await {
         settled.extend(settles);
-        lonely.extend(starts);
+        suspects.extend(starts);
     }
-    // Whoever may end this process goes last, one at a time.
-    for (receipt, start) in lonely {
+    // Whoever may end this process goes last, one company after the other.
+    for company in companies(suspects) {
         let gate = Gate::new(stack.clone());
-        let mut one = JoinSet::new();
-        let (stack, javascript) = (stack.clone(), Arc::clone(&javascript));
-        let walker = gate.clone();
-        one.spawn(async move { walk_one(&stack, &walker, start, deadline, &javascript).await });
-        if let Some(settle) = gate.drive(one).await.pop() {
-            settled.insert(receipt, settle);
+        let mut runs = JoinSet::new();
+        for (receipt, start) in company {
+            let (stack, gate, javascript) = (stack.clone(), gate.clone(), Arc::clone(&javascript));
+            let busy = gate.busy();
+            runs.spawn(async move {
+                (receipt, walk_one(&stack, &gate, &start, deadline, &javascript, busy).await)
+            });
         }
+        settled.extend(gate.drive(runs).await);
     }
     receipts
         .into_iter()
@@ -119,6 +121,22 @@ fn in_turns(units: Vec<Unit>) -> Vec<Vec<Unit>> {
     chains
 }
 
+/// Those with the fewest crashes behind them first: they are the least likely to end it for the rest.
+fn companies(suspects: Vec<(String, Start)>) -> Vec<Vec<(String, Start)>> {
+    let mut by_crashes: BTreeMap<u32, VecDeque<_>> = BTreeMap::new();
+    for suspect in suspects {
+        by_crashes.entry(suspect.1.crashes).or_default().push_back(suspect);
+    }
+    let mut companies = Vec::new();
+    for (crashes, mut suspects) in by_crashes {
+        while !suspects.is_empty() {
+            companies.push(suspects.drain(..suspects.len().min(company(crashes))).collect());
+        }
+    }
+    companies
+}
+
+/// What is settled, and whom a crash is to be feared of.
 type Walked = (Vec<(String, Settle)>, Vec<(String, Start)>);
 
 async fn walk_chain(
@@ -127,10 +145,10 @@ async fn walk_chain(
     chain: Vec<Unit>,
     deadline: Timestamp,
     javascript: &JavaScriptTime,
-    busy: super::gate::Busy,
+    busy: Busy,
 ) -> Walked {
     let mut settled = Vec::new();
-    let mut lonely = Vec::new();
+    let mut suspects = Vec::new();
     let mut busy = Some(busy);
     for (place, unit) in chain.into_iter().enumerate() {
         // What was read ahead is older than what the run before has written.
@@ -147,31 +165,31 @@ async fn walk_chain(
                 let ending = Ending::Final { status, failure: Some(failure), step: None };
                 settled.push((unit.receipt, settle(stack, &run, None, ending).await));
             }
-            Ok(Taken::Walk(start)) if start.alone => lonely.push((unit.receipt, *start)),
+            Ok(Taken::Walk(start)) if start.crashes > 0 => suspects.push((unit.receipt, *start)),
             Ok(Taken::Walk(start)) => {
-                let walk = Walk::new(stack.clone(), gate.clone(), &start, deadline, Arc::clone(javascript));
-                // The walk has its own place among the busy ones, which it gives up while it waits.
-                drop(busy.take());
-                let ending = walk.walk(&start).await;
+                let own = busy.take().unwrap_or_else(|| gate.busy());
+                let settle = walk_one(stack, gate, &start, deadline, javascript, own).await;
                 busy = Some(gate.busy());
-                let settle = settle(stack, &start.run, Some(&start.compiled), ending).await;
                 settled.push((unit.receipt, settle));
             }
         }
     }
     drop(busy);
-    (settled, lonely)
+    (settled, suspects)
 }
 
 async fn walk_one(
     stack: &Stack,
     gate: &Gate,
-    start: Start,
+    start: &Start,
     deadline: Timestamp,
     javascript: &JavaScriptTime,
+    busy: Busy,
 ) -> Settle {
-    let walk = Walk::new(stack.clone(), gate.clone(), &start, deadline, Arc::clone(javascript));
-    let ending = walk.walk(&start).await;
+    let walk = Walk::new(stack.clone(), gate.clone(), start, deadline, Arc::clone(javascript));
+    // The walk has its own place among the busy ones, which it gives up while it waits.
+    drop(busy);
+    let ending = walk.walk(start).await;
     settle(stack, &start.run, Some(&start.compiled), ending).await
 }
 

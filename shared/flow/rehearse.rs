@@ -114,7 +114,7 @@ pub async fn rehearse(stack: &Stack, compiled: Arc<Compiled>, text: &str, event:
         message,
         event,
         compiled,
-        alone: false,
+        crashes: 0,
         leaves_a_trace: false,
         newer_applied: false,
     };

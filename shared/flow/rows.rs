@@ -92,12 +92,9 @@ pub struct RunRow {
     /// What `require` did not find.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// Claims that their owner did not release, while the run was walked alone.
+    /// Claims that their owner did not release since the run last got further.
     #[serde(default)]
-    pub lonely_crashes: u32,
-    /// The claim is for a walk alone.
-    #[serde(default)]
-    pub alone: bool,
+    pub crashes: u32,
     /// The connection that it is parked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked_for: Option<ConnectionId>,
@@ -155,8 +152,7 @@ impl RunRow {
             failure: None,
             at_step: None,
             missing: Vec::new(),
-            lonely_crashes: 0,
-            alone: false,
+            crashes: 0,
             parked_for: None,
             note: None,
             holds_order: false,

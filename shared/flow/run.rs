@@ -108,7 +108,7 @@ impl Run {
         let mut state = self.state.lock().await;
         if matches!(record.state, StepState::Done | StepState::Failed) {
             // It got further: workers that ended before this step ended of something else.
-            state.row.lonely_crashes = 0;
+            state.row.crashes = 0;
         }
         state.row.steps.insert(effect_id.to_owned(), record);
         state.pending.extend(along);

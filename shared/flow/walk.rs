@@ -115,7 +115,7 @@ impl Walk {
                 Failure::new("newer_applied", "a newer event of this record has been applied already");
             return Ending::Final { status: Status::Skipped, failure: Some(failure), step: None };
         }
-        if (start.alone || start.leaves_a_trace)
+        if (start.crashes > 0 || start.leaves_a_trace)
             && let Err(not_written) = self.run.claim(self.stack.now()).await
         {
             return self.not_written(not_written);
