@@ -8,8 +8,7 @@ use anyhow::Context as _;
 use counterfoil::domain::connection::{GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::Stack;
-use counterfoil::ports::clock::Clock as _;
-use counterfoil::runtime::system_clock::SystemClock;
+use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
 use rust_decimal::Decimal;
@@ -45,7 +44,8 @@ pub(crate) struct Shape {
 
 impl StandIns {
     pub(crate) async fn start(shape: Shape) -> anyhow::Result<Self> {
-        let time = Arc::new(|| SystemClock.now());
+        let clock = local_stack::clock()?;
+        let time = Arc::new(move || clock.now());
         let settings = Settings { seed: shape.seed, limits: !shape.without_limits, ..Settings::new(time) };
         let sandbox = Sandbox::new(settings);
         let mut servers = JoinSet::new();

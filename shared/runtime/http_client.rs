@@ -16,6 +16,7 @@ const LARGEST_BODY: usize = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
+    loopback_only: bool,
 }
 
 impl HttpClient {
@@ -30,13 +31,22 @@ impl HttpClient {
             // Whether a call may be made again is for the gate to say.
             .retry(reqwest::retry::never())
             .build()?;
-        Ok(Self { client })
+        Ok(Self { client, loopback_only: false })
+    }
+
+    /// One that reaches no other machine.
+    pub fn loopback_only(user_agent: &str) -> Result<Self, reqwest::Error> {
+        Ok(Self { loopback_only: true, ..Self::new(user_agent)? })
     }
 }
 
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        if self.loopback_only && !is_loopback(&request.url) {
+            let why = "with a clock that runs fast, only servers on 127.0.0.1 are called";
+            return Err(HttpError::NotSent(why.to_owned()));
+        }
         let mut outgoing = self
             .client
             .request(method(request.method), &request.url)
@@ -63,6 +73,10 @@ impl Http for HttpClient {
         }
         Ok(Response { status, headers, body })
     }
+}
+
+fn is_loopback(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
 /// Only what surely never reached the other side is *not sent*.
@@ -152,6 +166,24 @@ mod tests {
         assert!(matches!(error, HttpError::NotSent(_)), "{error:?}");
         let error = send(Method::Post, "not a url".to_owned(), "{}").await.expect_err("fails");
         assert!(matches!(error, HttpError::NotSent(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn one_for_this_machine_alone_calls_no_other() {
+        let client = HttpClient::loopback_only("counterfoil-test").expect("is made");
+        let request = |url: &str| Request {
+            method: Method::Get,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(5),
+        };
+        for url in ["https://api.xero.com/", "http://127.0.0.1.example/", "http://127.0.0.1@example/"] {
+            let error = client.send(request(url)).await.expect_err("is refused");
+            assert!(error.to_string().contains("runs fast"), "{error}");
+        }
+        let (url, _serving) = server(b"HTTP/1.1 204 None\r\n\r\n".to_vec()).await;
+        assert_eq!(client.send(request(&url)).await.expect("is answered").status, 204);
     }
 
     #[tokio::test]

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use super::local_stack::LocalStack;
 use super::pump;
@@ -171,14 +170,14 @@ async fn pump_wakes(local: LocalStack, trigger: &'static str, mut stopped: watch
 
 /// Each minute, and at the start: the pollers are woken, the keeper goes round, what has expired goes.
 async fn tick(local: LocalStack, mut stopped: watch::Receiver<bool>) {
-    let mut minutes = tokio::time::interval(MINUTE);
-    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stack = &local.stack;
+    let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
-            _ = minutes.tick() => {}
+            () = stack.ports.clock.sleep(pause) => {}
         }
-        let stack = &local.stack;
+        pause = MINUTE;
         if let Err(error) = wake_all(stack, "schedule").await {
             tracing::warn!(%error, "the pollers can't be woken");
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::fast_clock::{FastClock, NoPace};
 use super::http_client::HttpClient;
 use super::system_clock::SystemClock;
 use super::system_random::SystemRandom;
@@ -22,6 +23,8 @@ use crate::ports::table::Table;
 
 /// Where the data is, when nobody says it on the command line.
 pub const DATA: &str = "COUNTERFOIL_DATA";
+/// How much faster than the machine's its time runs, and since when: see [`FastClock`]. For stand-ins only.
+pub const FAST_CLOCK: &str = "COUNTERFOIL_FAST_CLOCK";
 /// The three of an SMTP server, all or none: its URL, from whom, to whom.
 pub const SMTP_URL: &str = "COUNTERFOIL_SMTP_URL";
 pub const MAIL_FROM: &str = "COUNTERFOIL_MAIL_FROM";
@@ -54,6 +57,8 @@ pub enum LocalError {
     MailHalfSet(String),
     #[error(transparent)]
     Mail(#[from] SmtpError),
+    #[error("{FAST_CLOCK}: {0}")]
+    Pace(#[from] NoPace),
     #[error("there is no home directory to keep data in: name a directory with --data, or set {DATA}")]
     NoHome,
 }
@@ -65,6 +70,7 @@ impl LocalError {
             Self::Http(_) => "http_unusable",
             Self::MailHalfSet(_) => "mail_half_set",
             Self::Mail(error) => error.code(),
+            Self::Pace(_) => "no_pace",
             Self::NoHome => "no_home",
         }
     }
@@ -72,21 +78,32 @@ impl LocalError {
 
 /// The process that works: it has the directory for itself, which is made where it isn't there.
 pub fn open(directory: &Path) -> Result<LocalStack, LocalError> {
-    put_together(Embedded::open(directory, clock(), random(), Settings::default())?)
+    put_together(Embedded::open(directory, clock()?, random(), Settings::default())?)
 }
 
 /// Beside the process that works, if there is one.
 pub fn join(directory: &Path) -> Result<LocalStack, LocalError> {
-    put_together(Embedded::join(directory, clock(), random(), Settings::default())?)
+    put_together(Embedded::join(directory, clock()?, random(), Settings::default())?)
 }
 
 /// Gone when it is dropped.
 pub fn temporary() -> Result<LocalStack, LocalError> {
-    put_together(Embedded::temporary(clock(), random(), Settings::default())?)
+    put_together(Embedded::temporary(clock()?, random(), Settings::default())?)
 }
 
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock)
+/// The time of this machine's stacks: the machine's own, unless the environment says otherwise.
+pub fn clock() -> Result<Arc<dyn Clock>, NoPace> {
+    Ok(match environment(FAST_CLOCK) {
+        None => Arc::new(SystemClock),
+        Some(pace) => Arc::new(pace.parse::<FastClock>()?),
+    })
+}
+
+fn http_client() -> reqwest::Result<HttpClient> {
+    match environment(FAST_CLOCK) {
+        None => HttpClient::new(USER_AGENT),
+        Some(_) => HttpClient::loopback_only(USER_AGENT),
+    }
 }
 
 fn random() -> Arc<dyn Random> {
@@ -99,8 +116,8 @@ fn put_together(embedded: Embedded) -> Result<LocalStack, LocalError> {
         table: Arc::new(Chunked::new(counted.clone(), random())),
         queue: embedded.queue(),
         vault: embedded.vault(),
-        http: Arc::new(HttpClient::new(USER_AGENT)?),
-        clock: clock(),
+        http: Arc::new(http_client()?),
+        clock: clock()?,
         random: random(),
         mailer: mailer(&embedded, &environment)?,
     };
@@ -117,7 +134,7 @@ fn mailer(
     match [SMTP_URL, MAIL_FROM, MAIL_TO].map(named) {
         [None, None, None] => Ok(embedded.outbox()),
         [Some(url), Some(from), Some(to)] => {
-            Ok(Arc::new(SmtpMailer::new(&SecretString::from(url), None, &from, &to, clock())?))
+            Ok(Arc::new(SmtpMailer::new(&SecretString::from(url), None, &from, &to, clock()?)?))
         }
         some => {
             let missing =

@@ -5,6 +5,8 @@ pub mod aws_stack;
 pub mod catalog;
 pub mod engine;
 pub mod events;
+#[cfg(feature = "embedded")]
+pub mod fast_clock;
 pub mod handlers;
 pub mod http_client;
 #[cfg(feature = "aws")]
