@@ -26,6 +26,7 @@ mod tokens;
 mod values;
 
 pub use error::{ExpressionError, SyntaxError, WantedBy, WantedLink};
+pub use functions::per_connection;
 pub use javascript::{Engine, Interrupt, Limits, Script};
 pub use path::Path;
 pub use references::Reference;

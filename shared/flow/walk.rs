@@ -29,7 +29,7 @@ use crate::domain::ids::{ConnectionId, StepId};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::run::{Status, StepRecord, StepState, Wait};
 use crate::domain::{Object, Value};
-use crate::expression::{ExpressionError, Scope, Template};
+use crate::expression::{CompiledValue, ExpressionError, Scope, Template};
 use crate::ports::random::below;
 use crate::ports::table::{Condition, Key, Write};
 
@@ -265,44 +265,53 @@ impl Walk {
             Body::Stop { error } => Err(Stopped::End(self.stop(ready, error.as_ref()).await?)),
             Body::Action { with, connection, link_key } => {
                 let Some(action) = ready.action() else { return Ok(empty()) };
-                let rendered = self.evaluate(|scope, engine| with.render(scope, engine)).await?;
-                let input = match rendered {
-                    Value::Object(object) => object,
-                    _ => Object::new(),
+                let client = self.connection(action, connection.as_ref()).await;
+                let used = client.as_ref().ok().map(|client| client.connection.id.clone());
+                let own = self.event.connection.clone();
+                self.see_tables_of(used.as_ref().or(own.as_ref()));
+                let asked = self.asked(with, link_key.as_ref()).await;
+                self.see_tables_of(own.as_ref());
+                let (input, key) = asked?;
+                let client = match (client, self.gate.rehearsal()) {
+                    (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal))
+                        if why.code == "missing_connection" =>
+                    {
+                        let effect = self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
+                        let effect = effect.unwrap_or(EffectKind::Send);
+                        return Ok(rehearsal.without_account(
+                            &ready.step,
+                            &action.action,
+                            effect,
+                            input,
+                            &why,
+                        ));
+                    }
+                    (client, _) => client?,
                 };
-                let connection =
-                    match (self.connection(action, connection.as_ref()).await, self.gate.rehearsal()) {
-                        (Err(Stopped::Fault(Fault::Terminal(why))), Some(rehearsal))
-                            if why.code == "missing_connection" =>
-                        {
-                            let effect =
-                                self.stack.catalog.action(&action.action).map(|(about, _)| about.effect);
-                            let effect = effect.unwrap_or(EffectKind::Send);
-                            return Ok(rehearsal.without_account(
-                                &ready.step,
-                                &action.action,
-                                effect,
-                                input,
-                                &why,
-                            ));
-                        }
-                        (connection, _) => connection?,
-                    };
                 if let Some(rehearsal) = self.gate.rehearsal() {
-                    rehearsal.asks(
-                        &ready.step,
-                        &action.action,
-                        Some(connection.connection.id.as_str()),
-                        &input,
-                    );
+                    rehearsal.asks(&ready.step, &action.action, Some(client.connection.id.as_str()), &input);
                 }
-                let key = match link_key {
-                    Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),
-                    None => None,
-                };
-                self.action(ready, action, input, connection, key).await
+                self.action(ready, action, input, client, key).await
             }
         }
+    }
+
+    /// What a step asks of its action, and the key of its link.
+    async fn asked(
+        &mut self,
+        with: &CompiledValue,
+        link_key: Option<&Template>,
+    ) -> Result<(Object, Option<String>), Stopped> {
+        let rendered = self.evaluate(|scope, engine| with.render(scope, engine)).await?;
+        let input = match rendered {
+            Value::Object(object) => object,
+            _ => Object::new(),
+        };
+        let key = match link_key {
+            Some(key) => Some(text(&self.evaluate(|scope, engine| key.render(scope, engine)).await?)),
+            None => None,
+        };
+        Ok((input, key))
     }
 
     async fn stop(&mut self, ready: &Ready, error: Option<&Template>) -> Result<Ending, Stopped> {

@@ -20,7 +20,9 @@ pub struct FastClock {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no pace: write it as 20@2026-11-22T10:00:00Z, 1 to 1000 times as fast from an instant that is past")]
+#[error(
+    "`{0}` is no pace: write it as 20@2026-11-22T10:00:00Z, 1 to 1000 times as fast from an instant that is past"
+)]
 pub struct NoPace(String);
 
 impl FromStr for FastClock {

@@ -76,7 +76,8 @@ impl Http for HttpClient {
 }
 
 fn is_loopback(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
+    reqwest::Url::parse(url)
+        .is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
 /// Only what surely never reached the other side is *not sent*.

@@ -180,9 +180,8 @@ steps:
     assert_eq!(codes, ["javascript_memory", "javascript_timeout"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_connections_one_must_be_named_and_a_template_may_choose_among_those_listed() {
-    let world = World::new().await;
+/// A second way into the same org.
+async fn connect_crm_eu(world: &World) {
     let crm = world.stack.connections.list().await.expect("connections");
     let crm = crm.iter().find(|connection| connection.id.as_str() == "crm").expect("there");
     let second = Connection { id: ConnectionId::from("crm-eu"), ..(**crm).clone() };
@@ -194,6 +193,47 @@ async fn of_several_connections_one_must_be_named_and_a_template_may_choose_amon
         .await
         .expect("the vault");
     world.stack.connections.save(&second).await.expect("saved");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_kept_for_each_connection_is_that_of_the_steps_connection() {
+    let world = World::new().await;
+    connect_crm_eu(&world).await;
+    let text = "
+flow: by-region
+trigger: { type: manual }
+connections: [crm, crm-eu]
+tables:
+  queue: { connections: { crm: { default: Home desk }, crm-eu: { default: Europe desk } } }
+  plain: { default: everywhere }
+steps:
+  - action: salesforce.create_task
+    connection: '{{ record.connection }}'
+    with: { Subject: \"{{ table('queue', record.name) }} {{ tables.plain.default }}\" }
+";
+    let head = world.given_flow(text).await;
+    for connection in ["crm-eu", "crm"] {
+        start(&world, &head, connection, json!({ "connection": connection, "name": "Acme" })).await;
+        world.drain().await;
+    }
+    assert_eq!(subjects(&world), ["Europe desk everywhere", "Home desk everywhere"]);
+
+    let elsewhere = "tables: { t: { connections: { crm: { default: '1' } } } }";
+    for step in [
+        "  - action: salesforce.create_task\n    connection: crm-eu\n    with: { Subject: \"{{ table('t', 'x') }}\" }\n",
+        "  - set: { a: \"{{ table('t', 'x') }}\" }\n",
+    ] {
+        let run = through(&world, elsewhere, step, json!({})).await;
+        assert_eq!(code(&run), "no_table_for_connection", "{step}");
+        let failure = run.row.failure.expect("a failure");
+        assert!(failure.message.contains("it has `crm`"), "{failure}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_connections_one_must_be_named_and_a_template_may_choose_among_those_listed() {
+    let world = World::new().await;
+    connect_crm_eu(&world).await;
     let task = "  - action: salesforce.create_task\n    with: { Subject: 'Hello' }\n";
     let run = through(&world, "", task, json!({})).await;
     assert_eq!((run.row.status, code(&run)), (Status::Failed, "ambiguous_connection"));

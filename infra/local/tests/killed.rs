@@ -120,8 +120,12 @@ impl Place {
         let secret = secret.display();
         let flow = concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/won-opportunity-to-invoice.yaml");
         for words in [
-            format!("connection add salesforce --provider salesforce --client-id sandbox-client --login-url http://{salesforce} --api-url http://{salesforce} --secret-file {secret}"),
-            format!("connection add xero --provider xero --client-id sandbox-client --login-url http://{xero} --api-url http://{xero} --secret-file {secret}"),
+            format!(
+                "connection add salesforce --provider salesforce --client-id sandbox-client --login-url http://{salesforce} --api-url http://{salesforce} --secret-file {secret}"
+            ),
+            format!(
+                "connection add xero --provider xero --client-id sandbox-client --login-url http://{xero} --api-url http://{xero} --secret-file {secret}"
+            ),
             format!("flow push {flow}"),
             "flow enable won-opportunity-to-invoice".to_owned(),
         ] {

@@ -16,6 +16,7 @@ mod today;
 use std::sync::Arc;
 
 use serde_json::Value;
+pub use table::per_connection;
 
 use super::error::WantedBy;
 use super::scope::Scope;
@@ -123,6 +124,7 @@ pub(crate) fn known_code(code: &str) -> Option<&'static str> {
         "invalid_phone",
         "javascript_result",
         "not_a_date",
+        "no_table_for_connection",
         "not_an_amount",
         "number_too_long",
         "unknown_country",

@@ -9,12 +9,12 @@ use super::super::compile::{Body, Compiled, Ready};
 use super::super::fault_of;
 use super::super::links::{self};
 use super::{JAVASCRIPT_PER_BATCH, LINKS_PER_EXPRESSION, Stopped, Walk, empty};
-use crate::domain::Value;
 use crate::domain::event::{Event, RunMessage};
-use crate::domain::ids::StepId;
+use crate::domain::ids::{ConnectionId, StepId};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::time::Stamp;
-use crate::expression::{Engine, ExpressionError, Scope};
+use crate::domain::{Object, Value};
+use crate::expression::{Engine, ExpressionError, Scope, per_connection};
 
 impl Walk {
     /// Evaluates; what it asks for of the links is read and given, and it is evaluated again.
@@ -55,6 +55,12 @@ impl Walk {
         .into())
     }
 
+    /// Expressions see this connection's tables from now on.
+    pub(super) fn see_tables_of(&mut self, connection: Option<&ConnectionId>) {
+        let tables = tables_for(&self.compiled.flow.tables, connection);
+        self.scope = self.scope.clone().with("tables", Value::Object(tables));
+    }
+
     /// A script: as many at once as there are cores, and bounded for the batch.
     pub(super) async fn javascript<T>(
         &mut self,
@@ -83,6 +89,16 @@ impl Walk {
     }
 }
 
+/// The tables as a step on this connection sees them: of a table that is kept for each connection, its rows for this
+/// one. Where there are none, the table stays as written, and who looks a key up is told so.
+pub(super) fn tables_for(tables: &Object, connection: Option<&ConnectionId>) -> Object {
+    let own = |table: &Value| {
+        let of_connections = per_connection(table)?;
+        connection.and_then(|connection| of_connections.get(connection.as_str())).cloned()
+    };
+    tables.iter().map(|(name, table)| (name.clone(), own(table).unwrap_or_else(|| table.clone()))).collect()
+}
+
 pub(super) fn scope_of(compiled: &Compiled, event: &Event, message: &RunMessage) -> Scope {
     let about = serde_json::json!({
         "key": event.key,
@@ -97,7 +113,7 @@ pub(super) fn scope_of(compiled: &Compiled, event: &Event, message: &RunMessage)
         .with("record", event.record.clone())
         .with("previous", event.previous.clone())
         .with("event", about)
-        .with("tables", Value::Object(compiled.flow.tables.clone()))
+        .with("tables", Value::Object(tables_for(&compiled.flow.tables, event.connection.as_ref())))
         .with("settings", Value::Object(compiled.flow.settings.clone()));
     for id in step_ids(&compiled.steps).into_iter().chain(step_ids(&compiled.if_missing_fields)) {
         scope = scope.with_step(id.as_str(), empty());
