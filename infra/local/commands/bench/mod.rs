@@ -53,10 +53,17 @@ const JAVASCRIPT_TIMES: u32 = 200;
 const AT_ONCE: usize = 64;
 /// A run that takes longer than this has failed.
 const LONGEST: Duration = Duration::from_millis(250);
+/// A third of what two cores make; an optimized build that falls below it has become slow.
+const FEWEST_RUNS_PER_SECOND: f64 = 300.0;
+/// Two bulk calls for each batch of 200 runs, and what their recovery or a straggler may cost.
+const MOST_CALLS_PER_RUN: f64 = 0.1;
+/// A run without link, order and memory: its effects and its end, and its share of the calls' four.
+const MOST_WRITES_PER_RUN: f64 = 4.0;
 
 /// Measure runs a second, calls and writes, against a stand-in without limits
 ///
-/// Each run has one JavaScript step, one contact and one invoice. What a debug build does is no measure.
+/// Each run has one JavaScript step, one contact and one invoice. Exits 1 where a ceiling or a floor is not kept; what a
+/// debug build does in a second is no measure.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  counterfoil bench\n  counterfoil bench --runs 10000 --json")]
 pub(crate) struct Bench {
@@ -72,6 +79,8 @@ pub(crate) struct Bench {
 #[derive(Debug, Serialize)]
 struct Report {
     ok: bool,
+    /// What isn't as it should be.
+    problems: Vec<String>,
     runs: usize,
     succeeded: usize,
     seconds: f64,
@@ -141,12 +150,27 @@ impl Bench {
             Search { statuses: vec![Status::Succeeded], limit: self.runs.max(1), ..Search::default() };
         let succeeded = look::runs(&local.stack, &search).await?.len();
         let per_run = |count: u64| rounded(count as f64 / self.runs.max(1) as f64);
+        let mut problems = ledger.duplicates();
+        if !quiet || succeeded != self.runs {
+            problems.push(format!("{succeeded} of {} runs succeeded in {at_most:?}", self.runs));
+        }
+        let pace = succeeded as f64 / seconds;
+        if pace < FEWEST_RUNS_PER_SECOND && !cfg!(debug_assertions) {
+            problems.push(format!("fewer than {FEWEST_RUNS_PER_SECOND} runs a second"));
+        }
+        if per_run(xero_calls) > MOST_CALLS_PER_RUN {
+            problems.push(format!("more than {MOST_CALLS_PER_RUN} calls a run"));
+        }
+        if per_run(counted.writes) > MOST_WRITES_PER_RUN {
+            problems.push(format!("more than {MOST_WRITES_PER_RUN} table writes a run"));
+        }
         Ok(Report {
-            ok: quiet && succeeded == self.runs && ledger.duplicates().is_empty(),
+            ok: problems.is_empty(),
+            problems,
             runs: self.runs,
             succeeded,
             seconds: rounded(seconds),
-            runs_per_second: rounded(succeeded as f64 / seconds),
+            runs_per_second: rounded(pace),
             xero_calls,
             calls_per_run: per_run(xero_calls),
             table_writes: counted.writes,
@@ -230,6 +254,9 @@ fn show(report: &Report) {
         "(what is done at once is counted at once: the sum may be more than the whole)".to_owned(),
     ] {
         output::line(line);
+    }
+    for problem in &report.problems {
+        output::note(format!("not as it should be: {problem}"));
     }
 }
 
