@@ -34,7 +34,7 @@ mod writing;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::Router;
+use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, request::Parts};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -51,11 +51,11 @@ pub use lines::{Line, Tracking};
 pub use organisation::{Account, Item, TaxRate, TrackingCategory};
 pub use tax::LineAmountTypes;
 
-use crate::{Admission, Call, Clock, Harness, Provider, Settings, locked};
+use crate::harness::read_now;
+use crate::{Admission, Begun, Call, Clock, Harness, Provider, Settings, locked};
 use answer::Answer;
-use held::Held;
 use idempotency::{Fingerprint, Idempotency};
-use identity::{Access, Identity};
+use identity::Identity;
 use limits::Limiter;
 use organisation::{Ids, Organisation};
 
@@ -95,8 +95,6 @@ pub struct Xero {
 pub(crate) struct Books {
     pub(crate) organisations: Vec<Organisation>,
     pub(crate) ids: Ids,
-    pub(crate) held: Vec<Held>,
-    pub(crate) holds: Vec<Hold>,
 }
 
 impl Xero {
@@ -111,8 +109,6 @@ impl Xero {
             books: Mutex::new(Books {
                 organisations: Vec::new(),
                 ids: Ids::new(settings.seed.wrapping_add(2)),
-                held: Vec::new(),
-                holds: Vec::new(),
             }),
         };
         xero.open_books();
@@ -122,8 +118,6 @@ impl Xero {
     fn open_books(&self) {
         let now = self.now();
         let mut books = locked(&self.books);
-        books.held.clear();
-        books.holds.clear();
         books.organisations = (100..)
             .zip(&self.options.organisations)
             .map(|(place, name)| Organisation {
@@ -151,11 +145,8 @@ impl Xero {
 
     /// The state, after what is due has been applied.
     pub(crate) fn state(&self) -> MutexGuard<'_, Books> {
-        let mut books = locked(&self.books);
-        if !books.held.is_empty() {
-            self.settle_held(&mut books);
-        }
-        books
+        self.harness.held.settle(&self.harness.clock);
+        locked(&self.books)
     }
 
     pub(crate) fn new_id(&self) -> Uuid {
@@ -227,28 +218,23 @@ impl Xero {
     pub fn count_429(&self) -> u64 {
         self.harness.counters.count_429()
     }
-
-    /// Who asks and where, for what the limits count; none for identity calls and strangers.
-    fn caller(&self, head: &Parts) -> Option<(Access, Uuid, u32)> {
-        if !head.uri.path().starts_with(door::PREFIX) {
-            return None;
-        }
-        let (access, tenant) = door::authorise(self, head).ok()?;
-        let books = locked(&self.books);
-        let organisation = books.organisations.iter().find(|one| one.tenant_id == tenant)?;
-        Some((access, tenant, organisation.tier.per_day()))
-    }
 }
 
 pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-pub(crate) fn router(xero: Arc<Xero>) -> Router {
-    door::router(xero)
+/// Whose limits a call counts against.
+#[derive(Debug)]
+pub struct Caller {
+    client: String,
+    tenant: Uuid,
+    per_day: u32,
 }
 
 impl Provider for Xero {
+    type Caller = Option<Caller>;
+
     fn harness(&self) -> &Harness {
         &self.harness
     }
@@ -257,15 +243,26 @@ impl Provider for Xero {
         door::route(path)
     }
 
-    fn account(&self, head: &Parts) -> String {
-        self.caller(head).map(|(_, tenant, _)| tenant.to_string()).unwrap_or_default()
+    /// Who asks and where, for what the limits count; none for identity calls and strangers.
+    fn caller(&self, head: &Parts) -> Self::Caller {
+        if !head.uri.path().starts_with(door::PREFIX) {
+            return None;
+        }
+        let (access, tenant) = door::authorise(self, head).ok()?;
+        let books = locked(&self.books);
+        let organisation = books.organisations.iter().find(|one| one.tenant_id == tenant)?;
+        Some(Caller { client: access.client, tenant, per_day: organisation.tier.per_day() })
     }
 
-    fn admit(&self, head: &Parts) -> Result<Admission, Response> {
-        match self.caller(head) {
+    fn account(&self, caller: &Self::Caller) -> String {
+        caller.as_ref().map(|caller| caller.tenant.to_string()).unwrap_or_default()
+    }
+
+    fn admit(&self, caller: &Self::Caller) -> Result<Admission, Response> {
+        match caller {
             None => Ok(Box::new(())),
-            Some((access, tenant, per_day)) => {
-                match self.limiter.take(&access.client, tenant, per_day, self.now()) {
+            Some(Caller { client, tenant, per_day }) => {
+                match self.limiter.take(client, *tenant, *per_day, self.now()) {
                     Ok(place) => Ok(Box::new(place)),
                     Err(problem) => Err(Answer::too_many(problem).into_response()),
                 }
@@ -273,9 +270,27 @@ impl Provider for Xero {
         }
     }
 
-    fn stamp(&self, head: &Parts, answer: &mut Response) {
-        let Some((access, tenant, per_day)) = self.caller(head) else { return };
-        let left = self.limiter.remaining(&access.client, tenant, per_day, self.now());
+    fn begin(self: &Arc<Self>, head: &Parts, body: &Bytes) -> Begun {
+        door::begin(self, head, body)
+    }
+
+    fn error_in(&self, body: &Value) -> Option<String> {
+        let word = ["Type", "error", "Title"].iter().find_map(|name| body.get(*name)?.as_str());
+        word.map(str::to_owned)
+    }
+
+    fn limits(&self) -> Value {
+        let organisations: Vec<(Uuid, String, u32)> = {
+            let books = locked(&self.books);
+            let all = books.organisations.iter();
+            all.map(|one| (one.tenant_id, one.name.clone(), one.tier.per_day())).collect()
+        };
+        self.limiter.left(&organisations, self.now())
+    }
+
+    fn stamp(&self, caller: &Self::Caller, head: &Parts, answer: &mut Response) {
+        let Some(Caller { client, tenant, per_day }) = caller else { return };
+        let left = self.limiter.remaining(client, *tenant, *per_day, self.now());
         for (name, value) in [
             ("x-daylimit-remaining", left.day),
             ("x-minlimit-remaining", left.minute),
@@ -289,8 +304,8 @@ impl Provider for Xero {
         if let Some(key) = key.filter(|_| writes && answer.status() == 500) {
             let url = head.uri.path_and_query().map_or("", |url| url.as_str());
             let request = Fingerprint::of(head.method.as_str(), url, None);
-            let kept = Answer { body: door::read_now(answer), ..Answer::empty(500) };
-            self.idempotency.remember(&access.client, key, &request, self.now(), kept);
+            let kept = Answer { body: read_now(answer), ..Answer::empty(500) };
+            self.idempotency.remember(client, key, &request, self.now(), kept);
         }
     }
 
@@ -328,7 +343,7 @@ impl Provider for Xero {
         }
         if let Some(hold) = wanted.get("hold") {
             let text = |field: &str| hold.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            books.holds.push(Hold {
+            self.hold(Hold {
                 method: text("method"),
                 path: text("path"),
                 seconds: hold
