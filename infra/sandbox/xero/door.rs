@@ -12,17 +12,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::answer::{Answer, Found, Refusal};
-use super::contacts::Contacts;
-use super::history;
+use super::answer::{Answer, Found, Refusal, Reply};
+use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{Access, TokenProblem};
-use super::invoices::Invoices;
-use super::organisation::Organisation;
 use super::request::Request;
-use super::settings;
 use super::wire;
-use super::writing::{Resource, write_all};
 use super::{Xero, whole_second};
 use crate::{Begun, Job, locked};
 
@@ -94,10 +89,10 @@ fn accounting(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Result<Job, Answe
     let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
     let request = Request::new(head.method.as_str(), path, query, &access.client, xero.now());
-    let Some(scopes) = request.path.first().and_then(|endpoint| scopes_of(endpoint)) else {
+    let Some(endpoint) = endpoint(&request.path) else {
         return Err(Answer::not_found());
     };
-    if !access.may(scopes, writes) {
+    if !access.may(endpoint.scopes(&request), writes) {
         return Err(Answer::missing_scope(xero.new_id()));
     }
     let pending = Pending {
@@ -172,74 +167,23 @@ fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> An
     let Some(organisation) = state.organisations.iter_mut().find(|one| one.tenant_id == tenant) else {
         return Answer::forbidden(id);
     };
-    let found = request.read_headers(headers).and_then(|()| {
-        if request.method != "GET" {
-            request.body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
-        }
-        organisation.actor.clone_from(&provider);
-        dispatch(organisation, &request)
+    organisation.actor.clone_from(&provider);
+    let reply = organisation.attempt(|organisation| {
+        let endpoint = endpoint(&request.path).ok_or(Refusal::NotFound)?;
+        request.read_headers(headers)?;
+        request.read_body(body)?;
+        (endpoint.serve)(organisation, &request)
     });
-    match found {
-        Ok(Found { key, elements, pagination }) => {
+    organisation.shelves.forget_journal();
+    match reply {
+        Ok(Reply::Found(Found { key, elements, pagination })) => {
             let body = wire::envelope(id, &provider, request.now, pagination, key, elements);
             Answer::readable(200, &body, wants_json, "Response")
         }
+        Ok(Reply::Nothing) => Answer::empty(204),
+        Ok(Reply::Whole(answer)) => answer,
         Err(refusal) => refusal.answer(wants_json),
     }
-}
-
-fn malformed(error: &serde_json::Error) -> Refusal {
-    Refusal::Malformed(format!("JSON for post data was invalid: {error}"))
-}
-
-/// One row for each kind of document; the settings endpoints share a reader.
-fn dispatch(organisation: &mut Organisation, request: &Request) -> Result<Found, Refusal> {
-    match request.path.first().map(String::as_str) {
-        Some("Contacts") => resource::<Contacts>(organisation, request),
-        Some("Invoices") => resource::<Invoices>(organisation, request),
-        Some(endpoint) => {
-            let (key, rows) = settings::rows(organisation, request, endpoint).ok_or(Refusal::NotFound)?;
-            match (request.method.as_str(), request.path.get(1)) {
-                ("GET", None) => settings::list(request, key, rows),
-                ("GET", Some(wanted)) => settings::one(key, rows, wanted),
-                _ => Err(Refusal::NotImplemented),
-            }
-        }
-        None => Err(Refusal::NotFound),
-    }
-}
-
-fn resource<R: Resource>(organisation: &mut Organisation, request: &Request) -> Result<Found, Refusal> {
-    match (request.method.as_str(), request.path.as_slice()) {
-        ("GET", [_]) => R::list(organisation, request),
-        ("GET", [_, key]) => R::one(organisation, request, key),
-        ("PUT", [_]) | ("POST", [_] | [_, _]) => write_all::<R>(organisation, request),
-        (method, [_, key, part]) if part == "History" => {
-            let found = R::one(organisation, request, key)?;
-            let id = found.elements.first().and_then(|one| one.get(R::ID)).and_then(|id| id.as_str());
-            let id = id.and_then(|id| Uuid::parse_str(id).ok()).ok_or(Refusal::NotFound)?;
-            match method {
-                "GET" => Ok(history::list(organisation, id)),
-                "PUT" => history::add(organisation, request, id),
-                _ => Err(Refusal::NotImplemented),
-            }
-        }
-        (_, [_] | [_, _]) => Err(Refusal::NotImplemented),
-        _ => Err(Refusal::NotFound),
-    }
-}
-
-/// One of these is enough; reading is content with its `.read`.
-/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
-fn scopes_of(endpoint: &str) -> Option<&'static [&'static str]> {
-    Some(match endpoint {
-        "Contacts" => &["accounting.contacts"],
-        "Invoices" => &["accounting.invoices", "accounting.transactions"],
-        "Items" => &["accounting.settings", "accounting.invoices", "accounting.transactions"],
-        "Organisation" | "Organisations" | "Accounts" | "TaxRates" | "Currencies" | "TrackingCategories"
-        | "BrandingThemes" => &["accounting.settings"],
-        _ => return None,
-    })
 }
 
 /// The token and the organisation it may see.
@@ -294,12 +238,15 @@ pub(crate) fn state_as_json(state: &super::Books) -> Value {
     let organisations = state.organisations.iter().map(|organisation| {
         let request =
             Request::new("GET", "", "includeArchived=true&page=1&pageSize=1000", "", organisation.created);
-        let all = |found: Result<Found, Refusal>| found.map(|found| found.elements).unwrap_or_default();
-        serde_json::json!({
+        let mut body = serde_json::json!({
             "tenantId": organisation.tenant_id.to_string(), "name": organisation.name,
-            "contacts": all(Contacts::list(organisation, &request)),
-            "invoices": all(Invoices::list(organisation, &request)),
-        })
+        });
+        for endpoint in ENDPOINTS {
+            if let Some(Ok(found)) = endpoint.list.map(|list| list(organisation, &request)) {
+                body[endpoint.path.to_lowercase()] = found.elements.into();
+            }
+        }
+        body
     });
     organisations.collect()
 }
