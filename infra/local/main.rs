@@ -8,6 +8,7 @@ mod place;
 mod secret;
 mod server;
 mod stand_ins;
+mod tls;
 mod watch;
 mod whole;
 

@@ -12,11 +12,12 @@ use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
 use rust_decimal::Decimal;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::connect::{self, Wanted};
-use crate::output;
+use crate::{output, tls};
 
 /// Both stand-ins know this app.
 pub(crate) const CLIENT_ID: &str = counterfoil_sandbox::xero::CLIENT_ID;
@@ -33,13 +34,15 @@ pub(crate) struct StandIns {
 }
 
 /// How they are to be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     pub(crate) seed: u64,
     /// 0: any free one.
     pub(crate) salesforce_port: u16,
     pub(crate) xero_port: u16,
     pub(crate) without_limits: bool,
+    /// They answer TLS as well, on the same ports.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 impl StandIns {
@@ -49,8 +52,10 @@ impl StandIns {
         let settings = Settings { seed: shape.seed, limits: !shape.without_limits, ..Settings::new(time) };
         let sandbox = Sandbox::new(settings);
         let mut servers = JoinSet::new();
-        let salesforce = serve(&mut servers, shape.salesforce_port, sandbox.salesforce_router()).await?;
-        let xero = serve(&mut servers, shape.xero_port, sandbox.xero_router()).await?;
+        let salesforce =
+            serve(&mut servers, shape.salesforce_port, shape.tls.clone(), sandbox.salesforce_router())
+                .await?;
+        let xero = serve(&mut servers, shape.xero_port, shape.tls.clone(), sandbox.xero_router()).await?;
         Ok(Self { sandbox, salesforce, xero, _servers: servers })
     }
 
@@ -112,13 +117,22 @@ impl StandIns {
 }
 
 /// Loopback only: the stand-ins' doors are open to everyone who reaches them.
-async fn serve(servers: &mut JoinSet<()>, port: u16, router: axum::Router) -> anyhow::Result<String> {
+async fn serve(
+    servers: &mut JoinSet<()>,
+    port: u16,
+    tls: Option<Arc<ServerConfig>>,
+    router: axum::Router,
+) -> anyhow::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 can't be listened on"))?;
     let url = format!("http://{}", listener.local_addr()?);
     servers.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        let served = match tls {
+            None => axum::serve(listener, router).await,
+            Some(config) => tls::serve(listener, config, router).await,
+        };
+        if let Err(error) = served {
             tracing::error!(%error, "a stand-in stopped");
         }
     });

@@ -2,17 +2,19 @@
 //! limited, not part of either vendor's API.
 //!
 //! - `GET|POST|DELETE faults` (POST one fault or a list of them; `DELETE faults/{id}`)
-//! - `GET|DELETE counters`
-//! - `GET|POST clock` (`{"advance_seconds": 60}`)
+//! - `GET|DELETE counters`; `GET calls?after=NUMBER&most=N`, `GET calls/{number}` with its bodies
+//! - `GET|POST clock` (`{"advance_seconds": 60}`, `{"speed": 20}`, or both)
+//! - `GET limits`: what is left of each; `GET held`: how many calls are taken up and not yet applied
 //! - `POST reset`, `POST seed`, `GET state`, `GET invariants`
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Provider;
@@ -23,6 +25,10 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/faults", get(faults::<P>).post(add_faults::<P>).delete(clear_faults::<P>))
         .route("/faults/{id}", delete(remove_fault::<P>))
         .route("/counters", get(counters::<P>).delete(clear_counters::<P>))
+        .route("/calls", get(calls::<P>))
+        .route("/calls/{number}", get(call::<P>))
+        .route("/limits", get(limits::<P>))
+        .route("/held", get(held::<P>))
         .route("/clock", get(clock::<P>).post(move_clock::<P>))
         .route("/reset", post(reset::<P>))
         .route("/seed", post(seed::<P>))
@@ -70,24 +76,75 @@ async fn clear_counters<P: Provider>(State(provider): State<Arc<P>>) -> StatusCo
     StatusCode::NO_CONTENT
 }
 
+#[derive(Debug, Deserialize)]
+struct Since {
+    #[serde(default)]
+    after: u64,
+    #[serde(default = "a_page")]
+    most: usize,
+}
+
+fn a_page() -> usize {
+    200
+}
+
+async fn calls<P: Provider>(State(provider): State<Arc<P>>, Query(since): Query<Since>) -> Json<Value> {
+    let counters = &provider.harness().counters;
+    Json(json!({ "total": counters.total(), "calls": counters.calls_after(since.after, since.most) }))
+}
+
+async fn call<P: Provider>(State(provider): State<Arc<P>>, Path(number): Path<u64>) -> Response {
+    let Some(call) = provider.harness().counters.call(number) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let text = |body: &[u8]| Value::from(String::from_utf8_lossy(body));
+    let bodies = json!({ "request": text(&call.request), "answer": text(&call.answer) });
+    Json(json!({ "call": call, "bodies": bodies })).into_response()
+}
+
+async fn limits<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
+    Json(provider.limits())
+}
+
+async fn held<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
+    let harness = provider.harness();
+    harness.held.settle(&harness.clock);
+    Json(json!({ "held": harness.held.count() }))
+}
+
 async fn clock<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
     let clock = &provider.harness().clock;
-    Json(json!({ "now": clock.now().to_string(), "offset_seconds": clock.offset_seconds() }))
+    Json(json!({ "now": clock.now().to_string(), "offset_seconds": clock.offset_seconds(),
+                 "speed": clock.speed() }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Course {
+    advance_seconds: Option<i64>,
+    speed: Option<f64>,
 }
 
 async fn move_clock<P: Provider>(State(provider): State<Arc<P>>, Json(wanted): Json<Value>) -> Response {
-    match wanted.get("advance_seconds").and_then(Value::as_i64) {
-        Some(seconds) => {
-            provider.harness().clock.advance_seconds(seconds);
-            clock(State(provider)).await.into_response()
-        }
-        None => refused("advance_seconds must be a whole number of seconds"),
+    let Course { advance_seconds, speed } = match serde_json::from_value(wanted) {
+        Ok(course) => course,
+        Err(error) => return refused(&error.to_string()),
+    };
+    if advance_seconds.is_none() && speed.is_none() {
+        return refused("say advance_seconds, a whole number of seconds, or speed");
     }
+    let course = &provider.harness().clock;
+    if let Some(Err(message)) = speed.map(|speed| course.set_speed(speed)) {
+        return refused(&message);
+    }
+    course.advance_seconds(advance_seconds.unwrap_or_default());
+    clock(State(provider)).await.into_response()
 }
 
 /// State, faults and counters; the clock stays where it is, since both stand-ins share it.
 async fn reset<P: Provider>(State(provider): State<Arc<P>>) -> StatusCode {
     provider.reset();
+    provider.harness().held.clear();
     provider.harness().faults.clear();
     provider.harness().counters.clear();
     StatusCode::NO_CONTENT

@@ -15,12 +15,18 @@ use crate::locked;
 
 /// The log keeps so many calls; the counts keep all.
 const KEPT: usize = 5_000;
-/// Request bodies longer than this are counted but not kept.
+/// Bodies longer than this are counted but not kept.
 const KEPT_BODY: usize = 1 << 20;
+/// So many bytes of bodies are kept in all; the oldest calls lose theirs first.
+const KEPT_BODIES: usize = 64 << 20;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Call {
+    /// From 1, in the order in which they ended.
+    pub number: u64,
     pub at: Timestamp,
+    /// By the caller's own clock.
+    pub took_microseconds: u64,
     pub method: String,
     /// The path with ids replaced, e.g. `/Invoices/{id}`.
     pub route: String,
@@ -29,9 +35,19 @@ pub struct Call {
     pub account: String,
     /// 0 when the connection closed without an answer.
     pub status: u16,
+    /// The vendor's own word for what went wrong.
+    pub error: Option<String>,
     pub idempotency_key: Option<String>,
     #[serde(skip)]
     pub request: Bytes,
+    #[serde(skip)]
+    pub answer: Bytes,
+}
+
+impl Call {
+    fn bytes(&self) -> usize {
+        self.request.len() + self.answer.len()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,27 +62,52 @@ struct Inner {
     accounts: BTreeMap<String, BTreeMap<String, u64>>,
     statuses: BTreeMap<u16, u64>,
     log: VecDeque<Call>,
+    /// Of the log's calls, the first so many have lost their bodies.
+    stripped: usize,
+    bytes: usize,
+}
+
+impl Inner {
+    fn keep(&mut self, call: Call) {
+        if self.log.len() == KEPT
+            && let Some(oldest) = self.log.pop_front()
+        {
+            self.bytes -= oldest.bytes();
+            self.stripped = self.stripped.saturating_sub(1);
+        }
+        self.bytes += call.bytes();
+        self.log.push_back(call);
+        while self.bytes > KEPT_BODIES
+            && let Some(oldest) = self.log.get_mut(self.stripped)
+        {
+            self.bytes -= oldest.bytes();
+            (oldest.request, oldest.answer) = (Bytes::new(), Bytes::new());
+            self.stripped += 1;
+        }
+    }
 }
 
 impl Counters {
+    /// Numbers the call, counts it and keeps it.
     pub(crate) fn record(&self, mut call: Call) {
         let mut inner = locked(&self.inner);
         let key = format!("{} {}", call.method, call.route);
         inner.total += 1;
+        call.number = inner.total;
         *inner.statuses.entry(call.status).or_default() += 1;
-        if let Some(of_account) = inner.accounts.get_mut(&call.account) {
-            *of_account.entry(key.clone()).or_default() += 1;
-        } else {
-            inner.accounts.insert(call.account.clone(), BTreeMap::from([(key.clone(), 1)]));
+        match inner.accounts.get_mut(&call.account) {
+            Some(of_account) => count(of_account, &key),
+            None => {
+                inner.accounts.insert(call.account.clone(), BTreeMap::from([(key.clone(), 1)]));
+            }
         }
-        *inner.routes.entry(key).or_default() += 1;
-        if call.request.len() > KEPT_BODY {
-            call.request = Bytes::new();
+        count(&mut inner.routes, &key);
+        for body in [&mut call.request, &mut call.answer] {
+            if body.len() > KEPT_BODY {
+                *body = Bytes::new();
+            }
         }
-        if inner.log.len() == KEPT {
-            inner.log.pop_front();
-        }
-        inner.log.push_back(call);
+        inner.keep(call);
     }
 
     pub fn total(&self) -> u64 {
@@ -76,6 +117,19 @@ impl Counters {
     /// The last calls, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         locked(&self.inner).log.iter().cloned().collect()
+    }
+
+    /// The calls after this number, at most the last `most` of them, oldest first.
+    pub(crate) fn calls_after(&self, number: u64, most: usize) -> Vec<Call> {
+        let inner = locked(&self.inner);
+        let newer = inner.log.len() - inner.log.partition_point(|call| call.number <= number);
+        inner.log.iter().skip(inner.log.len() - newer.min(most)).cloned().collect()
+    }
+
+    pub(crate) fn call(&self, number: u64) -> Option<Call> {
+        let inner = locked(&self.inner);
+        let place = inner.log.binary_search_by_key(&number, |call| call.number).ok()?;
+        inner.log.get(place).cloned()
     }
 
     /// How many calls went to a route, e.g. `PUT /Invoices`.
@@ -112,8 +166,16 @@ impl Counters {
             "routes": inner.routes,
             "accounts": inner.accounts,
             "statuses": inner.statuses.iter().map(|(code, n)| (code.to_string(), *n)).collect::<BTreeMap<_, _>>(),
-            "calls": inner.log,
         })
+    }
+}
+
+fn count(routes: &mut BTreeMap<String, u64>, key: &str) {
+    match routes.get_mut(key) {
+        Some(count) => *count += 1,
+        None => {
+            routes.insert(key.to_owned(), 1);
+        }
     }
 }
 
@@ -121,26 +183,40 @@ impl Counters {
 mod tests {
     use super::*;
 
+    fn call(account: &str, status: u16, request: Bytes) -> Call {
+        let route = "/Invoices".to_owned();
+        Call { method: "PUT".into(), route, account: account.into(), status, request, ..Call::default() }
+    }
+
     #[test]
     fn calls_are_counted_by_route_account_and_status() {
         let counters = Counters::default();
         for (account, status) in [("a", 200), ("b", 429), ("a", 200)] {
-            counters.record(Call {
-                at: Timestamp::UNIX_EPOCH,
-                method: "PUT".into(),
-                route: "/Invoices".into(),
-                path: "/api.xro/2.0/Invoices".into(),
-                query: String::new(),
-                account: account.into(),
-                status,
-                idempotency_key: None,
-                request: Bytes::from_static(b"{}"),
-            });
+            counters.record(call(account, status, Bytes::from_static(b"{}")));
         }
         assert_eq!((counters.total(), counters.calls_to("PUT /Invoices"), counters.count_429()), (3, 3, 1));
         assert_eq!(counters.calls_of("a", "PUT /Invoices"), 2);
         assert_eq!(counters.calls()[1].account, "b");
         counters.clear();
         assert_eq!(counters.total(), 0);
+    }
+
+    #[test]
+    fn the_log_is_read_on_from_a_number_and_keeps_the_newest_bodies() {
+        let counters = Counters::default();
+        let body = Bytes::from(vec![b'x'; KEPT_BODY]);
+        for _ in 0..KEPT + 100 {
+            counters.record(call("a", 200, body.clone()));
+        }
+        let numbers = |after, most| {
+            counters.calls_after(after, most).iter().map(|call| call.number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(5_098, 10), [5_099, 5_100]);
+        assert_eq!(numbers(0, 2), [5_099, 5_100]);
+        assert!(numbers(5_100, 10).is_empty());
+        assert!(counters.call(100).is_none());
+        assert_eq!(counters.call(101).unwrap().request.len(), 0);
+        assert_eq!(counters.call(5_100).unwrap().request.len(), KEPT_BODY);
+        assert_eq!(counters.calls().iter().filter(|call| !call.request.is_empty()).count(), 64);
     }
 }

@@ -44,6 +44,9 @@ pub enum FaultKind {
     Delay(u64),
     /// Applied; the connection closes before the answer.
     ReplyLost,
+    /// Taken up now, applied and answered when so many seconds of the sandbox's time have passed, whether the
+    /// caller still waits or not. What is refused at the door is refused at once.
+    Late(i64),
     /// Applied; answers 500.
     InternalErrorAfterApply,
 }
@@ -250,6 +253,8 @@ mod tests {
         let fault: Fault = serde_json::from_str(text).unwrap();
         assert_eq!(fault.times, Some(1));
         assert_eq!(fault.kind, Fault::status(503, "gone".into()));
+        let late: Fault = serde_json::from_str(r#"{"kind":{"late":120}}"#).unwrap();
+        assert_eq!(late.kind, FaultKind::Late(120));
         let delay: Fault = serde_json::from_str(r#"{"times":null,"kind":{"delay":20}}"#).unwrap();
         assert_eq!((delay.times, delay.kind), (None, FaultKind::Delay(20)));
     }

@@ -11,12 +11,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::counters::{Call, Counters};
-use crate::faults::{ConnectionLost, FaultKind, Faults};
+use crate::faults::{ConnectionLost, FaultKind, Faults, Met};
+use crate::held::Held;
 use crate::{Clock, control};
 
 /// The largest request that any stand-in reads; each sets its own lower bounds.
@@ -28,36 +29,62 @@ pub struct Harness {
     pub clock: Clock,
     pub faults: Faults,
     pub counters: Counters,
+    pub(crate) held: Held,
 }
 
 impl Harness {
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { clock, faults: Faults::new(seed), counters: Counters::default() }
+        Self { clock, faults: Faults::new(seed), counters: Counters::default(), held: Held::default() }
     }
 }
 
 /// Held while a request is served: a place among the concurrent ones, for instance.
 pub type Admission = Box<dyn Any + Send>;
 
+/// A request that may begin. It is given its head again, and the moment that it is applied at.
+pub type Job = Box<dyn FnOnce(&Parts, Timestamp) -> Response + Send>;
+
+/// What the door says to a request.
+#[expect(missing_debug_implementations, reason = "a job is a closure")]
+pub enum Begun {
+    /// Refused, or answered without touching anything that is kept.
+    Answered(Response),
+    Ready(Job),
+}
+
 /// What a stand-in tells the harness about itself.
-pub trait Provider: Send + Sync + 'static {
+pub trait Provider: Send + Sync + Sized + 'static {
+    /// Who asks, looked up once for each request.
+    type Caller: Send;
+
     fn harness(&self) -> &Harness;
+
+    fn caller(&self, head: &Parts) -> Self::Caller;
 
     /// The path with ids replaced and the API's prefix left out: what calls are counted by.
     fn route(&self, method: &Method, path: &str) -> String;
 
     /// Whose limits the request counts against.
-    fn account(&self, head: &Parts) -> String;
+    fn account(&self, caller: &Self::Caller) -> String;
 
     /// Before faults and delays: takes from the limits, or refuses. What it returns is dropped when the
     /// answer is ready.
     #[expect(clippy::result_large_err, reason = "the refusal is the answer")]
-    fn admit(&self, _head: &Parts) -> Result<Admission, Response> {
+    fn admit(&self, _caller: &Self::Caller) -> Result<Admission, Response> {
         Ok(Box::new(()))
     }
 
+    /// At the door: who it is, whether they may, whether it was asked before. The job is run at once, or late
+    /// when somebody asked for the call to run long.
+    fn begin(self: &Arc<Self>, head: &Parts, body: &Bytes) -> Begun;
+
     /// Adds the headers that every answer has (what is left of the limits), also to faults and refusals.
-    fn stamp(&self, _head: &Parts, _answer: &mut Response) {}
+    fn stamp(&self, _caller: &Self::Caller, _head: &Parts, _answer: &mut Response) {}
+
+    /// The vendor's word for what went wrong, out of the body of a refusal.
+    fn error_in(&self, _body: &Value) -> Option<String> {
+        None
+    }
 
     /// Back to the state after `new`.
     fn reset(&self);
@@ -71,74 +98,112 @@ pub trait Provider: Send + Sync + 'static {
     /// What is wrong with the kept state, in sentences; empty when all is as it should be.
     fn invariants(&self) -> Vec<String>;
 
+    /// What is left of each limit, for people: a list of `{"account", "limit", "left", "of"}`.
+    fn limits(&self) -> Value {
+        Value::Array(Vec::new())
+    }
+
     /// Further control routes, below `/_sandbox`.
-    fn controls(_provider: Arc<Self>) -> Router
-    where
-        Self: Sized,
-    {
+    fn controls(_provider: Arc<Self>) -> Router {
         Router::new()
     }
 }
 
-pub(crate) fn router<P: Provider>(provider: Arc<P>, routes: Router) -> Router {
-    routes
-        .layer(middleware::from_fn_with_state(provider.clone(), serve::<P>))
-        .nest("/_sandbox", control::router(provider))
+pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
+    let front = Router::new().fallback(serve::<P>).with_state(provider.clone());
+    front.nest("/_sandbox", control::router(provider))
 }
 
-async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request, next: Next) -> Response {
+async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) -> Response {
     let harness = provider.harness();
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let at = harness.clock.now();
-    let mut answer = match provider.admit(&head) {
-        Ok(_held) => answer(harness, &head, body.clone(), next).await,
+    let (at, started) = (harness.clock.now(), harness.clock.source_now());
+    let caller = provider.caller(&head);
+    let mut answer = match provider.admit(&caller) {
+        Ok(_held) => answer(&provider, &head, &body).await,
         Err(refusal) => refusal,
     };
-    provider.stamp(&head, &mut answer);
+    provider.stamp(&caller, &head, &mut answer);
     if let Ok(date) = HeaderValue::from_str(&harness.clock.http_date()) {
         answer.headers_mut().insert(header::DATE, date);
     }
     let lost = answer.extensions().get::<ConnectionLost>().is_some();
+    let told = if lost { Bytes::new() } else { read_now(&mut answer) };
+    let refused = !lost && answer.status().as_u16() >= 400;
+    let error = refused.then(|| serde_json::from_slice(&told).ok()).flatten();
+    let took = harness.clock.source_now().duration_since(started);
     let key = head.headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     harness.counters.record(Call {
+        number: 0,
         at,
+        took_microseconds: u64::try_from(took.as_micros()).unwrap_or_default(),
         method: head.method.to_string(),
         route: provider.route(&head.method, head.uri.path()),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        account: provider.account(&head),
+        account: provider.account(&caller),
         status: if lost { 0 } else { answer.status().as_u16() },
+        error: error.and_then(|body| provider.error_in(&body)),
         idempotency_key: key.map(str::to_owned),
         request: body,
+        answer: told,
     });
     answer
 }
 
-async fn answer(harness: &Harness, head: &Parts, body: Bytes, next: Next) -> Response {
-    let met = harness.faults.meet(&head.method, head.uri.path());
-    if met.delay_milliseconds > 0 {
-        tokio::time::sleep(Duration::from_millis(met.delay_milliseconds)).await;
+async fn answer<P: Provider>(provider: &Arc<P>, head: &Parts, body: &Bytes) -> Response {
+    let harness = provider.harness();
+    let Met { delay_milliseconds, kind } = harness.faults.meet(&head.method, head.uri.path());
+    if delay_milliseconds > 0 {
+        tokio::time::sleep(Duration::from_millis(delay_milliseconds)).await;
     }
-    let apply = || next.run(Request::from_parts(head.clone(), Body::from(body)));
-    match met.kind {
-        None | Some(FaultKind::Delay(_)) => apply().await,
+    let apply = || match provider.begin(head, body) {
+        Begun::Answered(answer) => answer,
+        Begun::Ready(job) => {
+            harness.held.settle(&harness.clock);
+            job(head, harness.clock.now())
+        }
+    };
+    match kind {
+        None | Some(FaultKind::Delay(_)) => apply(),
+        Some(FaultKind::Late(seconds)) => match provider.begin(head, body) {
+            Begun::Answered(answer) => answer,
+            Begun::Ready(job) => {
+                let now = harness.clock.now();
+                let due = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
+                harness.held.hold(&harness.clock, due, head.clone(), job).await
+            }
+        },
         Some(FaultKind::Status { code, body, headers }) => status(code, body, headers),
         Some(FaultKind::Empty) => StatusCode::OK.into_response(),
         Some(FaultKind::Html) => html(),
         Some(FaultKind::Reset) => lost(),
         Some(FaultKind::ReplyLost) => {
-            apply().await;
+            apply();
             lost()
         }
         Some(FaultKind::InternalErrorAfterApply) => {
-            apply().await;
+            apply();
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-        Some(FaultKind::Truncate) => truncated(apply().await).await,
+        Some(FaultKind::Truncate) => truncated(apply()),
     }
+}
+
+/// A body that is already in memory, read without waiting. What isn't is taken as empty.
+pub(crate) fn read_now(response: &mut Response) -> Bytes {
+    let body = std::mem::take(response.body_mut());
+    let mut reading = std::pin::pin!(axum::body::to_bytes(body, usize::MAX));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let bytes = match reading.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(Ok(bytes)) => bytes,
+        _ => Bytes::new(),
+    };
+    *response.body_mut() = bytes.clone().into();
+    bytes
 }
 
 fn status(code: u16, body: Value, headers: Vec<(String, String)>) -> Response {
@@ -163,18 +228,17 @@ fn html() -> Response {
 }
 
 /// Over a socket the body's error makes the server close the connection before anything is written.
-fn lost() -> Response {
+pub(crate) fn lost() -> Response {
     let mut answer = Response::new(Body::new(Broken));
     answer.extensions_mut().insert(ConnectionLost);
     answer
 }
 
-async fn truncated(answer: Response) -> Response {
-    let (mut head, body) = answer.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    head.headers.remove(header::CONTENT_LENGTH);
-    let half = body.slice(..body.len() / 2);
-    Response::from_parts(head, Body::from(half))
+fn truncated(mut answer: Response) -> Response {
+    let body = read_now(&mut answer);
+    answer.headers_mut().remove(header::CONTENT_LENGTH);
+    *answer.body_mut() = body.slice(..body.len() / 2).into();
+    answer
 }
 
 /// A body that fails when it is read.

@@ -10,6 +10,7 @@ mod control;
 mod counters;
 mod faults;
 mod harness;
+mod held;
 pub mod salesforce;
 mod settings;
 pub mod xero;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use clock::Clock;
 pub use counters::{Call, Counters};
 pub use faults::{ConnectionLost, Fault, FaultId, FaultKind, Faults};
-pub use harness::{Admission, Harness, Provider};
+pub use harness::{Admission, Begun, Harness, Job, Provider};
 pub use settings::{Settings, TimeSource};
 
 /// Both stand-ins, on one clock.
@@ -42,12 +43,12 @@ impl Sandbox {
 
     /// Everything Salesforce answers to, with its `/_sandbox/*` control routes. Cheap to clone.
     pub fn salesforce_router(&self) -> axum::Router {
-        harness::router(self.salesforce.clone(), salesforce::router(self.salesforce.clone()))
+        harness::router(self.salesforce.clone())
     }
 
     /// Everything Xero answers to, with its `/_sandbox/*` control routes. Cheap to clone.
     pub fn xero_router(&self) -> axum::Router {
-        harness::router(self.xero.clone(), xero::router(self.xero.clone()))
+        harness::router(self.xero.clone())
     }
 }
 

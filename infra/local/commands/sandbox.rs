@@ -6,6 +6,7 @@ use counterfoil_sandbox::salesforce::Amounts;
 
 use super::until_stopped;
 use crate::stand_ins::{Shape, StandIns};
+use crate::tls::TlsFiles;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +29,8 @@ pub(crate) struct SandboxArgs {
     /// The same number makes the same org and the same books
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    tls: TlsFiles,
 }
 
 impl SandboxArgs {
@@ -37,6 +40,7 @@ impl SandboxArgs {
             salesforce_port: self.salesforce_port,
             xero_port: self.xero_port,
             without_limits: false,
+            tls: self.tls.read()?,
         };
         let stand_ins = StandIns::start(shape).await?;
         stand_ins.fill(&Amounts::default())?;

@@ -8,6 +8,7 @@ use super::until_stopped;
 use crate::output;
 use crate::place::Place;
 use crate::stand_ins::{Shape, StandIns};
+use crate::tls::TlsFiles;
 use crate::whole::Whole;
 
 const EXAMPLES: &str = "\
@@ -23,6 +24,7 @@ Ctrl-C finishes what is under way, and a second one doesn't.";
 /// Run everything on this machine: polls, webhooks, runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("tls_cert", |tls| tls.requires("sandbox")))]
 pub(crate) struct Up {
     /// The port of this machine that webhooks are taken at; 0 for any free one
     #[arg(long, value_name = "N", default_value_t = 8080)]
@@ -30,6 +32,8 @@ pub(crate) struct Up {
     /// Start stand-ins of Salesforce and Xero as well, and connect to them
     #[arg(long)]
     sandbox: bool,
+    #[command(flatten)]
+    tls: TlsFiles,
 }
 
 impl Up {
@@ -42,7 +46,8 @@ impl Up {
                 let mut seed = [0; 4];
                 local.stack.ports.random.bytes(&mut seed);
                 let seed = u64::from(u32::from_be_bytes(seed));
-                let stand_ins = StandIns::start(Shape { seed, ..Shape::default() }).await?;
+                let stand_ins =
+                    StandIns::start(Shape { seed, tls: self.tls.read()?, ..Shape::default() }).await?;
                 stand_ins.fill(&Amounts::default())?;
                 stand_ins.connect(&local.stack).await?;
                 Some(stand_ins)

@@ -42,6 +42,8 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         ("demo --won many", "invalid value 'many'"),
         ("dance", "unrecognized subcommand 'dance'"),
         ("connection add books --provider sage --client-id 1", "possible values: salesforce, xero"),
+        ("sandbox --tls-cert cert.pem", "--tls-key <FILE>"),
+        ("up --tls-cert cert.pem --tls-key key.pem", "--sandbox"),
     ] {
         let output = run(data.path(), wrong);
         assert_eq!(code(&output), 2, "{wrong}");

@@ -237,7 +237,7 @@ impl Filter {
                 _ => {}
             }
         }
-        table.since(since).collect()
+        table.sift(since, |record| filter.is_none_or(|filter| filter.accepts(org, record)))
     }
 }
 

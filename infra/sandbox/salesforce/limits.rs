@@ -56,6 +56,11 @@ impl Org {
         format!("api-usage={}/{}", self.usage.used, self.options.daily_api_requests)
     }
 
+    /// How many are used, and of how many.
+    pub(crate) fn calls_of_the_day(&self) -> (u64, u64) {
+        (self.usage.used, self.options.daily_api_requests)
+    }
+
     /// `GET /limits`
     pub(crate) fn limits_page(&self) -> Value {
         let max = self.options.daily_api_requests;

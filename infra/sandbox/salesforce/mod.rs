@@ -16,6 +16,7 @@ mod oauth;
 mod objects;
 mod org;
 mod outbound;
+mod packed;
 mod person;
 mod query;
 mod records;
@@ -36,9 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri, request::Parts};
-use axum::response::Response;
+use axum::http::{Method, request::Parts};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub use refusals::{Check, Refusal};
 pub use seed::{Amounts, Seeded};
 pub use tokens::Client;
 
-use crate::{Call, Clock, Faults, Harness, Provider, Settings, locked};
+use crate::{Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
 use org::Org;
 
 /// What an org is made with; most of it can be changed while it runs.
@@ -130,30 +130,22 @@ impl Salesforce {
         self.harness.counters.count_status(403)
     }
 
-    /// The org, at this moment.
+    /// The org, at this moment, after what is due has been applied.
     fn org(&self) -> MutexGuard<'_, Org> {
+        self.harness.held.settle(&self.harness.clock);
+        self.org_at(self.harness.clock.now())
+    }
+
+    fn org_at(&self, now: Timestamp) -> MutexGuard<'_, Org> {
         let mut org = locked(&self.org);
-        org.begin(self.harness.clock.now());
+        org.begin(now);
         org
     }
 }
 
-pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
-    Router::new().fallback(serve).with_state(salesforce)
-}
-
-async fn serve(
-    State(salesforce): State<Arc<Salesforce>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let answer = rest::answer(&mut salesforce.org(), &method, &uri, &headers, &body);
-    answer.into_response()
-}
-
 impl Provider for Salesforce {
+    type Caller = ();
+
     fn harness(&self) -> &Harness {
         &self.harness
     }
@@ -162,8 +154,27 @@ impl Provider for Salesforce {
         rest::route(path)
     }
 
-    fn account(&self, _head: &Parts) -> String {
+    fn caller(&self, _head: &Parts) {}
+
+    fn account(&self, (): &()) -> String {
         locked(&self.org).organization.clone()
+    }
+
+    fn begin(self: &Arc<Self>, _head: &Parts, body: &Bytes) -> Begun {
+        let (salesforce, body) = (self.clone(), body.clone());
+        Begun::Ready(Box::new(move |head, at| {
+            let mut org = salesforce.org_at(at);
+            rest::answer(&mut org, &head.method, &head.uri, &head.headers, &body).into_response()
+        }))
+    }
+
+    fn error_in(&self, body: &Value) -> Option<String> {
+        let code = body.pointer("/0/errorCode").or_else(|| body.get("error"));
+        code.and_then(Value::as_str).map(str::to_owned)
+    }
+
+    fn limits(&self) -> Value {
+        self.limits_left()
     }
 
     fn reset(&self) {

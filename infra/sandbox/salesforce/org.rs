@@ -135,6 +135,7 @@ impl Org {
     /// At the start of every request: time moves on, late commits whose time has come are seen.
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.now = now;
+        self.store.tidy();
         if self.late.is_empty() {
             return;
         }

@@ -184,6 +184,13 @@ impl Salesforce {
         self.org().person.clone()
     }
 
+    pub(crate) fn limits_left(&self) -> Value {
+        let org = self.org();
+        let (used, of) = org.calls_of_the_day();
+        json!([{ "account": org.options.organization_name, "limit": "calls a day",
+                 "left": of.saturating_sub(used), "of": of }])
+    }
+
     pub(crate) fn everything(&self) -> Value {
         let org = self.org();
         let mut everything = Map::new();
@@ -202,10 +209,13 @@ impl Salesforce {
         let org = self.org();
         let mut broken = Vec::new();
         for object in &org.schema.objects {
-            for record in org.store.table(&object.name).all().filter(|record| !record.is("IsDeleted")) {
-                broken_references(&org, object, record, &mut broken);
-                broken_stamps(object, record, &mut broken);
-            }
+            org.store.table(&object.name).sift("", |record| {
+                if !record.is("IsDeleted") {
+                    broken_references(&org, object, record, &mut broken);
+                    broken_stamps(object, record, &mut broken);
+                }
+                false
+            });
         }
         broken
     }

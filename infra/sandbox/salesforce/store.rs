@@ -1,11 +1,13 @@
 //! The records in memory, with the indexes that queries need, and a journal so that a request can be undone.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::objects::Object;
+use super::packed::Slots;
 
 pub(crate) type Fields = Map<String, Value>;
 
@@ -30,75 +32,118 @@ impl Record {
     }
 }
 
+/// The indexes name a record by its slot, so that each of their entries is a few bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    records: HashMap<String, Arc<Record>>,
-    /// (SystemModstamp, id): stamps are written so that their text sorts like their time.
-    by_stamp: BTreeSet<(String, String)>,
-    by_value: HashMap<String, HashMap<String, BTreeSet<String>>>,
+    slots: Slots,
+    by_id: HashMap<[u8; 18], u32>,
+    /// Stamps are written so that their text sorts like their time.
+    by_stamp: BTreeSet<([u8; 28], u32)>,
+    /// For each indexed field the hash of its value: who has that hash is looked at before it is believed.
+    by_value: HashMap<String, BTreeSet<(u64, u32)>>,
 }
 
 impl Table {
     pub(crate) fn get(&self, id: &str) -> Option<&Arc<Record>> {
-        self.records.get(id)
+        let record = self.slots.get(*self.by_id.get(&padded(id))?)?;
+        (record.id == id).then_some(record)
     }
 
     /// Oldest stamp first, from this stamp on.
-    pub(crate) fn since<'a>(&'a self, stamp: &str) -> impl Iterator<Item = &'a Arc<Record>> {
-        let from = (stamp.to_owned(), String::new());
-        self.by_stamp.range(from..).filter_map(|(_, id)| self.records.get(id))
+    pub(crate) fn since(&self, stamp: &str) -> impl Iterator<Item = &Arc<Record>> {
+        self.by_stamp.range((padded(stamp), 0)..).filter_map(|(_, slot)| self.slots.get(*slot))
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.since("")
     }
 
+    /// The same records, of which only those that `wanted` accepts are kept at hand: for looking through all.
+    pub(crate) fn sift<'a>(
+        &'a self,
+        stamp: &str,
+        mut wanted: impl FnMut(&Record) -> bool,
+    ) -> Vec<&'a Arc<Record>> {
+        let slots = self.by_stamp.range((padded(stamp), 0)..);
+        slots.filter_map(|(_, slot)| self.slots.get_if(*slot, &mut wanted)).collect()
+    }
+
     /// The records whose indexed field has this value, deleted ones too.
     pub(crate) fn with<'a>(&'a self, field: &str, value: &str) -> impl Iterator<Item = &'a Arc<Record>> {
-        let ids = self.by_value.get(field).and_then(|values| values.get(&key(value)));
-        ids.into_iter().flatten().filter_map(|id| self.records.get(id))
+        let (field, wanted) = (field.to_owned(), key(value));
+        let hash = hash(&wanted);
+        let slots = self.by_value.get(&field).map(|values| values.range((hash, 0)..=(hash, u32::MAX)));
+        let records = slots.into_iter().flatten().filter_map(|(_, slot)| self.slots.get(*slot));
+        records.filter(move |record| index_key(record.get(&field)).is_some_and(|found| found == wanted))
     }
 
-    fn enter(&mut self, object: &Object, record: Arc<Record>) {
-        self.by_stamp.insert((record.text("SystemModstamp").to_owned(), record.id.clone()));
-        for (field, value) in indexed(object, &record) {
-            let values = self.by_value.entry(field.to_owned()).or_default();
-            values.entry(value).or_default().insert(record.id.clone());
-        }
-        self.records.insert(record.id.clone(), record);
-    }
-
-    fn leave(&mut self, object: &Object, id: &str) -> Option<Arc<Record>> {
-        let record = self.records.remove(id)?;
-        self.by_stamp.remove(&(record.text("SystemModstamp").to_owned(), record.id.clone()));
-        for (field, value) in indexed(object, &record) {
-            if let Some(values) = self.by_value.get_mut(field)
-                && let Some(ids) = values.get_mut(&value)
-            {
-                ids.remove(&record.id);
-                if ids.is_empty() {
-                    values.remove(&value);
-                }
+    /// Puts a version of a record in the place of the one before, or takes it away; returns the one before.
+    fn replace(&mut self, object: &Object, id: &str, record: Option<Arc<Record>>) -> Option<Arc<Record>> {
+        let id = padded(id);
+        let slot = self.by_id.get(&id).copied();
+        let before = slot.and_then(|slot| self.slots.get(slot).cloned().map(|before| (slot, before)));
+        if let Some((slot, before)) = &before {
+            self.by_stamp.remove(&(padded(before.text("SystemModstamp")), *slot));
+            for (field, value) in indexed(object, before) {
+                self.by_value.get_mut(field).map(|values| values.remove(&(hash(&value), *slot)));
             }
         }
-        Some(record)
+        match (record, slot) {
+            (Some(record), _) => {
+                let slot = slot.unwrap_or(self.slots.next());
+                self.by_id.insert(id, slot);
+                self.by_stamp.insert((padded(record.text("SystemModstamp")), slot));
+                for (field, value) in indexed(object, &record) {
+                    match self.by_value.get_mut(field) {
+                        Some(values) => values.insert((hash(&value), slot)),
+                        None => {
+                            self.by_value.entry(field.to_owned()).or_default().insert((hash(&value), slot))
+                        }
+                    };
+                }
+                self.slots.put(slot, record);
+            }
+            (None, Some(slot)) => {
+                self.by_id.remove(&id);
+                self.slots.clear(slot);
+            }
+            (None, None) => {}
+        }
+        before.map(|(_, before)| before)
     }
 }
 
 fn indexed<'a>(object: &'a Object, record: &Record) -> Vec<(&'a str, String)> {
     let fields = object.fields.iter().filter(|field| field.indexed());
-    fields
-        .filter_map(|field| match record.get(&field.name) {
-            Value::Null => None,
-            Value::String(text) => Some((field.name.as_str(), key(text))),
-            other => Some((field.name.as_str(), other.to_string())),
-        })
-        .collect()
+    fields.filter_map(|field| Some((field.name.as_str(), index_key(record.get(&field.name))?))).collect()
+}
+
+fn index_key(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(key(text)),
+        other => Some(other.to_string()),
+    }
 }
 
 /// Text is looked up without case. Ids differ in their last three letters where they differ in case.
 fn key(value: &str) -> String {
     value.to_lowercase()
+}
+
+/// The same in every run, so that the order of what is found is too.
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A short text that sorts as it did; what is longer than an id or a stamp can be is cut.
+fn padded<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    let length = text.len().min(LENGTH);
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    bytes
 }
 
 /// All tables of an org.
@@ -124,14 +169,19 @@ impl Store {
     }
 
     fn replace(&mut self, object: &Object, id: &str, record: Option<Arc<Record>>) {
-        let table = self.tables.entry(object.name.clone()).or_default();
-        let before = table.leave(object, id);
-        if let Some(record) = record {
-            table.enter(object, record);
-        }
+        let table = match self.tables.get_mut(&object.name) {
+            Some(table) => table,
+            None => self.tables.entry(object.name.clone()).or_default(),
+        };
+        let before = table.replace(object, id, record);
         if !self.marks.is_empty() {
             self.journal.push((object.name.clone(), id.to_owned(), before));
         }
+    }
+
+    /// Between requests nobody looks at a record: what was unpacked for many may be packed again.
+    pub(crate) fn tidy(&mut self) {
+        self.tables.values_mut().for_each(|table| table.slots.tidy());
     }
 
     /// From here on, what is written can be undone: each `begin` ends with `commit` or `roll_back`.

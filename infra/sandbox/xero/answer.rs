@@ -2,6 +2,8 @@
 //!
 //! The bodies of errors are the recorded ones. <https://developer.xero.com/documentation/api/http-response-codes>
 
+use std::borrow::Cow;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -15,7 +17,7 @@ use super::wire::{self, Pagination};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) content_type: Option<&'static str>,
+    pub(crate) content_type: Option<Cow<'static, str>>,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
 }
@@ -30,7 +32,7 @@ impl Answer {
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let body = Bytes::from(serde_json::to_vec(body).unwrap_or_default());
-        Self { status, content_type: Some(JSON), headers: Vec::new(), body }
+        Self { status, content_type: Some(JSON.into()), headers: Vec::new(), body }
     }
 
     /// JSON, or XML for who didn't ask for JSON.
@@ -39,12 +41,17 @@ impl Answer {
             return Self::json(status, body);
         }
         let body = Bytes::from(wire::xml(root, body));
-        Self { status, content_type: Some("text/xml; charset=utf-8"), headers: Vec::new(), body }
+        Self { status, content_type: Some("text/xml; charset=utf-8".into()), headers: Vec::new(), body }
+    }
+
+    /// Somebody's file, as it is.
+    pub(crate) fn file(content_type: String, body: Bytes) -> Self {
+        Self { status: 200, content_type: Some(content_type.into()), headers: Vec::new(), body }
     }
 
     /// An unknown id or path: an empty page of HTML.
     pub(crate) fn not_found() -> Self {
-        Self { content_type: Some("text/html; charset=utf-8"), ..Self::empty(404) }
+        Self { content_type: Some("text/html; charset=utf-8".into()), ..Self::empty(404) }
     }
 
     pub(crate) fn unauthorized(detail: &str, instance: Uuid) -> Self {
@@ -98,8 +105,8 @@ impl Answer {
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        if let Some(kind) = self.content_type {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(kind) = self.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
+            headers.insert(header::CONTENT_TYPE, kind);
         }
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
@@ -116,6 +123,23 @@ pub(crate) struct Found {
     pub(crate) key: &'static str,
     pub(crate) elements: Vec<Value>,
     pub(crate) pagination: Option<Pagination>,
+}
+
+/// What a call gives back when it isn't refused.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// In the usual envelope.
+    Found(Found),
+    /// 204.
+    Nothing,
+    /// Anything else: a file, an envelope of its own.
+    Whole(Answer),
+}
+
+impl From<Found> for Reply {
+    fn from(found: Found) -> Self {
+        Self::Found(found)
+    }
 }
 
 /// Why a whole call is refused.

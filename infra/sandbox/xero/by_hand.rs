@@ -11,13 +11,19 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Xero;
-use super::contact::{Contact, ContactStatus, name_key, number_key};
-use super::contact_rules;
-use super::invoice::{Invoice, InvoiceStatus, invoice_number_key};
+use super::documents::contacts::Contacts;
+use super::documents::contacts::contact::{Contact, ContactStatus, name_key, number_key};
+use super::documents::contacts::rules as contact_rules;
+use super::documents::invoices::Invoices;
+use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number_key};
 use super::limits::Tier;
-use super::organisation::{Item, Organisation, TaxRate};
+use super::organisation::Organisation;
+use super::reading;
 use super::request::Request;
-use super::writing::{Refused, Resource};
+use super::resource::Resource;
+use super::settings::items::Item;
+use super::settings::tax_rates::TaxRate;
+use super::writing::Refused;
 
 /// One organisation of a `Xero`.
 #[derive(Debug, Clone)]
@@ -48,7 +54,24 @@ impl Ledger {
         let mut state = self.xero.state();
         let organisation = state.organisations.iter_mut().find(|one| one.tenant_id == self.tenant)?;
         organisation.actor = "A Person".to_owned();
-        Some(change(organisation))
+        let changed = change(organisation);
+        organisation.shelves.forget_journal();
+        Some(changed)
+    }
+
+    /// Kept as a whole or not at all.
+    fn enter<T>(
+        &self,
+        entry: impl FnOnce(&mut Organisation) -> Result<Option<T>, Refused>,
+    ) -> Result<T, NotTaken> {
+        let not_taken = |sentence: &str| NotTaken(vec![sentence.to_owned()]);
+        match self.change(|organisation| organisation.attempt(entry)) {
+            Some(Ok(Some(entered))) => Ok(entered),
+            Some(Err(Refused::Element { messages, .. })) => Err(NotTaken(messages)),
+            Some(Err(Refused::NotImplemented)) => Err(not_taken("This can't be entered")),
+            Some(Ok(None) | Err(Refused::NotFound)) => Err(not_taken("Something it names does not exist")),
+            None => Err(not_taken("There is no such organisation")),
+        }
     }
 
     /// Fields as the API has them, e.g. `{"Name": "Acme", "EmailAddress": "a@acme.test"}`.
@@ -69,7 +92,7 @@ impl Ledger {
         }
         let saved = self.write_contact(fields, Some(id));
         if let (Err(_), Some(before)) = (&saved, before) {
-            self.change(|organisation| organisation.contacts.put(before));
+            self.change(|organisation| organisation.shelves.contacts.put(before));
         }
         saved
     }
@@ -82,17 +105,10 @@ impl Ledger {
         fields.extend(id.map(|id| ("ContactID".to_owned(), id.to_string().into())));
         let persons = id.and_then(|id| self.contact(id)).map(|held| held.persons);
         fields.entry("ContactPersons").or_insert_with(|| Value::Array(persons.unwrap_or_default()));
-        let saved = self.change(|organisation| {
-            let id =
-                contact_rules::save(organisation, now, id.is_none(), &fields).map_err(
-                    |refused| match refused {
-                        Refused::Element { messages, .. } => NotTaken(messages),
-                        Refused::NotFound => NotTaken(vec!["There is no such contact".to_owned()]),
-                    },
-                )?;
-            organisation.contacts.get(id).cloned().ok_or_else(|| NotTaken(Vec::new()))
-        });
-        saved.unwrap_or_else(|| Err(NotTaken(vec!["There is no such organisation".to_owned()])))
+        self.enter(|organisation| {
+            let id = contact_rules::save(organisation, now, id.is_none(), &fields)?;
+            Ok(organisation.shelves.contacts.get(id).cloned())
+        })
     }
 
     pub fn archive_contact(&self, id: Uuid) {
@@ -104,12 +120,17 @@ impl Ledger {
         self.set_status(loser, ContactStatus::Archived, Some(winner));
         let now = self.xero.now();
         self.change(|organisation| {
-            let moved: Vec<Invoice> =
-                organisation.invoices.since(None).filter(|one| one.contact_id == loser).cloned().collect();
+            let moved: Vec<Invoice> = organisation
+                .shelves
+                .invoices
+                .since(None)
+                .filter(|one| one.contact_id == loser)
+                .cloned()
+                .collect();
             for mut invoice in moved {
                 invoice.contact_id = winner;
                 invoice.updated = now;
-                organisation.invoices.put(invoice);
+                organisation.shelves.invoices.put(invoice);
             }
         });
     }
@@ -117,11 +138,11 @@ impl Ledger {
     fn set_status(&self, id: Uuid, status: ContactStatus, merged_to: Option<Uuid>) {
         let now = self.xero.now();
         self.change(|organisation| {
-            if let Some(mut contact) = organisation.contacts.get(id).cloned() {
+            if let Some(mut contact) = organisation.shelves.contacts.get(id).cloned() {
                 contact.status = status;
                 contact.merged_to = merged_to;
                 contact.updated = now;
-                organisation.contacts.put(contact);
+                organisation.shelves.contacts.put(contact);
                 organisation.record(id, "Edited", now);
             }
         });
@@ -148,43 +169,46 @@ impl Ledger {
     }
 
     pub fn contacts(&self) -> Vec<Contact> {
-        self.look(|organisation| organisation.contacts.since(None).cloned().collect()).unwrap_or_default()
+        self.look(|organisation| organisation.shelves.contacts.since(None).cloned().collect())
+            .unwrap_or_default()
     }
 
     pub fn contact(&self, id: Uuid) -> Option<Contact> {
-        self.look(|organisation| organisation.contacts.get(id).cloned()).flatten()
+        self.look(|organisation| organisation.shelves.contacts.get(id).cloned()).flatten()
     }
 
     /// The active contact of that name, in any case.
     pub fn contact_named(&self, name: &str) -> Option<Contact> {
-        self.look(|organisation| organisation.contacts.find(&name_key(name)).cloned()).flatten()
+        self.look(|organisation| organisation.shelves.contacts.find(&name_key(name)).cloned()).flatten()
     }
 
     pub fn contact_numbered(&self, number: &str) -> Option<Contact> {
-        self.look(|organisation| organisation.contacts.find(&number_key(number)).cloned()).flatten()
+        self.look(|organisation| organisation.shelves.contacts.find(&number_key(number)).cloned()).flatten()
     }
 
     pub fn invoices(&self) -> Vec<Invoice> {
-        self.look(|organisation| organisation.invoices.since(None).cloned().collect()).unwrap_or_default()
+        self.look(|organisation| organisation.shelves.invoices.since(None).cloned().collect())
+            .unwrap_or_default()
     }
 
     pub fn invoice(&self, id: Uuid) -> Option<Invoice> {
-        self.look(|organisation| organisation.invoices.get(id).cloned()).flatten()
+        self.look(|organisation| organisation.shelves.invoices.get(id).cloned()).flatten()
     }
 
     /// A sales invoice; bills' numbers aren't unique.
     pub fn invoice_numbered(&self, number: &str) -> Option<Invoice> {
-        self.look(|organisation| organisation.invoices.find(&invoice_number_key(number)).cloned()).flatten()
+        self.look(|organisation| organisation.shelves.invoices.find(&invoice_number_key(number)).cloned())
+            .flatten()
     }
 
     /// As `GET /Contacts?page=…` would show all of them.
     pub fn contacts_as_json(&self) -> Vec<Value> {
-        self.page_of::<super::contacts::Contacts>()
+        self.page_of::<Contacts>()
     }
 
     /// As `GET /Invoices?page=…` would show all of them.
     pub fn invoices_as_json(&self) -> Vec<Value> {
-        self.page_of::<super::invoices::Invoices>()
+        self.page_of::<Invoices>()
     }
 
     fn page_of<R: Resource>(&self) -> Vec<Value> {
@@ -192,7 +216,7 @@ impl Ledger {
         for page in 1.. {
             let query = format!("includeArchived=true&unitdp=4&pageSize=1000&page={page}");
             let request = Request::new("GET", R::KEY, &query, "", self.xero.now());
-            let found = self.look(|organisation| R::list(organisation, &request));
+            let found = self.look(|organisation| reading::list::<R>(organisation, &request));
             match found {
                 Some(Ok(found)) if !found.elements.is_empty() => rows.extend(found.elements),
                 _ => break,
@@ -206,18 +230,13 @@ impl Ledger {
         let now = self.xero.now();
         let fields = fields.as_object().cloned().unwrap_or_default();
         let request = Request::new("PUT", "Invoices", "unitdp=4", "", now);
-        let saved = self.change(|organisation| {
-            let id = super::invoices::Invoices::write(organisation, &request, &fields);
-            let id = id.map_err(|refused| match refused {
-                Refused::Element { messages, .. } => NotTaken(messages),
-                Refused::NotFound => NotTaken(vec!["Something it names does not exist".to_owned()]),
-            })?;
-            let mut invoice = organisation.invoices.get(id).cloned().ok_or_else(|| NotTaken(Vec::new()))?;
+        self.enter(|organisation| {
+            let id = Invoices::write(organisation, &request, &fields)?;
+            let Some(mut invoice) = organisation.shelves.invoices.get(id).cloned() else { return Ok(None) };
             invoice.created_by = None;
-            organisation.invoices.put(invoice.clone());
-            Ok(invoice)
-        });
-        saved.unwrap_or_else(|| Err(NotTaken(Vec::new())))
+            organisation.shelves.invoices.put(invoice.clone());
+            Ok(Some(invoice))
+        })
     }
 
     /// A person edits; nothing but the stamp and these fields changes.
@@ -225,23 +244,19 @@ impl Ledger {
         let mut fields = fields;
         fields.insert("InvoiceID".into(), id.to_string().into());
         let request = Request::new("POST", "Invoices", "unitdp=4", "", self.xero.now());
-        let saved = self.change(|organisation| {
-            match super::invoices::Invoices::write(organisation, &request, &fields) {
-                Ok(id) => organisation.invoices.get(id).cloned().ok_or_else(|| NotTaken(Vec::new())),
-                Err(Refused::Element { messages, .. }) => Err(NotTaken(messages)),
-                Err(Refused::NotFound) => Err(NotTaken(vec!["There is no such invoice".to_owned()])),
-            }
-        });
-        saved.unwrap_or_else(|| Err(NotTaken(Vec::new())))
+        self.enter(|organisation| {
+            let id = Invoices::write(organisation, &request, &fields)?;
+            Ok(organisation.shelves.invoices.get(id).cloned())
+        })
     }
 
     pub fn void_invoice(&self, id: Uuid) {
         let now = self.xero.now();
         self.change(|organisation| {
-            if let Some(mut invoice) = organisation.invoices.get(id).cloned() {
+            if let Some(mut invoice) = organisation.shelves.invoices.get(id).cloned() {
                 invoice.status = InvoiceStatus::Voided;
                 invoice.updated = now;
-                organisation.invoices.put(invoice);
+                organisation.shelves.invoices.put(invoice);
                 organisation.record(id, "Voided", now);
             }
         });
@@ -251,12 +266,12 @@ impl Ledger {
     pub fn pay_invoice(&self, id: Uuid) {
         let now = self.xero.now();
         self.change(|organisation| {
-            if let Some(mut invoice) = organisation.invoices.get(id).cloned() {
+            if let Some(mut invoice) = organisation.shelves.invoices.get(id).cloned() {
                 invoice.amount_paid = invoice.total - invoice.amount_credited;
                 invoice.status = InvoiceStatus::Paid;
                 invoice.fully_paid_on = Some(organisation.today(now));
                 invoice.updated = now;
-                organisation.invoices.put(invoice);
+                organisation.shelves.invoices.put(invoice);
                 organisation.record(id, "Paid", now);
             }
         });
@@ -272,46 +287,65 @@ impl Ledger {
 
     /// `kind` as `REVENUE`, `EXPENSE`, `BANK`, …; `class` as `REVENUE`, `EXPENSE`, `ASSET`, …
     pub fn add_account(&self, code: &str, name: &str, kind: &str, class: &str, tax_type: &str) {
-        self.change(|organisation| organisation.add_account(code, name, kind, class, tax_type));
+        let now = self.xero.now();
+        self.change(|organisation| organisation.add_account(code, name, kind, class, tax_type, now));
     }
 
     pub fn archive_account(&self, code: &str) {
+        let now = self.xero.now();
         self.change(|organisation| {
-            let found = organisation.accounts.iter_mut().filter(|account| account.code == code);
-            found.for_each(|account| account.active = false);
-        });
-    }
-
-    pub fn add_tax_rate(&self, rate: TaxRate) {
-        self.change(|organisation| organisation.tax_rates.push(rate));
-    }
-
-    pub fn add_currency(&self, code: &str) {
-        self.change(|organisation| {
-            if !organisation.currencies.iter().any(|held| held == code) {
-                organisation.currencies.push(code.to_owned());
+            if let Some(mut account) = organisation.account(code).cloned() {
+                account.active = false;
+                account.updated = now;
+                organisation.shelves.accounts.put(account);
             }
         });
     }
 
-    pub fn add_tracking_category(&self, name: &str, options: &[&str]) {
-        self.change(|organisation| organisation.add_tracking(name, options));
+    /// `rate` in percent; for sales and for purchases.
+    pub fn add_tax_rate(&self, name: &str, tax_type: &str, rate: Decimal) {
+        let now = self.xero.now();
+        self.change(|organisation| {
+            let rate = TaxRate {
+                id: organisation.ids.next(),
+                name: name.to_owned(),
+                tax_type: tax_type.to_owned(),
+                rate,
+                active: true,
+                for_revenue: true,
+                for_expenses: true,
+                updated: now,
+            };
+            organisation.shelves.tax_rates.put(rate);
+        });
     }
 
-    /// What a sold item fills in: description, price, account.
+    pub fn add_currency(&self, code: &str) {
+        let now = self.xero.now();
+        self.change(|organisation| organisation.add_currency(code, code, now));
+    }
+
+    pub fn add_tracking_category(&self, name: &str, options: &[&str]) {
+        let now = self.xero.now();
+        self.change(|organisation| organisation.add_tracking(name, options, now));
+    }
+
+    /// What a sold item fills in: description, price, account. One with the same code is replaced.
     pub fn add_item(&self, code: &str, description: &str, unit_price: Decimal, account_code: &str) {
+        let now = self.xero.now();
         self.change(|organisation| {
+            let held = organisation.item(code).map(|held| held.id);
             let item = Item {
-                id: organisation.ids.next(),
+                id: held.unwrap_or_else(|| organisation.ids.next()),
                 code: code.to_owned(),
                 name: description.chars().take(50).collect(),
                 description: description.to_owned(),
                 unit_price: Some(unit_price),
                 account_code: Some(account_code.to_owned()),
                 tax_type: None,
+                updated: now,
             };
-            organisation.items.retain(|held| held.code != code);
-            organisation.items.push(item);
+            organisation.shelves.items.put(item);
         });
     }
 
@@ -320,11 +354,11 @@ impl Ledger {
     }
 
     pub fn count_contacts(&self) -> usize {
-        self.look(|organisation| organisation.contacts.len()).unwrap_or(0)
+        self.look(|organisation| organisation.shelves.contacts.len()).unwrap_or(0)
     }
 
     pub fn count_invoices(&self) -> usize {
-        self.look(|organisation| organisation.invoices.len()).unwrap_or(0)
+        self.look(|organisation| organisation.shelves.invoices.len()).unwrap_or(0)
     }
 
     /// What must not be: in sentences, empty when all is well.
@@ -342,7 +376,7 @@ pub(crate) fn duplicates(organisation: &Organisation) -> Vec<String> {
             found.push(format!("{other} and {who} have the same {what}"));
         }
     };
-    for invoice in organisation.invoices.since(None) {
+    for invoice in organisation.shelves.invoices.since(None) {
         let gone = matches!(invoice.status, InvoiceStatus::Voided | InvoiceStatus::Deleted);
         if gone || invoice.created_by.is_none() {
             continue;
@@ -356,7 +390,7 @@ pub(crate) fn duplicates(organisation: &Organisation) -> Vec<String> {
             None => {}
         }
     }
-    for contact in organisation.contacts.since(None).filter(|contact| contact.is_active()) {
+    for contact in organisation.shelves.contacts.since(None).filter(|contact| contact.is_active()) {
         let who = format!("contact {}", contact.id);
         meet(format!("contact name {}", contact.name().to_lowercase()), who.clone());
         if let Some(number) = contact.number() {

@@ -5,49 +5,39 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Request as HttpRequest, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Xero;
-use super::answer::{Answer, Found, Refusal};
-use super::contacts::Contacts;
-use super::held::Pending;
-use super::history;
+use super::answer::{Answer, Found, Refusal, Reply};
+use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{Access, TokenProblem};
-use super::invoices::Invoices;
-use super::organisation::Organisation;
 use super::request::Request;
-use super::settings;
 use super::wire;
-use super::writing::{Resource, write_all};
+use super::{Xero, whole_second};
+use crate::{Begun, Job, locked};
 
 /// <https://developer.xero.com/documentation/auth-and-limits/xero-api-limits>
 const LARGEST_REQUEST: usize = 3_500_000;
 pub(crate) const PREFIX: &str = "/api.xro/2.0/";
 
-pub(crate) fn router(xero: Arc<Xero>) -> Router {
-    Router::new().fallback(serve).with_state(xero)
-}
-
-async fn serve(State(xero): State<Arc<Xero>>, request: HttpRequest) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
-        return Answer::empty(413).into_response();
-    };
-    let path = head.uri.path();
-    let answer = if path.starts_with(PREFIX) {
-        accounting(&xero, &head, body).await
+pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
+    if body.len() > LARGEST_REQUEST {
+        return Begun::Answered(Answer::empty(413).into_response());
+    }
+    if head.uri.path().starts_with(PREFIX) {
+        match accounting(xero, head, body) {
+            Ok(job) => Begun::Ready(job),
+            Err(answer) => Begun::Answered(answer.into_response()),
+        }
     } else {
-        identity(&xero, &head, &body)
-    };
-    answer.into_response()
+        let (xero, body) = (xero.clone(), body.clone());
+        Begun::Ready(Box::new(move |head, _| identity(&xero, head, &body).into_response()))
+    }
 }
 
 fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
@@ -92,139 +82,108 @@ fn connections_path(path: &str) -> Option<&str> {
     (name.eq_ignore_ascii_case(NAME) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
 }
 
-async fn accounting(xero: &Xero, head: &Parts, body: Bytes) -> Answer {
-    let (access, tenant) = match authorise(xero, head) {
-        Ok(found) => found,
-        Err(refusal) => return refusal,
-    };
+/// The job of an accounting call that may begin, or what it is answered with instead.
+fn accounting(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Result<Job, Answer> {
+    let (access, tenant) = authorise(xero, head)?;
     let writes = head.method != Method::GET;
     let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
     let request = Request::new(head.method.as_str(), path, query, &access.client, xero.now());
-    let Some(scopes) = request.path.first().and_then(|endpoint| scopes_of(endpoint)) else {
-        return Answer::not_found();
+    let Some(endpoint) = endpoint(&request.path) else {
+        return Err(Answer::not_found());
     };
-    if !access.may(scopes, writes) {
-        return Answer::missing_scope(xero.new_id());
+    if !access.may(endpoint.scopes(&request), writes) {
+        return Err(Answer::missing_scope(xero.new_id()));
     }
     let pending = Pending {
         tenant,
         provider: access.provider,
         request,
-        headers: head.headers.clone(),
         wants_json: text(&head.headers, "accept").is_some_and(|accept| accept.contains("json")),
-        body,
+        body: body.clone(),
     };
     let key = head.headers.get("idempotency-key").filter(|_| writes && head.method != Method::DELETE);
-    let Some(key) = key else { return perform(xero, pending, None).await };
-    let key = key.to_str().unwrap_or_default().to_owned();
+    let key = match key {
+        Some(key) => Some(first_use(xero, head, key.to_str().unwrap_or_default(), &pending)?),
+        None => None,
+    };
+    let xero = xero.clone();
+    Ok(Box::new(move |head, at| perform(&xero, &head.headers, pending, key, at).into_response()))
+}
+
+/// Notes the key, or gives what is answered to one that was used before.
+fn first_use(
+    xero: &Xero,
+    head: &Parts,
+    key: &str,
+    pending: &Pending,
+) -> Result<(String, Fingerprint), Answer> {
     if key.is_empty() || key.len() > LONGEST_KEY {
-        return Answer::bad_request(&format!("Idempotency Key must have 1 to {LONGEST_KEY} characters."));
+        let message = format!("Idempotency Key must have 1 to {LONGEST_KEY} characters.");
+        return Err(Answer::bad_request(&message));
     }
     let url = head.uri.path_and_query().map_or("", |url| url.as_str());
     let fingerprint = Fingerprint::of(head.method.as_str(), url, Some(&pending.body));
-    match xero.idempotency.begin(&pending.request.client, &key, &fingerprint, xero.now()) {
-        Seen::New => perform(xero, pending, Some((key, fingerprint))).await,
-        Seen::Replay(answer) => answer,
+    match xero.idempotency.begin(&pending.request.client, key, &fingerprint, xero.now()) {
+        Seen::New => Ok((key.to_owned(), fingerprint)),
+        Seen::Replay(answer) => Err(answer),
         // What Xero does with a twin of a call in progress is not documented.
-        Seen::InProgress => Answer::empty(409),
+        Seen::InProgress => Err(Answer::empty(409)),
         Seen::OtherRequest => {
-            Answer::bad_request(&format!("Idempotency Key: {key} is used with a different request."))
+            Err(Answer::bad_request(&format!("Idempotency Key: {key} is used with a different request.")))
         }
     }
 }
 
-/// At once, or later when someone asked for the call to run long.
-async fn perform(xero: &Xero, pending: Pending, key: Option<(String, Fingerprint)>) -> Answer {
-    if let Some(slot) = xero.hold_if_asked(&pending, key.as_ref()) {
-        return xero.wait_for(slot).await;
-    }
+/// One accounting call that may begin.
+struct Pending {
+    tenant: Uuid,
+    provider: String,
+    request: Request,
+    wants_json: bool,
+    body: Bytes,
+}
+
+fn perform(
+    xero: &Xero,
+    headers: &HeaderMap,
+    mut pending: Pending,
+    key: Option<(String, Fingerprint)>,
+    at: Timestamp,
+) -> Answer {
+    pending.request.now = whole_second(at);
     let client = pending.request.client.clone();
-    let answer = {
-        let mut state = xero.state();
-        answer(&mut state, pending)
-    };
+    let answer = answer(&mut locked(&xero.books), headers, pending);
     if let Some((key, fingerprint)) = key {
-        xero.idempotency.remember(&client, &key, &fingerprint, xero.now(), answer.clone());
+        xero.idempotency.remember(&client, &key, &fingerprint, at, answer.clone());
     }
     answer
 }
 
 /// The whole of one accounting call, once it is allowed.
-pub(crate) fn answer(state: &mut super::Books, pending: Pending) -> Answer {
-    let Pending { tenant, provider, mut request, headers, wants_json, body } = pending;
+fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> Answer {
+    let Pending { tenant, provider, mut request, wants_json, body } = pending;
     let id = state.ids.next();
     let Some(organisation) = state.organisations.iter_mut().find(|one| one.tenant_id == tenant) else {
         return Answer::forbidden(id);
     };
-    let found = request.read_headers(&headers).and_then(|()| {
-        if request.method != "GET" {
-            request.body = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
-        }
-        organisation.actor.clone_from(&provider);
-        dispatch(organisation, &request)
+    organisation.actor.clone_from(&provider);
+    let reply = organisation.attempt(|organisation| {
+        let endpoint = endpoint(&request.path).ok_or(Refusal::NotFound)?;
+        request.read_headers(headers)?;
+        request.read_body(body)?;
+        (endpoint.serve)(organisation, &request)
     });
-    match found {
-        Ok(Found { key, elements, pagination }) => {
+    organisation.shelves.forget_journal();
+    match reply {
+        Ok(Reply::Found(Found { key, elements, pagination })) => {
             let body = wire::envelope(id, &provider, request.now, pagination, key, elements);
             Answer::readable(200, &body, wants_json, "Response")
         }
+        Ok(Reply::Nothing) => Answer::empty(204),
+        Ok(Reply::Whole(answer)) => answer,
         Err(refusal) => refusal.answer(wants_json),
     }
-}
-
-fn malformed(error: &serde_json::Error) -> Refusal {
-    Refusal::Malformed(format!("JSON for post data was invalid: {error}"))
-}
-
-/// One row for each kind of document; the settings endpoints share a reader.
-fn dispatch(organisation: &mut Organisation, request: &Request) -> Result<Found, Refusal> {
-    match request.path.first().map(String::as_str) {
-        Some("Contacts") => resource::<Contacts>(organisation, request),
-        Some("Invoices") => resource::<Invoices>(organisation, request),
-        Some(endpoint) => {
-            let (key, rows) = settings::rows(organisation, request, endpoint).ok_or(Refusal::NotFound)?;
-            match (request.method.as_str(), request.path.get(1)) {
-                ("GET", None) => settings::list(request, key, rows),
-                ("GET", Some(wanted)) => settings::one(key, rows, wanted),
-                _ => Err(Refusal::NotImplemented),
-            }
-        }
-        None => Err(Refusal::NotFound),
-    }
-}
-
-fn resource<R: Resource>(organisation: &mut Organisation, request: &Request) -> Result<Found, Refusal> {
-    match (request.method.as_str(), request.path.as_slice()) {
-        ("GET", [_]) => R::list(organisation, request),
-        ("GET", [_, key]) => R::one(organisation, request, key),
-        ("PUT", [_]) | ("POST", [_] | [_, _]) => write_all::<R>(organisation, request),
-        (method, [_, key, part]) if part == "History" => {
-            let found = R::one(organisation, request, key)?;
-            let id = found.elements.first().and_then(|one| one.get(R::ID)).and_then(|id| id.as_str());
-            let id = id.and_then(|id| Uuid::parse_str(id).ok()).ok_or(Refusal::NotFound)?;
-            match method {
-                "GET" => Ok(history::list(organisation, id)),
-                "PUT" => history::add(organisation, request, id),
-                _ => Err(Refusal::NotImplemented),
-            }
-        }
-        (_, [_] | [_, _]) => Err(Refusal::NotImplemented),
-        _ => Err(Refusal::NotFound),
-    }
-}
-
-/// One of these is enough; reading is content with its `.read`.
-/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
-fn scopes_of(endpoint: &str) -> Option<&'static [&'static str]> {
-    Some(match endpoint {
-        "Contacts" => &["accounting.contacts"],
-        "Invoices" => &["accounting.invoices", "accounting.transactions"],
-        "Items" => &["accounting.settings", "accounting.invoices", "accounting.transactions"],
-        "Organisation" | "Organisations" | "Accounts" | "TaxRates" | "Currencies" | "TrackingCategories"
-        | "BrandingThemes" => &["accounting.settings"],
-        _ => return None,
-    })
 }
 
 /// The token and the organisation it may see.
@@ -274,30 +233,20 @@ pub(crate) fn route(path: &str) -> String {
     route
 }
 
-/// A body that is already in memory, read without waiting. What isn't is taken as empty.
-pub(crate) fn read_now(response: &mut Response) -> Bytes {
-    let body = std::mem::take(response.body_mut());
-    let mut reading = std::pin::pin!(axum::body::to_bytes(body, usize::MAX));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    let bytes = match reading.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(Ok(bytes)) => bytes,
-        _ => Bytes::new(),
-    };
-    *response.body_mut() = bytes.clone().into();
-    bytes
-}
-
 /// What people see of the whole server.
 pub(crate) fn state_as_json(state: &super::Books) -> Value {
     let organisations = state.organisations.iter().map(|organisation| {
         let request =
             Request::new("GET", "", "includeArchived=true&page=1&pageSize=1000", "", organisation.created);
-        let all = |found: Result<Found, Refusal>| found.map(|found| found.elements).unwrap_or_default();
-        serde_json::json!({
+        let mut body = serde_json::json!({
             "tenantId": organisation.tenant_id.to_string(), "name": organisation.name,
-            "contacts": all(Contacts::list(organisation, &request)),
-            "invoices": all(Invoices::list(organisation, &request)),
-        })
+        });
+        for endpoint in ENDPOINTS {
+            if let Some(Ok(found)) = endpoint.list.map(|list| list(organisation, &request)) {
+                body[endpoint.path.to_lowercase()] = found.elements.into();
+            }
+        }
+        body
     });
     organisations.collect()
 }

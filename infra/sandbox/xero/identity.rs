@@ -315,7 +315,7 @@ impl Identity {
 fn error_page(error: &'static str) -> Answer {
     let page =
         format!("<html><head><title>Xero | Error</title></head><body><p>Error: {error}</p></body></html>");
-    Answer { content_type: Some("text/html; charset=utf-8"), body: page.into(), ..Answer::empty(500) }
+    Answer { content_type: Some("text/html; charset=utf-8".into()), body: page.into(), ..Answer::empty(500) }
 }
 
 /// Only `error`; a description is usually absent.

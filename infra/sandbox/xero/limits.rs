@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::locked;
@@ -146,6 +147,28 @@ impl Limiter {
             apps.entry(client.to_owned()).or_default().used += 1;
         }
         Ok(Place { inner: self.inner.clone(), account: key })
+    }
+
+    /// For people: what each app has left in each organisation that it has called.
+    pub(crate) fn left(&self, organisations: &[(Uuid, String, u32)], now: Timestamp) -> Value {
+        let callers: Vec<(String, Uuid)> = locked(&self.inner).accounts.keys().cloned().collect();
+        let mut rows = Vec::new();
+        for (client, tenant) in callers {
+            let Some((_, name, per_day)) = organisations.iter().find(|(id, ..)| *id == tenant) else {
+                continue;
+            };
+            let left = self.remaining(&client, tenant, *per_day, now);
+            let account = format!("{name} ({client})");
+            for (limit, left, of) in [
+                ("calls a day", left.day, *per_day),
+                ("calls a minute", left.minute, PER_MINUTE),
+                ("calls a minute, of the app", left.app_minute, APP_PER_MINUTE),
+            ] {
+                rows.push(json!({ "account": account, "limit": limit, "left": left, "of": of }));
+            }
+        }
+        rows.sort_by_key(|row| row["account"].to_string());
+        rows.into()
     }
 
     pub(crate) fn remaining(&self, client: &str, tenant: Uuid, per_day: u32, now: Timestamp) -> Remaining {

@@ -2,18 +2,14 @@
 //!
 //! Parameter names are matched as the documentation writes them, ignoring case.
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::answer::{Found, Refusal};
-use super::filter::{Fields, Filter, Order, moment};
-use super::wire::Pagination;
-
-/// <https://developer.xero.com/documentation/api/accounting/requests-and-responses#paging>
-const DEFAULT_PAGE_SIZE: usize = 100;
-const LARGEST_PAGE_SIZE: usize = 1_000;
+use super::answer::Refusal;
+use super::filter::moment;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -23,9 +19,13 @@ pub(crate) struct Request {
     pub(crate) path: Vec<String>,
     parameters: Vec<(String, String)>,
     pub(crate) modified_since: Option<Timestamp>,
-    /// The app that asks, and its name for the envelope.
+    /// The app that asks.
     pub(crate) client: String,
     pub(crate) now: Timestamp,
+    pub(crate) accept: String,
+    pub(crate) content_type: String,
+    /// As it was sent; an attachment is nothing else.
+    pub(crate) bytes: Bytes,
     pub(crate) body: Value,
 }
 
@@ -42,6 +42,9 @@ impl Request {
             modified_since: None,
             client: client.to_owned(),
             now,
+            accept: String::new(),
+            content_type: String::new(),
+            bytes: Bytes::new(),
             body: Value::Null,
         }
     }
@@ -51,7 +54,26 @@ impl Request {
             let text = header.to_str().map_err(|_| Refusal::Precondition)?;
             self.modified_since = Some(http_moment(text).ok_or(Refusal::Precondition)?);
         }
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.accept = text("accept").to_owned();
+        self.content_type = text("content-type").to_owned();
         Ok(())
+    }
+
+    /// JSON, but for attachments, and for what is deleted or read.
+    pub(crate) fn read_body(&mut self, bytes: Bytes) -> Result<(), Refusal> {
+        let is_file = self.path.get(2).is_some_and(|part| part == "Attachments");
+        if matches!(self.method.as_str(), "PUT" | "POST" | "PATCH") && !is_file {
+            self.body = serde_json::from_slice(&bytes)
+                .map_err(|error| Refusal::Malformed(format!("JSON for post data was invalid: {error}")))?;
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// A document can be had as the sheet of paper that it is.
+    pub(crate) fn wants_pdf(&self) -> bool {
+        self.accept.contains("application/pdf")
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
@@ -99,47 +121,6 @@ impl Request {
             })
             .collect()
     }
-}
-
-/// The part of a listing that every resource shares: filter, order, then a page.
-pub(crate) fn select<R: Fields>(
-    request: &Request,
-    rows: impl Iterator<Item = R>,
-    known: &dyn Fn(&str) -> bool,
-    always_paged: bool,
-) -> Result<(Vec<R>, Option<Pagination>), Refusal> {
-    let mut rows: Vec<R> = match request.parameter("where") {
-        None => rows.collect(),
-        Some(text) => {
-            let filter = Filter::parse(text).map_err(Refusal::Query)?;
-            filter.check(known).map_err(Refusal::Query)?;
-            let mut wanted = Vec::new();
-            for row in rows {
-                if filter.wants(&row).map_err(Refusal::Query)? {
-                    wanted.push(row);
-                }
-            }
-            wanted
-        }
-    };
-    if let Some(text) = request.parameter("order") {
-        let order = Order::parse(text, known).map_err(Refusal::Query)?;
-        rows.sort_by(|left, right| order.compare(left, right));
-    }
-    if request.parameter("page").is_none() && !always_paged {
-        return Ok((rows, None));
-    }
-    let read = |name, default| request.parameter(name).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let page: usize = read("page", 1).max(1);
-    let page_size = read("pageSize", DEFAULT_PAGE_SIZE).clamp(1, LARGEST_PAGE_SIZE);
-    let pagination = Pagination { page, page_size, items: rows.len() };
-    let rows = rows.into_iter().skip((page - 1).saturating_mul(page_size)).take(page_size).collect();
-    Ok((rows, Some(pagination)))
-}
-
-/// One element, as a list of one.
-pub(crate) fn single(key: &'static str, element: Value) -> Found {
-    Found { key, elements: vec![element], pagination: None }
 }
 
 /// ISO with or without a zone, or RFC 1123; whole seconds.

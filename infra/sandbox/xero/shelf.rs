@@ -8,11 +8,21 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::journal::Entry;
+use super::organisation::Organisation;
+
 pub(crate) trait Document: Clone {
     fn id(&self) -> Uuid;
+
     fn updated(&self) -> Timestamp;
+
     /// What it is found by besides its id, e.g. `name:acme`. Equal keys of two documents are allowed.
     fn keys(&self) -> Vec<String>;
+
+    /// What it does to the books as it stands now. Most kinds, and drafts, do nothing.
+    fn entries(&self, _organisation: &Organisation) -> Vec<Entry> {
+        Vec::new()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +53,11 @@ impl<T: Document> Shelf<T> {
         self.keys.get(key).and_then(|ids| ids.first()).and_then(|id| self.documents.get(id))
     }
 
+    /// Everything with this key, in the order it was put there.
+    pub(crate) fn find_all(&self, key: &str) -> impl Iterator<Item = &T> {
+        self.keys.get(key).into_iter().flatten().filter_map(|id| self.documents.get(id))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.documents.len()
     }
@@ -57,6 +72,12 @@ impl<T: Document> Shelf<T> {
         let id = document.id();
         let before = self.place(document);
         self.journal.push((id, before));
+    }
+
+    pub(crate) fn remove(&mut self, id: Uuid) {
+        if let Some(before) = self.take(id) {
+            self.journal.push((id, Some(before)));
+        }
     }
 
     /// Where the journal stands; `roll_back` returns to it.

@@ -43,6 +43,14 @@ pub(crate) fn number(amount: Decimal) -> Value {
     amount.to_string().parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
+/// The fields of an object that was written with `json!`.
+pub(crate) fn fields(body: Value) -> Map<String, Value> {
+    match body {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
 /// A total: always two decimal places, half away from zero.
 pub(crate) fn money(amount: Decimal) -> Value {
     number(places(amount, 2))

@@ -1,4 +1,5 @@
-//! Bulk writes: each element is saved or refused on its own, then the call is kept or undone as a whole.
+//! Bulk writes: each element is saved or refused on its own, then the call is kept or undone as a whole
+//! (by the door, as every call is that is refused).
 //!
 //! By default one refused element fails the call with 400 and nothing is saved; `summarizeErrors=false`
 //! answers 200 and says for each element what became of it.
@@ -8,7 +9,9 @@ use uuid::Uuid;
 
 use super::answer::{Found, Refusal};
 use super::organisation::Organisation;
+use super::reading::View;
 use super::request::Request;
+use super::resource::Resource;
 use super::wire;
 
 /// Why one element isn't saved.
@@ -16,36 +19,12 @@ use super::wire;
 pub(crate) enum Refused {
     /// Fails the whole call with an empty 404.
     NotFound,
+    /// Nothing of this kind can be written.
+    NotImplemented,
     Element {
         id: Option<Uuid>,
         messages: Vec<String>,
     },
-}
-
-/// One kind of document: a file each, named in `routes.rs`.
-pub(crate) trait Resource {
-    const KEY: &'static str;
-    const ID: &'static str;
-    /// The flag of a refused element; contacts have their own.
-    const REFUSED_FLAG: &'static str = "HasErrors";
-
-    fn list(organisation: &Organisation, request: &Request) -> Result<Found, Refusal>;
-
-    /// By id, or by what the path may carry instead (a number, a code).
-    fn one(organisation: &Organisation, request: &Request, key: &str) -> Result<Found, Refusal>;
-
-    /// Creates (`PUT`), or creates or updates (`POST`).
-    fn write(
-        organisation: &mut Organisation,
-        request: &Request,
-        sent: &Map<String, Value>,
-    ) -> Result<Uuid, Refused>;
-
-    /// The shape that follows a write.
-    fn written(organisation: &Organisation, request: &Request, id: Uuid) -> Map<String, Value>;
-
-    /// What was sent, as it comes back with its messages; the id is in front already.
-    fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>);
 }
 
 pub(crate) fn write_all<R: Resource>(
@@ -59,36 +38,29 @@ pub(crate) fn write_all<R: Resource>(
             element.entry(R::ID).or_insert_with(|| id.as_str().into());
         }
     }
-    organisation.forget_journal();
-    let start = organisation.mark();
     let summarizes = request.summarizes_errors();
     let (mut shown, mut refused) = (Vec::with_capacity(elements.len()), Vec::new());
     for sent in &elements {
-        let mark = organisation.mark();
-        match R::write(organisation, request, sent) {
+        match organisation.attempt(|organisation| R::write(organisation, request, sent)) {
             Ok(id) => {
-                let mut body = R::written(organisation, request, id);
+                let document = R::shelf(&organisation.shelves).get(id).ok_or(Refusal::NotFound)?;
+                let mut body = R::show(organisation, request, document, View::Written);
                 if !summarizes {
                     body.insert("StatusAttributeString".into(), "OK".into());
                 }
                 shown.push(Value::Object(body));
             }
-            Err(Refused::NotFound) => {
-                organisation.roll_back(start);
-                return Err(Refusal::NotFound);
-            }
+            Err(Refused::NotFound) => return Err(Refusal::NotFound),
+            Err(Refused::NotImplemented) => return Err(Refusal::NotImplemented),
             Err(Refused::Element { id, messages }) => {
-                organisation.roll_back(mark);
                 let body = refusal::<R>(sent, id, &messages, summarizes);
                 if summarizes { refused.push(body) } else { shown.push(body) }
             }
         }
     }
     if !refused.is_empty() {
-        organisation.roll_back(start);
         return Err(Refusal::Validation(refused));
     }
-    organisation.forget_journal();
     Ok(Found { key: R::KEY, elements: shown, pagination: None })
 }
 
@@ -110,6 +82,12 @@ fn refusal<R: Resource>(
     let messages = messages.iter().map(|message| json!({ "Message": message })).collect();
     body.insert("ValidationErrors".into(), messages);
     Value::Object(body)
+}
+
+impl Refused {
+    pub(crate) fn because(id: Option<Uuid>, message: impl Into<String>) -> Self {
+        Self::Element { id, messages: vec![message.into()] }
+    }
 }
 
 /// A text field: absent, emptied (`""` or null), or set. Numbers are taken as their text.

@@ -175,3 +175,55 @@ async fn the_same_seed_makes_the_same_org() {
         7
     );
 }
+
+#[tokio::test]
+async fn a_late_call_lands_when_its_time_comes_though_its_caller_is_gone() {
+    let door = Door::new();
+    let fault = json!({ "method": "POST", "path": "/sobjects/Account", "kind": { "late": 120 } });
+    assert_eq!(control(&door, "POST", "faults", fault).await.status, 201);
+    {
+        let mut call =
+            std::pin::pin!(door.call("POST", "/sobjects/Account", Some(json!({ "Name": "Late" }))));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(control(&door, "GET", "held", Value::Null).await.json(), json!({ "held": 1 }));
+    door.sandbox.clock.advance_seconds(119);
+    assert!(door.org().records("Account").is_empty());
+    door.sandbox.clock.advance_seconds(60);
+    assert_eq!(door.org().records("Account")[0]["CreatedDate"], "2026-11-22T10:02:00.000+0000");
+    assert_eq!(control(&door, "GET", "held", Value::Null).await.json(), json!({ "held": 0 }));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_late_call_is_answered_when_the_clock_runs_faster() {
+    let door = Door::new();
+    door.org().faults().add(Fault::new(FaultKind::Late(3_600)));
+    let call = door.call("GET", "/limits", None);
+    let advance = async {
+        tokio::task::yield_now().await;
+        assert_eq!(control(&door, "POST", "clock", json!({ "advance_seconds": 3_600 })).await.status, 200);
+    };
+    let (answer, ()) = tokio::join!(call, advance);
+    assert_eq!(answer.status, 200);
+    assert_eq!(control(&door, "POST", "clock", json!({ "speed": 20 })).await.json()["speed"], 20.0);
+    assert_eq!(control(&door, "POST", "clock", json!({ "speed": -1 })).await.status, 400);
+    assert_eq!(control(&door, "POST", "clock", json!({})).await.status, 400);
+}
+
+#[tokio::test]
+async fn calls_are_seen_with_their_outcome_and_their_bodies() {
+    let door = Door::new();
+    door.call("POST", "/sobjects/Account", Some(json!({ "Nme": "x" }))).await;
+    door.call("GET", "/limits", None).await;
+    let calls = control(&door, "GET", "calls?after=1", Value::Null).await.json();
+    assert_eq!((calls["total"].as_u64(), calls["calls"].as_array().unwrap().len()), (Some(2), 1));
+    assert_eq!((&calls["calls"][0]["route"], &calls["calls"][0]["error"]), (&json!("/limits"), &Value::Null));
+    let first = control(&door, "GET", "calls/1", Value::Null).await.json();
+    assert_eq!((&first["call"]["status"], &first["call"]["error"]), (&json!(400), &json!("INVALID_FIELD")));
+    assert_eq!(first["bodies"]["request"], r#"{"Nme":"x"}"#);
+    assert!(first["bodies"]["answer"].as_str().unwrap().starts_with("[{\"message\""));
+    assert_eq!(control(&door, "GET", "calls/3", Value::Null).await.status, 404);
+    let left = control(&door, "GET", "limits", Value::Null).await.json();
+    assert_eq!(left[0]["left"], 14_998);
+}

@@ -3,20 +3,18 @@
 //! <https://developer.xero.com/documentation/api/accounting/invoices>. Wordings are recorded or from the
 //! documentation where one is known.
 
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::contact::{name_key, number_key};
-use super::contact_rules::{self, ARCHIVED};
 use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
-use super::lines::{Terms, read_lines, settle};
-use super::organisation::Organisation;
-use super::request::Request;
-use super::tax::{LineAmountTypes, totals};
-use super::wire::{read_day, read_number};
-use super::writing::{Refused, given, text_of};
+use crate::xero::documents::head::{self, day};
+use crate::xero::documents::lines::Terms;
+use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::organisation::Organisation;
+use crate::xero::request::Request;
+use crate::xero::wire::read_day;
+use crate::xero::writing::{Refused, given, text_of};
 
 const WRONG_STATUS: &str = "Invoice not of valid status for modification";
 const NUMBER_TAKEN: &str = "Invoice # must be unique.";
@@ -44,7 +42,7 @@ pub(crate) fn save(
         messages.extend(organisation.locked(held.date));
     }
     invoice.status = status;
-    match resolve_contact(organisation, request, sent.get("Contact")) {
+    match head::contact(organisation, request, sent.get("Contact")) {
         Ok(Some(contact)) => invoice.contact_id = contact,
         Ok(None) if before.is_none() => {
             messages.push("A Contact must be specified for this type of transaction".to_owned());
@@ -59,7 +57,7 @@ pub(crate) fn save(
         return Err(refuse(messages));
     }
     take_number(organisation, &mut invoice);
-    mark_contact(organisation, &invoice);
+    head::mark_contact(organisation, invoice.contact_id, invoice.kind == InvoiceType::AccRec);
     invoice.updated = request.now;
     let id = invoice.id;
     let changes = match (before.map(|held| held.status), invoice.status) {
@@ -70,7 +68,7 @@ pub(crate) fn save(
         (_, InvoiceStatus::Deleted) => "Deleted",
         _ => "Edited",
     };
-    organisation.invoices.put(invoice);
+    organisation.shelves.invoices.put(invoice);
     organisation.record(id, changes, request.now);
     Ok(id)
 }
@@ -85,13 +83,13 @@ fn find(
     if let Some(id) = given(sent, "InvoiceID") {
         let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
         if !id.is_nil() {
-            let held = organisation.invoices.get(id).ok_or(Refused::NotFound)?;
+            let held = organisation.shelves.invoices.get(id).ok_or(Refused::NotFound)?;
             return if creates_only { Err(refuse(NUMBER_TAKEN)) } else { Ok(Some(held.clone())) };
         }
     }
     let is_bill = sent.get("Type").and_then(Value::as_str) == Some(InvoiceType::AccPay.as_str());
     let number = given(sent, "InvoiceNumber").filter(|_| !is_bill);
-    let held = number.and_then(|number| organisation.invoices.find(&invoice_number_key(&number)));
+    let held = number.and_then(|number| organisation.shelves.invoices.find(&invoice_number_key(&number)));
     match held {
         Some(_) if creates_only => Err(refuse(NUMBER_TAKEN)),
         held => Ok(held.cloned()),
@@ -166,7 +164,7 @@ fn blank(
         currency: organisation.base_currency.clone(),
         currency_rate: Decimal::ONE,
         url: None,
-        branding_theme: is_sale.then_some(organisation.branding_theme),
+        branding_theme: organisation.default_theme().filter(|_| is_sale),
         sent_to_contact: false,
         sub_total: Decimal::ZERO,
         total_tax: Decimal::ZERO,
@@ -179,50 +177,6 @@ fn blank(
     })
 }
 
-/// A block with nothing but an id refers; with more it edits that contact, or makes one.
-fn resolve_contact(
-    organisation: &mut Organisation,
-    request: &Request,
-    sent: Option<&Value>,
-) -> Result<Option<Uuid>, Vec<String>> {
-    let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else {
-        return Ok(None);
-    };
-    let contacts = &organisation.contacts;
-    let held = match given(block, "ContactID").map(|id| Uuid::parse_str(&id).ok()) {
-        Some(id) => {
-            let held = id.and_then(|id| contacts.get(id));
-            Some(held.ok_or_else(|| {
-                vec!["The contact with the specified ContactID could not be found".to_owned()]
-            })?)
-        }
-        None => {
-            let by_number =
-                given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
-            by_number.or_else(|| given(block, "Name").and_then(|name| contacts.find(&name_key(&name))))
-        }
-    };
-    if held.is_some_and(|held| !held.is_active()) {
-        return Err(vec![ARCHIVED.to_owned()]);
-    }
-    let held = held.map(|held| held.id);
-    let identifies = ["ContactID", "ContactNumber", "Name"];
-    match held {
-        Some(id) if block.len() == 1 && block.keys().all(|field| identifies.contains(&field.as_str())) => {
-            Ok(Some(id))
-        }
-        held => {
-            let mut block = block.clone();
-            block.extend(held.map(|id| ("ContactID".to_owned(), id.to_string().into())));
-            match contact_rules::save(organisation, request.now, false, &block) {
-                Ok(id) => Ok(Some(id)),
-                Err(Refused::Element { messages, .. }) => Err(messages),
-                Err(Refused::NotFound) => Err(vec!["The contact could not be found".to_owned()]),
-            }
-        }
-    }
-}
-
 /// Everything but lines and totals.
 fn read_head(
     organisation: &Organisation,
@@ -232,7 +186,7 @@ fn read_head(
     messages: &mut Vec<String>,
 ) {
     if let Some(number) = given(sent, "InvoiceNumber") {
-        let holder = organisation.invoices.find(&invoice_number_key(&number));
+        let holder = organisation.shelves.invoices.find(&invoice_number_key(&number));
         if invoice.kind == InvoiceType::AccRec && holder.is_some_and(|holder| holder.id != invoice.id) {
             messages.push(NUMBER_TAKEN.to_owned());
         }
@@ -246,18 +200,11 @@ fn read_head(
             messages.push(format!("The {field} field must not exceed {LONGEST_TEXT} characters"));
         }
     }
-    let mut day = |field: &str| -> Option<Date> {
-        let text = given(sent, field)?;
-        let date = read_day(&text);
-        if date.is_none() {
-            messages.push(format!("The {field} '{text}' is not a valid date"));
-        }
-        date
-    };
-    invoice.date = day("Date").unwrap_or(invoice.date);
-    invoice.due_date = day("DueDate").or(invoice.due_date);
-    invoice.expected_payment_date = day("ExpectedPaymentDate").or(invoice.expected_payment_date);
-    invoice.planned_payment_date = day("PlannedPaymentDate").or(invoice.planned_payment_date);
+    invoice.date = day(sent, "Date", messages).unwrap_or(invoice.date);
+    invoice.due_date = day(sent, "DueDate", messages).or(invoice.due_date);
+    invoice.expected_payment_date =
+        day(sent, "ExpectedPaymentDate", messages).or(invoice.expected_payment_date);
+    invoice.planned_payment_date = day(sent, "PlannedPaymentDate", messages).or(invoice.planned_payment_date);
     if before.is_none_or(|held| held.date != invoice.date) {
         messages.extend(organisation.locked(invoice.date));
     }
@@ -269,7 +216,9 @@ fn read_head(
         }
         invoice.url = Some(url).filter(|url| !url.is_empty());
     }
-    read_currency(organisation, sent, invoice, before, messages);
+    let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
+    (invoice.currency, invoice.currency_rate) =
+        head::currency(organisation, sent, invoice.contact_id, held, messages);
     if let Some(kind) = given(sent, "LineAmountTypes") {
         match LineAmountTypes::read(&kind) {
             Some(kind) => invoice.line_amount_types = kind,
@@ -287,38 +236,11 @@ fn read_head(
     }
 }
 
-fn read_currency(
-    organisation: &Organisation,
-    sent: &Map<String, Value>,
-    invoice: &mut Invoice,
-    before: Option<&Invoice>,
-    messages: &mut Vec<String>,
-) {
-    let of_contact = || {
-        let contact = organisation.contacts.get(invoice.contact_id).filter(|_| before.is_none());
-        contact.and_then(|contact| contact.text("DefaultCurrency").map(str::to_owned))
-    };
-    if let Some(currency) = given(sent, "CurrencyCode").or_else(of_contact) {
-        if !organisation.currencies.contains(&currency) {
-            messages.push(format!("Organisation is not subscribed to currency {currency}"));
-        }
-        invoice.currency = currency;
-    }
-    let rate = sent.get("CurrencyRate").and_then(read_number).filter(|rate| *rate > Decimal::ZERO);
-    invoice.currency_rate = match rate {
-        _ if invoice.currency == organisation.base_currency => Decimal::new(10, 1),
-        Some(rate) => rate,
-        None if before.is_some_and(|held| held.currency == invoice.currency) => invoice.currency_rate,
-        // Stands for the day's rate.
-        None => Decimal::new(625, 3),
-    };
-}
-
 fn is_approved(status: InvoiceStatus) -> bool {
     matches!(status, InvoiceStatus::Submitted | InvoiceStatus::Authorised)
 }
 
-/// Lines that are sent replace the ones that were; without `LineItems` they stay.
+/// Totals of nothing are paid at once.
 fn read_amounts(
     organisation: &mut Organisation,
     request: &Request,
@@ -326,8 +248,8 @@ fn read_amounts(
     invoice: &mut Invoice,
     messages: &mut Vec<String>,
 ) {
-    let ends = matches!(invoice.status, InvoiceStatus::Voided | InvoiceStatus::Deleted | InvoiceStatus::Paid);
-    if ends {
+    use InvoiceStatus::{Deleted, Paid, Voided};
+    if matches!(invoice.status, Voided | Deleted | Paid) {
         return;
     }
     let terms = Terms {
@@ -336,28 +258,7 @@ fn read_amounts(
         approved: is_approved(invoice.status),
         unit_places: request.unit_places(),
     };
-    if let Some(lines) = sent.get("LineItems").and_then(Value::as_array) {
-        invoice.lines = read_lines(organisation, lines, &invoice.lines, terms, messages);
-    }
-    if invoice.lines.is_empty() && terms.approved {
-        messages.push("One or more line items must be specified".to_owned());
-    }
-    settle(organisation, &mut invoice.lines, terms, messages);
-    let totals = totals(
-        invoice.lines.iter().map(|line| (line.line_amount, line.tax_amount)),
-        invoice.line_amount_types,
-    );
-    if terms.approved && totals.total < Decimal::ZERO {
-        messages.push("The document total must not be less than zero".to_owned());
-    }
-    for (field, ours) in
-        [("SubTotal", totals.sub_total), ("TotalTax", totals.total_tax), ("Total", totals.total)]
-    {
-        let theirs = sent.get(field).and_then(read_number).filter(|theirs| *theirs != ours);
-        if let Some(theirs) = theirs.filter(|theirs| (theirs - ours).abs() > Decimal::new(10, 2)) {
-            messages.push(format!("The {field} {theirs} does not match the expected {field} {ours}"));
-        }
-    }
+    let totals = head::amounts(organisation, sent, &mut invoice.lines, terms, messages);
     invoice.sub_total = totals.sub_total;
     invoice.total_tax = totals.total_tax;
     invoice.total = totals.total;
@@ -367,26 +268,10 @@ fn read_amounts(
     }
 }
 
-/// `INV-0001` and on, past the numbers that people took.
 fn take_number(organisation: &mut Organisation, invoice: &mut Invoice) {
-    while invoice.kind == InvoiceType::AccRec && invoice.number.is_empty() {
-        let number = format!("INV-{:04}", organisation.next_invoice);
-        organisation.next_invoice += 1;
-        if organisation.invoices.find(&invoice_number_key(&number)).is_none() {
-            invoice.number = number;
-        }
+    if invoice.kind == InvoiceType::AccRec && invoice.number.is_empty() {
+        invoice.number = organisation.next_number("INV-", |shelves, number| {
+            shelves.invoices.find(&invoice_number_key(number)).is_none()
+        });
     }
-}
-
-/// The first document makes a customer or supplier; the contact's own stamp stays.
-fn mark_contact(organisation: &mut Organisation, invoice: &Invoice) {
-    let Some(contact) = organisation.contacts.get(invoice.contact_id) else { return };
-    let is_sale = invoice.kind == InvoiceType::AccRec;
-    if (is_sale && contact.is_customer) || (!is_sale && contact.is_supplier) {
-        return;
-    }
-    let mut contact = contact.clone();
-    contact.is_customer |= is_sale;
-    contact.is_supplier |= !is_sale;
-    organisation.contacts.put(contact);
 }

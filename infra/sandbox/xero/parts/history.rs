@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answer::{Found, Refusal};
-use super::organisation::Organisation;
-use super::request::Request;
-use super::wire;
-use super::writing::given;
+use super::{Owner, Part};
+use crate::xero::answer::{Found, Refusal, Reply};
+use crate::xero::organisation::Organisation;
+use crate::xero::request::Request;
+use crate::xero::wire;
+use crate::xero::writing::given;
 
 const KEY: &str = "HistoryRecords";
 const LONGEST_NOTE: usize = 2_500;
@@ -37,7 +38,17 @@ impl Organisation {
     }
 }
 
-pub(crate) fn list(organisation: &Organisation, document: Uuid) -> Found {
+pub(crate) const PART: Part = Part { name: "History", scopes: &[], serve };
+
+fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Result<Reply, Refusal> {
+    match request.method.as_str() {
+        "GET" => Ok(list(organisation, owner.id).into()),
+        "PUT" => add(organisation, request, owner.id).map(Reply::from),
+        _ => Err(Refusal::NotImplemented),
+    }
+}
+
+fn list(organisation: &Organisation, document: Uuid) -> Found {
     let records = organisation.history.iter().rev().filter(|record| record.document == document);
     let elements = records.map(|record| {
         json!({
@@ -49,11 +60,7 @@ pub(crate) fn list(organisation: &Organisation, document: Uuid) -> Found {
 }
 
 /// The echo of a new note has neither `Changes` nor `User`.
-pub(crate) fn add(
-    organisation: &mut Organisation,
-    request: &Request,
-    document: Uuid,
-) -> Result<Found, Refusal> {
+fn add(organisation: &mut Organisation, request: &Request, document: Uuid) -> Result<Found, Refusal> {
     let mut elements = Vec::new();
     for note in request.elements(KEY)? {
         let details = given(&note, "Details").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A contact as it is kept, and the four shapes it is shown in. Rules of writing are in `contact_rules.rs`.
+//! A contact as it is kept, and the four shapes it is shown in. Rules of writing are in `rules.rs`.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::filter::{Field, Fields};
-use super::shelf::Document;
-use super::wire;
+use crate::xero::filter::{Field, Fields};
+use crate::xero::reading::View;
+use crate::xero::shelf::Document;
+use crate::xero::wire;
 
 /// Text fields in the order they are shown, with their longest lengths.
 /// <https://developer.xero.com/documentation/api/accounting/contacts>
@@ -74,23 +75,6 @@ pub struct Contact {
     pub updated: Timestamp,
 }
 
-/// How much of a contact an answer shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum View {
-    /// After a write, and inside a document that is shown alone.
-    Written,
-    /// Alone.
-    Single,
-    /// In a page.
-    Paged,
-    /// In a list without pages.
-    Listed,
-    /// With `summaryOnly=true`.
-    Summary,
-    /// Inside a listed document.
-    Embedded,
-}
-
 impl Contact {
     pub(crate) fn new(id: Uuid, now: Timestamp) -> Self {
         Self {
@@ -134,7 +118,7 @@ impl Contact {
         self.status == ContactStatus::Active
     }
 
-    pub(crate) fn as_json(&self, view: View) -> Value {
+    pub(crate) fn as_json(&self, view: View) -> Map<String, Value> {
         let mut body = Map::new();
         body.insert("ContactID".into(), self.id.to_string().into());
         if view == View::Embedded {
@@ -143,7 +127,7 @@ impl Contact {
                 body.insert(empty.into(), json!([]));
             }
             body.insert("HasValidationErrors".into(), false.into());
-            return Value::Object(body);
+            return body;
         }
         let status = if self.is_active() { "ACTIVE" } else { "ARCHIVED" };
         body.insert("ContactStatus".into(), status.into());
@@ -186,7 +170,7 @@ impl Contact {
             body.insert("Attachments".into(), json!([]));
         }
         body.insert("HasValidationErrors".into(), false.into());
-        Value::Object(body)
+        body
     }
 
     /// Both slots are always there: with empty texts after a write, with the type alone in a list.

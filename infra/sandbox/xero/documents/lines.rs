@@ -6,10 +6,12 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::organisation::Organisation;
 use super::tax::{LineAmountTypes, line_amount, line_tax};
-use super::wire::{self, places, read_number};
-use super::writing::{given, text_of};
+use crate::xero::journal::{Entry, EntryBuilder};
+use crate::xero::organisation::Organisation;
+use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::wire::{self, places, read_number};
+use crate::xero::writing::{given, text_of};
 
 const LONGEST_DESCRIPTION: usize = 4_000;
 const LONGEST_QUANTITY: usize = 13;
@@ -173,8 +175,9 @@ fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec
             None => given(sent, by_name).is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)),
         };
         let category = organisation
+            .shelves
             .tracking
-            .iter()
+            .since(None)
             .find(|held| held.active && named("TrackingCategoryID", held.id, &held.name, "Name"));
         let Some(category) = category else {
             let name = given(sent, "Name").or_else(|| given(sent, "TrackingCategoryID")).unwrap_or_default();
@@ -261,6 +264,27 @@ pub(crate) fn settle(
         };
         line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
     }
+}
+
+/// The lines' side of an entry: each to its account, their tax to GST. `sign` is 1 for debits.
+pub(crate) fn post(
+    mut entry: EntryBuilder,
+    organisation: &Organisation,
+    lines: &[Line],
+    amounts: LineAmountTypes,
+    sign: Decimal,
+) -> Entry {
+    let gst = organisation.system_account(SystemAccount::Gst);
+    let rounding = organisation.system_account(SystemAccount::Rounding);
+    for line in lines {
+        let net = match amounts {
+            LineAmountTypes::Inclusive => line.line_amount - line.tax_amount,
+            _ => line.line_amount,
+        };
+        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * net);
+        entry = entry.debit(gst, sign * line.tax_amount);
+    }
+    entry.close(rounding)
 }
 
 impl Line {

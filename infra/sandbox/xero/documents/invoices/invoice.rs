@@ -1,4 +1,4 @@
-//! A sales invoice or bill as it is kept, and the shapes it is shown in. Rules are in `invoice_rules.rs`.
+//! A sales invoice or bill as it is kept, and the shapes it is shown in. Rules are in `rules.rs`.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -6,12 +6,16 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::contact::{Contact, View};
-use super::filter::{Field, Fields};
-use super::lines::Line;
-use super::shelf::Document;
-use super::tax::LineAmountTypes;
-use super::wire;
+use crate::xero::documents::contacts::contact::Contact;
+use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::filter::{Field, Fields};
+use crate::xero::journal::Entry;
+use crate::xero::organisation::Organisation;
+use crate::xero::reading::View;
+use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::shelf::Document;
+use crate::xero::wire;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvoiceType {
@@ -103,10 +107,10 @@ impl Invoice {
     pub(crate) fn as_json(
         &self,
         contact: Option<&Contact>,
-        view: InvoiceView,
+        view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
-        use InvoiceView::{Listed, Paged, Single, Summary, Written};
+        use View::{Listed, Paged, Single, Summary, Written};
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         let is_sale = self.kind == InvoiceType::AccRec;
@@ -155,7 +159,7 @@ impl Invoice {
         put("UpdatedDateUTCString", wire::stamp_text(self.updated));
         if let Some(contact) = contact {
             let inner = if matches!(view, Written | Single) { View::Written } else { View::Embedded };
-            put("Contact", contact.as_json(inner));
+            put("Contact", Value::Object(contact.as_json(inner)));
         }
         put("DateString", wire::day_text(self.date));
         put("Date", wire::day(self.date));
@@ -200,16 +204,6 @@ impl Invoice {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InvoiceView {
-    Written,
-    Single,
-    Paged,
-    /// Without pages there are no lines.
-    Listed,
-    Summary,
-}
-
 /// Sales numbers are found; a bill's number is a mere reference.
 pub(crate) fn invoice_number_key(number: &str) -> String {
     format!("number:{}", number.to_lowercase())
@@ -228,6 +222,20 @@ impl Document for Invoice {
     fn keys(&self) -> Vec<String> {
         let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };
         vec![format!("{prefix}{}", invoice_number_key(&self.number))]
+    }
+
+    /// From the day it is approved: what is owed, against what was sold or bought and its tax.
+    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+        if !matches!(self.status, InvoiceStatus::Authorised | InvoiceStatus::Paid) {
+            return Vec::new();
+        }
+        let (control, sign) = match self.kind {
+            InvoiceType::AccRec => (SystemAccount::Debtors, Decimal::ONE),
+            InvoiceType::AccPay => (SystemAccount::Creditors, Decimal::NEGATIVE_ONE),
+        };
+        let entry = Entry::on(self.date, self.currency_rate)
+            .debit(organisation.system_account(control), sign * self.total);
+        vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
     }
 }
 
@@ -290,6 +298,7 @@ impl Fields for InvoiceRow<'_> {
             "contact.contactid" => Field::Id(invoice.contact_id),
             "contact.name" => Field::maybe(contact.map(Contact::name)),
             "contact.contactnumber" => Field::maybe(contact.and_then(Contact::number)),
+            "createdby" => Field::maybe(invoice.created_by.as_deref()),
             _ => return None,
         })
     }

@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use super::wire::places;
+use crate::xero::wire::places;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineAmountTypes {

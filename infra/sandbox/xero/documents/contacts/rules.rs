@@ -11,8 +11,8 @@ use super::contact::{
     ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
     Texts, name_key, number_key,
 };
-use super::organisation::Organisation;
-use super::writing::{Refused, given, text_of};
+use crate::xero::organisation::Organisation;
+use crate::xero::writing::{Refused, given, text_of};
 
 pub(crate) const ARCHIVED: &str = "The specified contact details matched an archived contact. Archived contacts cannot \
                         currently be edited via the API.";
@@ -48,12 +48,12 @@ pub(crate) fn save(
     let id = before.as_ref().map(|held| held.id);
     let mut messages = Vec::new();
     let taken = |other: &Contact| Some(other.id) != id;
-    if organisation.contacts.find(&name_key(&name)).is_some_and(taken) {
+    if organisation.shelves.contacts.find(&name_key(&name)).is_some_and(taken) {
         messages.push(name_taken(&name));
     }
     let number = given(sent, "ContactNumber");
     if let Some(number) =
-        number.filter(|number| organisation.contacts.find(&number_key(number)).is_some_and(taken))
+        number.filter(|number| organisation.shelves.contacts.find(&number_key(number)).is_some_and(taken))
     {
         messages.push(number_taken(&number));
     }
@@ -73,7 +73,7 @@ pub(crate) fn save(
     }
     contact.updated = now;
     let id = contact.id;
-    organisation.contacts.put(contact);
+    organisation.shelves.contacts.put(contact);
     organisation.record(id, changes, now);
     Ok(id)
 }
@@ -87,11 +87,11 @@ fn find<'a>(
     if let Some(id) = given(sent, "ContactID") {
         let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
         if !id.is_nil() {
-            return organisation.contacts.get(id).map(Some).ok_or(Refused::NotFound);
+            return organisation.shelves.contacts.get(id).map(Some).ok_or(Refused::NotFound);
         }
     }
     let number = given(sent, "ContactNumber");
-    Ok(number.and_then(|number| organisation.contacts.find(&number_key(&number))))
+    Ok(number.and_then(|number| organisation.shelves.contacts.find(&number_key(&number))))
 }
 
 pub(crate) fn name_taken(name: &str) -> String {
@@ -194,9 +194,7 @@ fn slots<const N: usize>(
 
 fn check_currency(organisation: &Organisation, contact: &Contact, messages: &mut Vec<String>) {
     let currency = contact.text("DefaultCurrency");
-    if let Some(currency) =
-        currency.filter(|currency| !organisation.currencies.iter().any(|held| held == currency))
-    {
+    if let Some(currency) = currency.filter(|currency| !organisation.has_currency(currency)) {
         messages.push(format!("Organisation is not subscribed to currency {currency}"));
     }
 }

@@ -1,0 +1,10 @@
+//! What is written in the books: a file or a folder for each kind, its row is in `endpoints.rs`.
+//!
+//! A folder has the kind's shape, its rules of writing and, in `mod.rs`, how it is read over the API. What
+//! several kinds share: `head` (contact, dates, currency), `lines`, `tax`.
+
+pub(crate) mod contacts;
+pub(crate) mod head;
+pub(crate) mod invoices;
+pub(crate) mod lines;
+pub(crate) mod tax;

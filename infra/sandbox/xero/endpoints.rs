@@ -1,0 +1,79 @@
+//! The accounting API's endpoints: one row each. Adding a kind adds a row.
+//!
+//! One of a row's scopes is enough; reading is content with its `.read`.
+//! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
+
+use super::answer::{Found, Refusal, Reply};
+use super::documents::contacts::Contacts;
+use super::documents::invoices::Invoices;
+use super::organisation::Organisation;
+use super::parts::Part;
+use super::reading;
+use super::request::Request;
+use super::resource::{self, Resource};
+use super::settings::accounts::Accounts;
+use super::settings::branding_themes::BrandingThemes;
+use super::settings::currencies::Currencies;
+use super::settings::items::Items;
+use super::settings::organisation;
+use super::settings::tax_rates::TaxRates;
+use super::settings::tracking::TrackingCategories;
+
+type Serve = fn(&mut Organisation, &Request) -> Result<Reply, Refusal>;
+type List = fn(&Organisation, &Request) -> Result<Found, Refusal>;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Endpoint {
+    /// After `/api.xro/2.0/`; may have several words, e.g. `Reports/BalanceSheet`.
+    pub(crate) path: &'static str,
+    scopes: &'static [&'static str],
+    pub(crate) serve: Serve,
+    parts: &'static [Part],
+    /// For kinds of documents: the list alone.
+    pub(crate) list: Option<List>,
+}
+
+// Apps from before March 2026 have broader scopes; they go on working.
+const CONTACTS: &[&str] = &["accounting.contacts"];
+const INVOICES: &[&str] = &["accounting.invoices", "accounting.transactions"];
+const SETTINGS: &[&str] = &["accounting.settings"];
+const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices", "accounting.transactions"];
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    kind::<Contacts>("Contacts", CONTACTS),
+    kind::<Invoices>("Invoices", INVOICES),
+    kind::<Accounts>("Accounts", SETTINGS),
+    kind::<BrandingThemes>("BrandingThemes", SETTINGS),
+    kind::<Currencies>("Currencies", SETTINGS),
+    kind::<Items>("Items", ITEMS),
+    single("Organisation", SETTINGS, organisation::serve),
+    single("Organisations", SETTINGS, organisation::serve),
+    kind::<TaxRates>("TaxRates", SETTINGS),
+    kind::<TrackingCategories>("TrackingCategories", SETTINGS),
+];
+
+const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {
+    Endpoint { path, scopes, serve: resource::serve::<R>, parts: R::PARTS, list: Some(reading::list::<R>) }
+}
+
+/// Something that is no collection of documents.
+const fn single(path: &'static str, scopes: &'static [&'static str], serve: Serve) -> Endpoint {
+    Endpoint { path, scopes, serve, parts: &[], list: None }
+}
+
+/// The row whose words the path begins with; the longest one wins.
+pub(crate) fn endpoint(path: &[String]) -> Option<&'static Endpoint> {
+    let begins = |endpoint: &&Endpoint| {
+        let mut words = path.iter();
+        endpoint.path.split('/').all(|word| words.next().is_some_and(|one| one == word))
+    };
+    ENDPOINTS.iter().filter(begins).max_by_key(|endpoint| endpoint.path.len())
+}
+
+impl Endpoint {
+    /// A part may ask for scopes of its own.
+    pub(crate) fn scopes(&self, request: &Request) -> &'static [&'static str] {
+        let part = request.path.get(2).and_then(|name| self.parts.iter().find(|part| part.name == name));
+        part.map(|part| part.scopes).filter(|scopes| !scopes.is_empty()).unwrap_or(self.scopes)
+    }
+}

@@ -1,0 +1,240 @@
+//! Lists and single documents, for every kind alike: parameters, `where`, `order`, pages.
+//!
+//! A kind names its fields and the parameters that only it has (`Resource`).
+//! <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::answer::{Found, Refusal};
+use super::filter::{Field, Fields, Filter, Order, moment};
+use super::organisation::Organisation;
+use super::request::Request;
+use super::resource::{Resource, find};
+use super::shelf::Document;
+use super::wire::{self, Pagination};
+
+/// <https://developer.xero.com/documentation/api/accounting/requests-and-responses#paging>
+const DEFAULT_PAGE_SIZE: usize = 100;
+const LARGEST_PAGE_SIZE: usize = 1_000;
+
+/// How much of a document an answer shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// After a write, and inside a document that is shown alone.
+    Written,
+    /// Alone.
+    Single,
+    /// In a page.
+    Paged,
+    /// In a list without pages: no lines.
+    Listed,
+    /// With `summaryOnly=true`.
+    Summary,
+    /// Inside a listed document.
+    Embedded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paging {
+    /// `page` has no effect.
+    Never,
+    /// With `page`, or with a parameter that brings pages.
+    Asked,
+    Always,
+}
+
+/// A parameter that only some kinds have: its name, and the field (as `where` names it) that it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Parameter {
+    /// A comma list, any of which the field may be; brings pages.
+    AnyOf(&'static str, &'static str),
+    Equal(&'static str, &'static str),
+    Contains(&'static str, &'static str),
+    /// A day, from or to which the field's may be.
+    From(&'static str, &'static str),
+    To(&'static str, &'static str),
+    /// `searchTerm`: one of these contains it.
+    Search(&'static [&'static str]),
+    /// `…=true`: the field is the app that asks.
+    OwnApp(&'static str, &'static str),
+}
+
+pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) -> Result<Found, Refusal> {
+    let archived = request.flag("includeArchived");
+    let wanted: Vec<&Parameter> = R::PARAMETERS.iter().filter(|one| one.is_given(request)).collect();
+    let filter = match request.parameter("where").filter(|_| R::FILTERED) {
+        None => None,
+        Some(text) => Some(Filter::parse(text).map_err(Refusal::Query)?),
+    };
+    let candidates = candidates::<R>(organisation, request).filter(|one| archived || !R::is_archived(one));
+    let order = request.parameter("order").or(R::DEFAULT_ORDER);
+    let mut documents: Vec<&R::Document> = if wanted.is_empty() && filter.is_none() && order.is_none() {
+        candidates.collect()
+    } else {
+        let mut rows: Vec<_> =
+            candidates.map(|document| (document, R::row(organisation, request, document))).collect();
+        let known = |path: &str| match rows.first() {
+            _ if !R::FIELDS.is_empty() => R::FIELDS.contains(&path),
+            Some((_, row)) => row.field(path).is_some(),
+            None => true,
+        };
+        let order = order.map(|order| Order::parse(order, &known)).transpose().map_err(Refusal::Query)?;
+        if let Some(filter) = &filter {
+            filter.check(&known).map_err(Refusal::Query)?;
+        }
+        rows.retain(|(_, row)| wanted.iter().all(|one| one.wants(request, row.as_ref())));
+        if let Some(filter) = &filter {
+            let mut kept = Vec::new();
+            for (document, row) in rows {
+                if filter.wants(row.as_ref()).map_err(Refusal::Query)? {
+                    kept.push((document, row));
+                }
+            }
+            rows = kept;
+        }
+        if let Some(order) = order {
+            rows.sort_by(|(_, left), (_, right)| order.compare(left.as_ref(), right.as_ref()));
+        }
+        rows.into_iter().map(|(document, _)| document).collect()
+    };
+    let summary = R::SUMMARISED && request.flag("summaryOnly");
+    let paged = match R::PAGING {
+        Paging::Never => false,
+        Paging::Always => true,
+        Paging::Asked => {
+            let brings_pages = wanted.iter().any(|one| matches!(one, Parameter::AnyOf(..)));
+            request.parameter("page").is_some() || summary || brings_pages
+        }
+    };
+    let pagination = paged.then(|| cut(request, &mut documents));
+    let view = match (summary, pagination) {
+        (true, _) => View::Summary,
+        (false, Some(_)) => View::Paged,
+        (false, None) => View::Listed,
+    };
+    let elements = documents
+        .into_iter()
+        .map(|document| Value::Object(R::show(organisation, request, document, view)))
+        .collect();
+    Ok(Found { key: R::KEY, elements, pagination })
+}
+
+/// By stamp; those that are named by `IDs` without a walk over the others.
+fn candidates<'a, R: Resource>(
+    organisation: &'a Organisation,
+    request: &Request,
+) -> Box<dyn Iterator<Item = &'a R::Document> + 'a> {
+    let shelf = R::shelf(&organisation.shelves);
+    let since = request.modified_since;
+    let Some(ids) = request.ids("IDs") else { return Box::new(shelf.since(since)) };
+    let mut named: Vec<&R::Document> = ids.into_iter().filter_map(|id| shelf.get(id)).collect();
+    named.sort_by_key(|document| (document.updated(), document.id()));
+    named.dedup_by_key(|document| document.id());
+    Box::new(named.into_iter().filter(move |one| since.is_none_or(|since| one.updated() >= since)))
+}
+
+fn cut<T>(request: &Request, rows: &mut Vec<T>) -> Pagination {
+    let read = |name, default| request.parameter(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let page: usize = read("page", 1).max(1);
+    let page_size = read("pageSize", DEFAULT_PAGE_SIZE).clamp(1, LARGEST_PAGE_SIZE);
+    let pagination = Pagination { page, page_size, items: rows.len() };
+    rows.drain(..rows.len().min((page - 1).saturating_mul(page_size)));
+    rows.truncate(page_size);
+    pagination
+}
+
+pub(crate) fn one<R: Resource>(
+    organisation: &Organisation,
+    request: &Request,
+    key: &str,
+) -> Result<Found, Refusal> {
+    let document = find::<R>(organisation, key)?;
+    Ok(single(R::KEY, Value::Object(R::show(organisation, request, document, View::Single))))
+}
+
+/// One element, as a list of one.
+pub(crate) fn single(key: &'static str, element: Value) -> Found {
+    Found { key, elements: vec![element], pagination: None }
+}
+
+impl Parameter {
+    fn is_given(&self, request: &Request) -> bool {
+        match self {
+            Self::AnyOf(name, _)
+            | Self::Equal(name, _)
+            | Self::Contains(name, _)
+            | Self::From(name, _)
+            | Self::To(name, _) => request.parameter(name).is_some(),
+            Self::Search(_) => request.parameter("searchTerm").is_some(),
+            Self::OwnApp(name, _) => request.flag(name),
+        }
+    }
+
+    fn wants(&self, request: &Request, row: &dyn Fields) -> bool {
+        let text = |path: &str| match row.field(path) {
+            Some(Field::Text(text)) => text.to_lowercase(),
+            Some(Field::Id(id)) => id.to_string(),
+            _ => String::new(),
+        };
+        let given = |name: &str| request.parameter(name).unwrap_or_default().to_lowercase();
+        let day = |name: &str| moment(request.parameter(name).unwrap_or_default());
+        let held = |path: &str| match row.field(path) {
+            Some(Field::Moment(at)) => Some(at),
+            _ => None,
+        };
+        match self {
+            Self::AnyOf(name, path) => given(name).split(',').any(|one| one.trim() == text(path)),
+            Self::Equal(name, path) => given(name) == text(path),
+            Self::Contains(name, path) => text(path).contains(&given(name)),
+            Self::From(name, path) => held(path).zip(day(name)).is_none_or(|(held, from)| held >= from),
+            Self::To(name, path) => held(path).zip(day(name)).is_none_or(|(held, to)| held <= to),
+            Self::Search(paths) => paths.iter().any(|path| text(path).contains(&given("searchTerm"))),
+            Self::OwnApp(_, path) => text(path) == request.client.to_lowercase(),
+        }
+    }
+}
+
+/// The row of a kind that has none of its own: whatever it shows, inner fields by their path.
+pub(crate) struct JsonRow(pub(crate) Map<String, Value>);
+
+impl Fields for JsonRow {
+    fn field(&self, path: &str) -> Option<Field<'_>> {
+        let mut fields = &self.0;
+        let mut steps = path.split('.').peekable();
+        loop {
+            let step = steps.next()?;
+            let (name, value) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(step))?;
+            match (steps.peek(), value) {
+                (None, value) => return Some(field_of(name, value)),
+                (Some(_), Value::Object(inner)) => fields = inner,
+                (Some(_), _) => return Some(Field::Null),
+            }
+        }
+    }
+}
+
+fn field_of<'a>(name: &str, value: &'a Value) -> Field<'a> {
+    match value {
+        Value::Bool(flag) => Field::Flag(*flag),
+        Value::Number(_) => wire::read_number(value).map_or(Field::Null, Field::Number),
+        Value::String(text) => match read_stamp(text) {
+            Some(at) => Field::Moment(at),
+            None if name.ends_with("ID") => {
+                Uuid::parse_str(text).map_or(Field::Text(Cow::Borrowed(text)), Field::Id)
+            }
+            None => Field::Text(Cow::Borrowed(text)),
+        },
+        _ => Field::Null,
+    }
+}
+
+/// `/Date(1789344000000+0000)/`
+fn read_stamp(text: &str) -> Option<Timestamp> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let digits = inner.split_once('+').map_or(inner, |(milliseconds, _)| milliseconds);
+    Timestamp::from_millisecond(digits.parse().ok()?).ok()
+}

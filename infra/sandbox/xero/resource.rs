@@ -1,0 +1,131 @@
+//! One kind over the API: what a kind says of itself, and the way of a call from its method and path to there.
+//!
+//! Listing is in `reading.rs`, bulk writing in `writing.rs`, what hangs on a document in `parts/`. A kind's row
+//! is in `endpoints.rs`.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::answer::{Refusal, Reply};
+use super::filter::Fields;
+use super::organisation::Organisation;
+use super::parts::{Owner, Part, history};
+use super::reading::{self, JsonRow, Paging, Parameter, View};
+use super::request::Request;
+use super::shelf::{Document, Shelf};
+use super::shelves::Shelves;
+use super::writing::{self, Refused};
+
+pub(crate) trait Resource: 'static {
+    type Document: Document + 'static;
+
+    /// The collection, e.g. `Invoices`.
+    const KEY: &'static str;
+    /// The field with the id, e.g. `InvoiceID`.
+    const ID: &'static str;
+    /// The flag of a refused element; contacts have their own.
+    const REFUSED_FLAG: &'static str = "HasErrors";
+    const PAGING: Paging = Paging::Asked;
+    /// Whether `where` is looked at.
+    const FILTERED: bool = true;
+    /// Whether `summaryOnly` is looked at.
+    const SUMMARISED: bool = false;
+    /// The kind's own parameters, besides those that all kinds have.
+    const PARAMETERS: &'static [Parameter] = &[];
+    /// What `where` and `order` may name, in lower case; empty for whatever the document shows.
+    const FIELDS: &'static [&'static str] = &[];
+    /// As `order` would have it; without one it is by stamp, then by id.
+    const DEFAULT_ORDER: Option<&'static str> = None;
+    /// What hangs on a document of this kind.
+    const PARTS: &'static [Part] = &[history::PART];
+
+    fn shelf(shelves: &Shelves) -> &Shelf<Self::Document>;
+
+    /// What a path may carry instead of an id: a number, a code.
+    fn named<'a>(_organisation: &'a Organisation, _key: &str) -> Option<&'a Self::Document> {
+        None
+    }
+
+    /// Left out of lists without `includeArchived=true`.
+    fn is_archived(_document: &Self::Document) -> bool {
+        false
+    }
+
+    /// The document as JSON. `request` says how many places unit prices have, and whose view it is.
+    fn show(
+        organisation: &Organisation,
+        request: &Request,
+        document: &Self::Document,
+        view: View,
+    ) -> Map<String, Value>;
+
+    /// The document as a query sees it. Kinds with many documents have their own, without the JSON.
+    fn row<'a>(
+        organisation: &'a Organisation,
+        request: &Request,
+        document: &'a Self::Document,
+    ) -> Box<dyn Fields + 'a> {
+        Box::new(JsonRow(Self::show(organisation, request, document, View::Paged)))
+    }
+
+    /// Creates (`PUT`), or creates or updates (`POST`). Whoever doesn't say how can't be written.
+    fn write(
+        _organisation: &mut Organisation,
+        _request: &Request,
+        _sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        Err(Refused::NotImplemented)
+    }
+
+    /// `DELETE /{Endpoint}/{id}`.
+    fn delete(_organisation: &mut Organisation, _request: &Request, _id: Uuid) -> Result<Reply, Refusal> {
+        Err(Refusal::NotImplemented)
+    }
+
+    /// What was sent, as it comes back with its messages; the id is in front already.
+    fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {
+        for (field, value) in sent {
+            body.entry(field.clone()).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+/// By id, or by what the path may carry instead.
+pub(crate) fn find<'a, R: Resource>(
+    organisation: &'a Organisation,
+    key: &str,
+) -> Result<&'a R::Document, Refusal> {
+    let by_id = Uuid::parse_str(key).ok().and_then(|id| R::shelf(&organisation.shelves).get(id));
+    by_id.or_else(|| R::named(organisation, key)).ok_or(Refusal::NotFound)
+}
+
+pub(crate) fn serve<R: Resource>(
+    organisation: &mut Organisation,
+    request: &Request,
+) -> Result<Reply, Refusal> {
+    match (request.method.as_str(), request.path.as_slice()) {
+        ("GET", [_]) => reading::list::<R>(organisation, request).map(Reply::from),
+        ("GET", [_, key]) if request.wants_pdf() => part::<R>(organisation, request, key, "pdf"),
+        ("GET", [_, key]) => reading::one::<R>(organisation, request, key).map(Reply::from),
+        ("PUT", [_]) | ("POST", [_] | [_, _]) => {
+            writing::write_all::<R>(organisation, request).map(Reply::from)
+        }
+        ("DELETE", [_, key]) => {
+            let id = find::<R>(organisation, key)?.id();
+            R::delete(organisation, request, id)
+        }
+        (_, [_, key, name, ..]) => part::<R>(organisation, request, key, name),
+        _ => Err(Refusal::NotImplemented),
+    }
+}
+
+fn part<R: Resource>(
+    organisation: &mut Organisation,
+    request: &Request,
+    key: &str,
+    name: &str,
+) -> Result<Reply, Refusal> {
+    let part = R::PARTS.iter().find(|part| part.name == name).ok_or(Refusal::NotFound)?;
+    let owner = Owner { key: R::KEY, id: find::<R>(organisation, key)?.id() };
+    (part.serve)(organisation, request, owner)
+}

@@ -1,0 +1,170 @@
+//! `/Accounts`: the chart of accounts, and which of them the books themselves lean on.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/accounts>
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::xero::organisation::Organisation;
+use crate::xero::parts::Part;
+use crate::xero::reading::{Paging, View};
+use crate::xero::request::Request;
+use crate::xero::resource::Resource;
+use crate::xero::shelf::{Document, Shelf};
+use crate::xero::shelves::Shelves;
+use crate::xero::wire;
+
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub id: Uuid,
+    pub code: String,
+    pub name: String,
+    /// `REVENUE`, `EXPENSE`, `BANK`, …
+    pub kind: String,
+    /// `REVENUE`, `EXPENSE`, `ASSET`, `LIABILITY`, `EQUITY`
+    pub class: String,
+    pub tax_type: String,
+    pub active: bool,
+    pub enable_payments: bool,
+    /// What the books use it for by themselves.
+    pub system: Option<SystemAccount>,
+    pub updated: Timestamp,
+}
+
+/// Accounts that every organisation has, and that documents post to without naming them.
+/// <https://developer.xero.com/documentation/api/accounting/types#system-accounts>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemAccount {
+    Debtors,
+    Creditors,
+    Gst,
+    Rounding,
+    Historical,
+    RetainedEarnings,
+    RealisedCurrencyGain,
+    UnrealisedCurrencyGain,
+    BankCurrencyGain,
+    TrackingTransfers,
+    UnpaidExpenseClaims,
+}
+
+impl SystemAccount {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debtors => "DEBTORS",
+            Self::Creditors => "CREDITORS",
+            Self::Gst => "GST",
+            Self::Rounding => "ROUNDING",
+            Self::Historical => "HISTORICAL",
+            Self::RetainedEarnings => "RETAINEDEARNINGS",
+            Self::RealisedCurrencyGain => "REALISEDCURRENCYGAIN",
+            Self::UnrealisedCurrencyGain => "UNREALISEDCURRENCYGAIN",
+            Self::BankCurrencyGain => "BANKCURRENCYGAIN",
+            Self::TrackingTransfers => "TRACKINGTRANSFERS",
+            Self::UnpaidExpenseClaims => "UNPAIDEXPCLM",
+        }
+    }
+}
+
+pub(crate) fn code_key(code: &str) -> String {
+    format!("code:{code}")
+}
+
+fn system_key(account: SystemAccount) -> String {
+    format!("system:{}", account.as_str())
+}
+
+impl Document for Account {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    fn keys(&self) -> Vec<String> {
+        [code_key(&self.code)].into_iter().chain(self.system.map(system_key)).collect()
+    }
+}
+
+impl Organisation {
+    pub(crate) fn account(&self, code: &str) -> Option<&Account> {
+        self.shelves.accounts.find(&code_key(code))
+    }
+
+    /// Every organisation has them all; nobody can archive or delete one.
+    pub(crate) fn system_account(&self, account: SystemAccount) -> Uuid {
+        self.shelves.accounts.find(&system_key(account)).map(|account| account.id).unwrap_or_default()
+    }
+
+    /// An account with the same code keeps its id and its place in the books.
+    pub(crate) fn add_account(
+        &mut self,
+        code: &str,
+        name: &str,
+        kind: &str,
+        class: &str,
+        tax_type: &str,
+        now: Timestamp,
+    ) -> Uuid {
+        let held = self.account(code).map(|held| (held.id, held.system));
+        let (id, system) = held.unwrap_or_else(|| (self.ids.next(), None));
+        self.shelves.accounts.put(Account {
+            id,
+            code: code.to_owned(),
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            class: class.to_owned(),
+            tax_type: tax_type.to_owned(),
+            active: true,
+            enable_payments: false,
+            system,
+            updated: now,
+        });
+        id
+    }
+}
+
+pub(crate) struct Accounts;
+
+impl Resource for Accounts {
+    type Document = Account;
+    const KEY: &'static str = "Accounts";
+    const ID: &'static str = "AccountID";
+    const PAGING: Paging = Paging::Never;
+    const DEFAULT_ORDER: Option<&'static str> = Some("Code");
+    const PARTS: &'static [Part] = &[];
+
+    fn shelf(shelves: &Shelves) -> &Shelf<Account> {
+        &shelves.accounts
+    }
+
+    fn show(organisation: &Organisation, _: &Request, account: &Account, _: View) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        put("AccountID", account.id.to_string().into());
+        put("Code", account.code.as_str().into());
+        put("Name", account.name.as_str().into());
+        put("Status", if account.active { "ACTIVE" } else { "ARCHIVED" }.into());
+        put("Type", account.kind.as_str().into());
+        put("TaxType", account.tax_type.as_str().into());
+        put("Class", account.class.as_str().into());
+        if let Some(system) = account.system {
+            put("SystemAccount", system.as_str().into());
+        }
+        put("EnablePaymentsToAccount", account.enable_payments.into());
+        put("ShowInExpenseClaims", false.into());
+        if account.kind == "BANK" {
+            put("BankAccountNumber", format!("12010203456{}", account.code).into());
+            put("BankAccountType", "BANK".into());
+            put("CurrencyCode", organisation.base_currency.as_str().into());
+        }
+        put("ReportingCode", account.class.get(..3).unwrap_or_default().into());
+        put("HasAttachments", false.into());
+        put("UpdatedDateUTC", wire::stamp(account.updated));
+        put("AddToWatchlist", json!(false));
+        body
+    }
+}

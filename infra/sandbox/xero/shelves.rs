@@ -1,0 +1,58 @@
+//! All shelves of an organisation: one row for each kind that is kept.
+//!
+//! The list is written once; marking, undoing, forgetting and the fold of the books follow from it.
+
+use super::documents::contacts::contact::Contact;
+use super::documents::invoices::invoice::Invoice;
+use super::journal::Entry;
+use super::organisation::Organisation;
+use super::settings::accounts::Account;
+use super::settings::branding_themes::BrandingTheme;
+use super::settings::currencies::Currency;
+use super::settings::items::Item;
+use super::settings::tax_rates::TaxRate;
+use super::settings::tracking::TrackingCategory;
+use super::shelf::{Document, Shelf};
+
+macro_rules! shelves {
+    ($($name:ident: $kind:ty,)+) => {
+        #[derive(Debug, Clone, Default)]
+        pub(crate) struct Shelves { $(pub(crate) $name: Shelf<$kind>,)+ }
+
+        /// Where every shelf's journal stands.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct Marks { $($name: usize,)+ }
+
+        impl Shelves {
+            pub(crate) fn mark(&self) -> Marks {
+                Marks { $($name: self.$name.mark(),)+ }
+            }
+
+            pub(crate) fn roll_back(&mut self, marks: Marks) {
+                $(self.$name.roll_back(marks.$name);)+
+            }
+
+            pub(crate) fn forget_journal(&mut self) {
+                $(self.$name.forget_journal();)+
+            }
+        }
+
+        /// What all documents of an organisation do to its books, kind by kind.
+        pub(crate) fn entries(organisation: &Organisation) -> impl Iterator<Item = Entry> + '_ {
+            std::iter::empty()$(.chain(
+                organisation.shelves.$name.since(None).flat_map(|document| document.entries(organisation)),
+            ))+
+        }
+    };
+}
+
+shelves! {
+    contacts: Contact,
+    invoices: Invoice,
+    accounts: Account,
+    branding_themes: BrandingTheme,
+    currencies: Currency,
+    items: Item,
+    tax_rates: TaxRate,
+    tracking: TrackingCategory,
+}
