@@ -129,7 +129,7 @@ impl Run {
 
     /// Claims the run without an effect: for one that may kill its worker.
     pub async fn claim(&self, now: Timestamp) -> Result<(), NotWritten> {
-        self.save(now, Claim::Held, Vec::new(), |_| {}).await
+        self.save(now, Claim::Held { effect: false }, Vec::new(), |_| {}).await
     }
 
     /// Writes what is only remembered yet, where somebody is about to look for it. A rehearsal is never claimed.
@@ -153,7 +153,7 @@ impl Run {
         input: String,
         extra: Vec<Write>,
     ) -> Result<(), NotWritten> {
-        self.save(now, Claim::Held, extra, |row| {
+        self.save(now, Claim::Held { effect: true }, extra, |row| {
             let attempts = row.steps.get(effect_id).map_or(0, |record| record.attempts);
             let record = StepRecord {
                 state: StepState::Pending,
@@ -228,7 +228,7 @@ impl Run {
             Condition::Absent
         };
         let order = self.order_write(&state, &mut row, claim);
-        let lease = matches!(claim, Claim::Held).then(|| now + self.lease);
+        let lease = matches!(claim, Claim::Held { .. }).then(|| now + self.lease);
         let mut writes = vec![Write::put(row.item(generation, lease), when)];
         let extra_from = writes.len() + usize::from(order.is_some());
         let next_order = order.as_ref().map(|(row, _)| row.clone());
@@ -242,7 +242,7 @@ impl Run {
                 state.row = row;
                 state.generation = generation;
                 state.stored = true;
-                state.claimed = matches!(claim, Claim::Held);
+                state.claimed = matches!(claim, Claim::Held { .. });
                 state.pending.clear();
                 if let Some(order) = next_order {
                     state.order = order;
@@ -264,16 +264,20 @@ impl Run {
         }
     }
 
-    /// The order row goes along twice: with the first pointer (taken) and with the end (given up).
+    /// The order row goes along twice: with the first pointer (taken) and with the end (given up). A claim without an
+    /// effect takes it too, but counts for nothing yet: an older event may still act when this run comes to nothing.
     fn order_write(&self, state: &State, row: &mut RunRow, claim: Claim) -> Option<(OrderRow, Write)> {
         let of = self.order.as_ref()?;
         let key = order_key(self.flow, &of.record);
-        let takes = matches!(claim, Claim::Held) && !row.holds_order;
+        let (known, stamp) = (state.order.applied, of.stamp.as_millisecond());
+        let applied = match claim {
+            Claim::Held { effect: true } => Some(known.map_or(stamp, |known| known.max(stamp))),
+            _ => known,
+        };
+        let takes = matches!(claim, Claim::Held { .. }) && (!row.holds_order || applied != known);
         let gives_up = row.holds_order && row.status.is_final();
         let next = if takes {
             row.holds_order = true;
-            let stamp = of.stamp.as_millisecond();
-            let applied = Some(state.order.applied.map_or(stamp, |applied| applied.max(stamp)));
             OrderRow { active: Some(self.id), applied, held: state.order.held }
         } else if let (true, Claim::Released { still_held }) = (gives_up, claim) {
             row.holds_order = false;
@@ -293,7 +297,7 @@ impl Run {
 
 #[derive(Debug, Clone, Copy)]
 enum Claim {
-    Held,
+    Held { effect: bool },
     Released { still_held: bool },
 }
 

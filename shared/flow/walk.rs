@@ -6,6 +6,7 @@
 mod effects;
 mod expressions;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -25,7 +26,7 @@ use super::{FlowError, fault_of, recover};
 use crate::domain::effect::EffectKind;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::flow::OnErrorThen;
-use crate::domain::ids::{ConnectionId, StepId};
+use crate::domain::ids::{ConnectionId, RunId, StepId};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::run::{Status, StepRecord, StepState, Wait};
 use crate::domain::{Object, Value};
@@ -172,12 +173,14 @@ impl Walk {
             let key = Key::new(format!("I#{}#{record}", self.run.flow), "missing");
             let told = self.stack.ports.table.get(std::slice::from_ref(&key)).await;
             let told = told.map_err(|e| fault_of(&e.into(), self.stack.now()))?.into_iter().next().flatten();
-            let told: Option<(String, String)> = told.and_then(|item| document_of(&item).ok());
-            let run = self.run.id.to_string();
+            // By set of names: the run that told of it.
+            let mut told: BTreeMap<String, RunId> =
+                told.and_then(|item| document_of(&item).ok()).unwrap_or_default();
             // The same run walks its own steps again after a wait; another run of the record doesn't.
-            if told.as_ref().is_none_or(|(set, by)| *set != names || *by == run) {
+            if told.get(&names).is_none_or(|by| *by == self.run.id) {
                 self.steps(&compiled.if_missing_fields).await?;
-                let item = item_of(key, &(names.clone(), run));
+                told.insert(names.clone(), self.run.id);
+                let item = item_of(key, &told);
                 let write = Write::put(item, Condition::Always);
                 super::run::write_patiently(&self.stack.ports, vec![write])
                     .await

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use counterfoil::domain::event::{Event, MESSAGE_VERSION, RunMessage};
-use counterfoil::domain::ids::{EventKey, RunId};
+use counterfoil::domain::flow::Order;
+use counterfoil::domain::ids::{EventKey, GroupId, RunId};
 use counterfoil::domain::record_id::RecordId;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::rerun;
+use counterfoil::flow::rows::{OrderRow, RunRow, order_key};
+use counterfoil::flow::run::{OrderOf, Run};
 use counterfoil::flow::settle::send;
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
@@ -33,6 +36,12 @@ fn at(second: i64) -> Timestamp {
 
 /// Puts a version of the record on the queue: second so many, with that text.
 async fn version(world: &World, head: &FlowHead, account: &str, second: i64, text: &str) -> RunId {
+    let message = message_of(world, head, account, second, text);
+    send(&world.stack, &message).await.expect("queued");
+    message.run
+}
+
+fn message_of(world: &World, head: &FlowHead, account: &str, second: i64, text: &str) -> RunMessage {
     let key = EventKey::new(format!("{account}@{second}"));
     let connection = Some("crm".into());
     let run = RunId::of(head.id, connection.as_ref(), &key);
@@ -47,7 +56,7 @@ async fn version(world: &World, head: &FlowHead, account: &str, second: i64, tex
         previous: Value::Null,
         url: None,
     };
-    let message = RunMessage {
+    RunMessage {
         version: MESSAGE_VERSION,
         run,
         flow: head.id,
@@ -56,9 +65,7 @@ async fn version(world: &World, head: &FlowHead, account: &str, second: i64, tex
         bulk: false,
         event: Some(event),
         rerun: None,
-    };
-    send(&world.stack, &message).await.expect("queued");
-    run
+    }
 }
 
 fn account(world: &World) -> String {
@@ -105,6 +112,30 @@ async fn the_newest_wins_and_an_older_one_says_why_it_did_nothing() {
     version(&world, &head, &id, 30, "newest").await;
     world.drain().await;
     assert_eq!(description(&world, &id), "newest");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_only_claimed_counts_for_nothing_until_its_first_effect() {
+    let world = World::new().await;
+    let head = world.given_flow(&describing("newest", "")).await;
+    let id = account(&world);
+    let message = message_of(&world, &head, &id, 20, "newer");
+    let record = RecordId::salesforce(&id).expect("an id");
+    let of = OrderOf { record: record.clone(), stamp: at(20), order: Order::Newest };
+    let row = RunRow::fresh(message, "describing", world.stack.now());
+    let (ports, lease) = (world.ports(), world.stack.times.lease);
+    let run = Run::take_up(ports, lease, row, 0, false, Some(of), OrderRow::default(), false);
+    let order = async || {
+        let key = order_key(head.id, &record);
+        OrderRow::read(world.stack.ports.table.get(&[key]).await.expect("the table")[0].as_ref())
+    };
+    run.claim(world.stack.now()).await.expect("claimed");
+    assert_eq!((order().await.active, order().await.applied), (Some(run.id), None));
+    let group = GroupId(uuid::Uuid::from_u128(1));
+    run.point(world.stack.now(), "salesforce.update_record", group, String::new(), Vec::new())
+        .await
+        .expect("pointed");
+    assert_eq!(order().await.applied, Some(at(20).as_millisecond()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

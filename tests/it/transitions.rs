@@ -53,7 +53,7 @@ async fn won_reopened_and_won_again_is_two_events_and_one_invoice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_field_is_asked_for_once_and_filling_it_in_makes_the_invoice() {
     let world = World::new().await;
-    let flow = FLOW.replace("record.CloseDate]", "record.Account.Phone]");
+    let flow = FLOW.replace("record.CloseDate]", "record.Account.Phone, record.Account.BillingCountry]");
     world.given_flow(&flow).await;
     let id = opportunity(&world, "Acme Ltd");
     let account = account_of(&world, &id);
@@ -70,16 +70,24 @@ async fn a_missing_field_is_asked_for_once_and_filling_it_in_makes_the_invoice()
     world.settle().await;
     assert_eq!((world.tasks().len(), world.invoices().len()), (1, 0));
 
+    // More is missing, which is told, and then as much as at first, which was told already.
+    for (country, tasks) in [(json!(null), 2), (json!("NZ"), 2)] {
+        world.sandbox.salesforce.update("Account", &account, json!({"BillingCountry": country}));
+        world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Desks again"}));
+        world.settle().await;
+        assert_eq!((world.tasks().len(), world.invoices().len()), (tasks, 0), "{country}");
+    }
+
     world.sandbox.salesforce.update("Account", &account, json!({"Phone": "09 379 1234"}));
     world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Many desks"}));
     world.settle().await;
-    assert_eq!((world.tasks().len(), world.invoices().len()), (1, 1));
-    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Incomplete, 2), (Status::Succeeded, 1)]));
+    assert_eq!((world.tasks().len(), world.invoices().len()), (2, 1));
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Incomplete, 4), (Status::Succeeded, 1)]));
 
     // Invoiced: further edits are nothing to it.
     world.sandbox.salesforce.update("Opportunity", &id, json!({"Name": "Desks again"}));
     world.settle().await;
-    assert_eq!(world.runs().await.len(), 3);
+    assert_eq!(world.runs().await.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
