@@ -138,6 +138,11 @@ fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> An
             let body = wire::envelope(id, &provider, request.now, pagination, key, elements);
             Answer::readable(200, &body, wants_json, "Response")
         }
+        Ok(Reply::Newer { found: Found { key, elements, .. }, summarizes }) => {
+            let usual = wire::envelope(id, &provider, request.now, None, key, elements);
+            let body = wire::newer_envelope(usual, summarizes);
+            Answer::readable(200, &body, wants_json, "Response").without_charset()
+        }
         Ok(Reply::Nothing) => Answer::empty(204),
         Ok(Reply::Whole(answer)) => answer,
         Err(refusal) => refusal.answer(wants_json),
