@@ -4,10 +4,14 @@
 //! - `POST fields` (`{"object": "Opportunity", "field": "Xero_Invoice__c: string(50) external"}`)
 //! - `POST objects` (text, in the words of `standard_objects.txt`)
 //! - `POST rules` (`{"object", "where", "message"}`), `POST refusals`
-//!   (`{"object"?, "record"?, "times"?, "code", "message", "status"?}`), `DELETE rules` clears both
-//! - `POST clients` (`{"id", "secret", "rotate"?, "public_key_pem"?}`), `POST grants` (`{"client"}`)
+//!   (`{"object"?, "record"?, "times"?}` and `name` or `code`, `message`, `status`?), `DELETE rules` clears both
+//! - `POST clients` (`{"id", "secret", "name"?, "callbacks"?, "scopes"?, "rotate"?, "proof_key"?, "public"?,
+//!   "blocked"?, "idle_seconds"?, "flows_off"?, "unapproved"?, "public_key_pem"?}`), `POST grants` (`{"client"}`)
 //! - `POST outbound` (`{"object", "where"?, "fields"}`) makes an outbound message, `GET outbound` gives the
 //!   bodies due now, `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
+//! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): a fault by its name
+//! - `POST duplicate-rules` (`{"object", "against"?, "fields": {"Email": "Email"}, "allow_save"?, "name"?}`),
+//!   `POST record-types` (`{"object", "developer_name", "name"}`)
 //! - `GET|PATCH options`, `DELETE sessions`, `DELETE queries`, `POST calls` (`{"used": 1000}`)
 
 use std::collections::HashMap;
@@ -21,10 +25,10 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::answer::Refused;
+use super::clients::Client;
 use super::outbound::OutboundMessage;
 use super::refusals::Refusal;
-use super::tokens::Client;
-use super::{Options, Salesforce};
+use super::{DuplicateRule, Options, Salesforce, failures};
 
 type Org = State<Arc<Salesforce>>;
 
@@ -36,6 +40,9 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
         .route("/objects", post(objects))
         .route("/rules", post(rule).delete(clear))
         .route("/refusals", post(refusal))
+        .route("/failures", get(failures).post(failure))
+        .route("/duplicate-rules", post(duplicate_rule))
+        .route("/record-types", post(record_type))
         .route("/clients", post(client))
         .route("/grants", post(grant))
         .route("/outbound", get(outbound).post(notify))
@@ -115,19 +122,77 @@ async fn clear(State(org): Org) -> StatusCode {
 
 async fn refusal(State(org): Org, Json(wanted): Json<Value>) -> Response {
     let text = |name: &str| wanted[name].as_str().map(str::to_owned);
-    let Some(code) = text("code") else { return said(Err("code is missing".into())) };
-    let mut error = Refused::record(&code, text("message").unwrap_or_default(), &[]);
-    error.status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(400);
     let times = wanted["times"].as_u64().and_then(|times| u32::try_from(times).ok()).unwrap_or(1);
-    let refusal = Refusal { object: text("object"), record: text("record"), times, error, allow_save: false };
+    let (object, record) = (text("object"), text("record"));
+    let refusal = match (text("name"), text("code")) {
+        (Some(name), _) => match Refusal::named(&name, record.as_deref()) {
+            Some(named) => Refusal { object, times, ..named },
+            None => return said(Err(format!("there is no refusal `{name}`"))),
+        },
+        (None, Some(code)) => {
+            let mut error = Refused::record(&code, text("message").unwrap_or_default(), &[]);
+            let status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+            error.status = status.unwrap_or(400);
+            Refusal { object, record, times, error, allow_save: false }
+        }
+        (None, None) => return said(Err("name or code is missing".into())),
+    };
     org.refuse(refusal);
     StatusCode::NO_CONTENT.into_response()
+}
+
+async fn failures() -> Json<Value> {
+    Json(json!({ "names": failures::names() }))
+}
+
+async fn failure(State(org): Org, Json(wanted): Json<Value>) -> Response {
+    match failures::fault(&wanted) {
+        Ok(fault) => (StatusCode::CREATED, Json(json!({ "id": org.faults().add(fault) }))).into_response(),
+        Err(message) => said(Err(message)),
+    }
+}
+
+async fn duplicate_rule(State(org): Org, Json(wanted): Json<Value>) -> Response {
+    let text = |name: &str| wanted[name].as_str().map(str::to_owned);
+    let Some(object) = text("object") else { return said(Err("object is missing".into())) };
+    let fields = wanted["fields"].as_object().into_iter().flatten();
+    org.add_duplicate_rule(DuplicateRule {
+        name: text("name").unwrap_or_else(|| format!("Standard_{object}_Duplicate_Rule")),
+        against: text("against").unwrap_or_else(|| object.clone()),
+        fields: fields.map(|(own, other)| (own.clone(), other.as_str().unwrap_or(own).to_owned())).collect(),
+        allow_save: wanted["allow_save"].as_bool().unwrap_or(false),
+        object,
+    });
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn record_type(State(org): Org, Json(wanted): Json<Value>) -> Response {
+    let text = |name: &str| wanted[name].as_str().unwrap_or_default();
+    match org.add_record_type(text("object"), text("developer_name"), text("name")) {
+        Ok(id) => (StatusCode::CREATED, Json(json!({ "id": id }))).into_response(),
+        Err(message) => said(Err(message)),
+    }
 }
 
 async fn client(State(org): Org, Json(wanted): Json<Value>) -> Response {
     let text = |name: &str| wanted[name].as_str().unwrap_or_default();
     let mut client = Client::new(text("id"), text("secret"));
-    client.rotate = wanted["rotate"].as_bool().unwrap_or(false);
+    let flag = |name: &str| wanted[name].as_bool().unwrap_or(false);
+    (client.rotate, client.proof_key) = (flag("rotate"), flag("proof_key"));
+    (client.public, client.blocked) = (flag("public"), flag("blocked"));
+    client.idle_seconds = wanted["idle_seconds"].as_i64();
+    let list = |name: &str| -> Vec<String> {
+        wanted[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    client.callbacks = list("callbacks");
+    client.flows_off = list("flows_off").into_iter().collect();
+    client.unapproved = list("unapproved").into_iter().collect();
+    if let Some(name) = wanted["name"].as_str() {
+        name.clone_into(&mut client.name);
+    }
+    if wanted["scopes"].is_array() {
+        client.scopes = list("scopes");
+    }
     if let Some(pem) = wanted["public_key_pem"].as_str() {
         client = match client.public_key_pem(pem) {
             Ok(client) => client,

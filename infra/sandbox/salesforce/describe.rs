@@ -5,17 +5,17 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::conditional::{Version, known_already};
 use super::objects::{Field, FieldType, Object};
 use super::org::Org;
+use super::record_types;
 use super::rest::Asked;
-use super::rows::http_instant;
 use super::values::label;
-use crate::clock::http_date;
 
-pub(crate) fn global(org: &Org, asked: &Asked<'_>) -> Answer {
+pub(crate) fn global(org: &Org, asked: &Asked<'_>) -> Result<Answer, Refused> {
     let sobjects: Vec<Value> =
         org.schema.objects.iter().map(|object| about(object, &asked.version)).collect();
-    unless_unchanged(org, asked, || json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects }))
+    unless_known(org, asked, || json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects }))
 }
 
 pub(crate) fn basic(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
@@ -25,7 +25,7 @@ pub(crate) fn basic(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer
 
 pub(crate) fn object(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
     let object = org.object(object)?;
-    Ok(unless_unchanged(org, asked, || {
+    unless_known(org, asked, || {
         let mut about = about(&object, &asked.version);
         about["fields"] = object.fields.iter().map(field).collect();
         let children = org.schema.children(&object.name);
@@ -36,18 +36,16 @@ pub(crate) fn object(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answe
                         "relationshipName": name, "restrictedDelete": false })
             })
             .collect();
-        about["recordTypeInfos"] = json!([{ "active": true, "available": true, "defaultRecordTypeMapping": true,
-            "developerName": "Master", "master": true, "name": "Master", "recordTypeId": "012000000000000AAA", "urls": {} }]);
+        about["recordTypeInfos"] = record_types::infos(org, &object);
         about
-    }))
+    })
 }
 
-fn unless_unchanged(org: &Org, asked: &Asked<'_>, body: impl FnOnce() -> Value) -> Answer {
-    let changed = org.schema_changed;
-    let since = asked.header("if-modified-since").and_then(http_instant);
-    let same = since.is_some_and(|since| changed.as_second() <= since.as_second());
-    let answer = if same { Answer::empty(304) } else { Answer::ok(body()) };
-    answer.with("last-modified", http_date(changed))
+/// By the date alone: the schema has no tag.
+fn unless_known(org: &Org, asked: &Asked<'_>, body: impl FnOnce() -> Value) -> Result<Answer, Refused> {
+    let version = Version { modified: org.schema_changed, tag: None };
+    let known = known_already(asked, &version)?;
+    Ok(version.on(if known { Answer::empty(304) } else { Answer::ok(body()) }))
 }
 
 fn about(object: &Object, version: &str) -> Value {

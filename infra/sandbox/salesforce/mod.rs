@@ -4,10 +4,14 @@
 //! day. Called by `Sandbox`; tests and people reach behind it through `person.rs` and `control.rs`.
 
 mod answer;
+mod clients;
 mod collections;
 mod composite;
+mod conditional;
 mod control;
 mod describe;
+mod duplicates;
+mod failures;
 mod filter;
 mod ids;
 mod jwt;
@@ -19,12 +23,14 @@ mod outbound;
 mod packed;
 mod person;
 mod query;
+mod record_types;
 mod records;
 mod refusals;
 mod rest;
 mod rows;
 mod rules;
 mod seed;
+mod soap;
 mod soql;
 mod store;
 mod tokens;
@@ -33,22 +39,25 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Method, request::Parts};
+use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answer::Refused;
+pub use clients::Client;
+pub use duplicates::DuplicateRule;
 pub use outbound::OutboundMessage;
 pub use refusals::{Check, Refusal};
 pub use seed::{Amounts, Seeded};
-pub use tokens::Client;
 
-use crate::{Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
+use crate::{Admission, Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
 use org::Org;
 
 /// What an org is made with; most of it can be changed while it runs.
@@ -58,6 +67,14 @@ pub struct Options {
     pub organization_name: String,
     /// A developer org has 15,000.
     pub daily_api_requests: u64,
+    /// Each app's own share of them, where there is one.
+    pub daily_requests_of_an_app: Option<u64>,
+    /// Other lines of the limits page, by name, where they are not the usual ones.
+    pub allowances: BTreeMap<String, u64>,
+    /// Requests that run for 20 seconds or longer, at once. A developer org has 5, others 25.
+    pub concurrent_long_requests: usize,
+    /// `duplicateResult` instead of the misspelled member of real answers.
+    pub duplicate_key_spelled_right: bool,
     /// Rows of a page, at most 2000. The real one gives fewer at times: 1000 where long texts are asked for.
     pub page_size: usize,
     /// Rows of a nested page.
@@ -75,6 +92,15 @@ pub struct Options {
     pub scientific_numbers: bool,
     /// The newest API version that answers.
     pub newest_version: u32,
+    /// Of every user, for the login call of SOAP and the password flow.
+    pub password: String,
+    pub security_token: String,
+    /// Orgs have the username-password flow switched off unless somebody switched it on.
+    pub password_flow: bool,
+    /// Of one user; more are refused.
+    pub logins_per_hour: u64,
+    /// `false`: the org is locked, and gives no tokens.
+    pub active: bool,
 }
 
 impl Default for Options {
@@ -82,6 +108,10 @@ impl Default for Options {
         Self {
             organization_name: "Sandbox Trading Ltd".into(),
             daily_api_requests: 15_000,
+            daily_requests_of_an_app: None,
+            allowances: BTreeMap::new(),
+            concurrent_long_requests: 5,
+            duplicate_key_spelled_right: false,
             page_size: 2000,
             child_page_size: 200,
             locator_seconds: 2 * 24 * 3600,
@@ -91,6 +121,11 @@ impl Default for Options {
             instance_url: None,
             scientific_numbers: false,
             newest_version: 68,
+            password: "sandbox-password".into(),
+            security_token: "sandbox-security-token".into(),
+            password_flow: false,
+            logins_per_hour: 3600,
+            active: true,
         }
     }
 }
@@ -100,12 +135,18 @@ pub struct Salesforce {
     harness: Harness,
     org: Mutex<Org>,
     settings: Settings,
+    running: limits::Running,
 }
 
 impl Salesforce {
     pub fn new(settings: &Settings, clock: Clock) -> Self {
         let org = Org::new(settings.salesforce.clone(), settings.limits, settings.seed, clock.now());
-        Self { harness: Harness::new(settings.seed, clock), org: Mutex::new(org), settings: settings.clone() }
+        Self {
+            harness: Harness::new(settings.seed, clock),
+            org: Mutex::new(org),
+            settings: settings.clone(),
+            running: limits::Running::default(),
+        }
     }
 
     pub fn faults(&self) -> &Faults {
@@ -175,6 +216,14 @@ impl Provider for Salesforce {
 
     fn limits(&self) -> Value {
         self.limits_left()
+    }
+
+    fn admit(&self, (): &()) -> Result<Admission, Response> {
+        let (place, long) = self.running.enter(self.harness.clock.now());
+        if long > 0 && self.settings.limits && long >= locked(&self.org).options.concurrent_long_requests {
+            return Err(limits::too_many_at_once().answer().into_response());
+        }
+        Ok(Box::new(place))
     }
 
     fn reset(&self) {

@@ -44,6 +44,7 @@ pub(crate) struct Org {
     /// Whom changes from outside the API are by.
     pub(crate) person: String,
     next_id: u64,
+    requests: u64,
     last_stamp: String,
     late: Vec<Late>,
 }
@@ -52,10 +53,29 @@ pub(crate) struct Org {
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     pub(crate) user: String,
+    /// The app that the API's caller came through.
+    pub(crate) app: String,
     /// Through the API: what was arranged to be refused is.
     pub(crate) api: bool,
     /// `Sforce-Duplicate-Rule-Header: allowSave=true`.
     pub(crate) allow_duplicates: bool,
+    /// `…; includeRecordDetails=true`
+    pub(crate) duplicate_details: bool,
+    /// Texts that are too long are cut.
+    pub(crate) truncate: bool,
+}
+
+impl Writer {
+    pub(crate) fn through_api(user: &str, app: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            app: app.to_owned(),
+            api: true,
+            allow_duplicates: false,
+            duplicate_details: false,
+            truncate: false,
+        }
+    }
 }
 
 /// Written already, with its stamp, but not to be seen before its time: a long transaction.
@@ -85,6 +105,7 @@ impl Org {
             integration_user: String::new(),
             person: String::new(),
             next_id: 10_000 + seed % 1_000_000,
+            requests: 0,
             last_stamp: String::new(),
             late: Vec::new(),
         };
@@ -97,7 +118,8 @@ impl Org {
         let user = |first: &str, last: &str, name: &str, kind: &str| {
             json!({ "FirstName": first, "LastName": last, "Name": format!("{first} {last}"),
                     "Username": format!("{name}@sandbox.example"), "Email": format!("{name}@sandbox.example"),
-                    "Alias": name, "IsActive": true, "TimeZoneSidKey": "Europe/London", "UserType": kind })
+                    "Alias": name, "IsActive": true, "TimeZoneSidKey": "Europe/London",
+                    "LanguageLocaleKey": "en_US", "LocaleSidKey": "en_GB", "UserType": kind })
         };
         self.integration_user = self.place("User", user("Integration", "User", "integration", "Standard"));
         self.person = self.place("User", user("Sam", "Sales", "sam", "Standard"));
@@ -115,7 +137,7 @@ impl Org {
     }
 
     /// A record as it is, unchecked: only for what an org has from the start.
-    fn place(&mut self, object: &str, fields: Value) -> String {
+    pub(crate) fn place(&mut self, object: &str, fields: Value) -> String {
         let (Some(object), Value::Object(mut fields)) = (self.schema.object(object).cloned(), fields) else {
             return String::new();
         };
@@ -150,6 +172,14 @@ impl Org {
                 self.store.put(&late.object, (*late.record).clone());
             }
         }
+    }
+
+    /// The id of a request, as support asks for it.
+    pub(crate) fn next_request(&mut self) -> String {
+        self.requests += 1;
+        // Far apart, though they are counted: the constant is the golden ratio's.
+        let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        format!("{:016x}{:016x}", spread(self.requests), spread(spread(self.requests)))
     }
 
     /// Stamps have whole seconds and never go back, whatever the clock does.
@@ -197,7 +227,7 @@ impl Org {
     }
 
     pub(crate) fn as_person(&self) -> Writer {
-        Writer { user: self.person.clone(), api: false, allow_duplicates: true }
+        Writer { api: false, allow_duplicates: true, ..Writer::through_api(&self.person, "") }
     }
 
     pub(crate) fn object(&self, name: &str) -> Result<Arc<Object>, Refused> {

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refused;
+use super::clients::Client;
 use super::filter::Filter;
 use super::ids;
 use super::objects::Object;
@@ -12,7 +13,7 @@ use super::org::Org;
 use super::refusals::{Check, Refusal};
 use super::soql;
 use super::store::{Fields, Record};
-use super::tokens::Client;
+use super::tokens::Grantee;
 use super::{Options, Salesforce};
 
 impl Salesforce {
@@ -135,15 +136,16 @@ impl Salesforce {
     /// A consent that was given earlier: its refresh token. None when there is no such client.
     pub fn grant(&self, client: &str) -> Option<String> {
         let mut org = self.org();
-        let user = org.integration_user.clone();
-        org.access.clients.contains_key(client).then(|| org.open_grant(client, &user).0)
+        let scope = org.access.clients.get(client)?.scopes.join(" ");
+        let grantee = Grantee::new(client, &org.integration_user, &scope);
+        Some(org.open_grant(grantee).0)
     }
 
     /// An access token of the integration user, without asking for one.
     pub fn token(&self) -> String {
         let mut org = self.org();
-        let user = org.integration_user.clone();
-        org.open_session("sandbox-client", &user, None)
+        let grantee = Grantee::new("sandbox-client", &org.integration_user, "api");
+        org.open_session(&grantee)
     }
 
     /// Every access token ends at once.

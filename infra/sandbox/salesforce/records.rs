@@ -1,16 +1,18 @@
 //! Creating, changing and deleting records, whoever asks: the REST rows, the collections, people and seeds.
 //!
 //! Checks in Salesforce's order: the fields, arranged refusals, what the object works out, required fields,
-//! references, validation rules, uniqueness. Nothing is written before all have passed.
+//! references, validation rules, duplicate rules, uniqueness. Nothing is written before all have passed.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::answer::Refused;
+use super::duplicates;
 use super::ids;
 use super::objects::{Field, FieldType, Object};
 use super::org::{Org, Writer};
+use super::record_types;
 use super::refusals::validate;
 use super::rules;
 use super::store::{Fields, Record};
@@ -32,7 +34,7 @@ impl Org {
         input: &Fields,
         writer: &Writer,
     ) -> Result<String, Refused> {
-        let mut fields = self.read(object, input, |field| field.createable)?;
+        let mut fields = self.read(object, input, writer, |field| field.createable)?;
         self.refusals.meet(object, None, writer)?;
         for field in &object.fields {
             match (&field.default, field.kind) {
@@ -64,7 +66,7 @@ impl Org {
         writer: &Writer,
     ) -> Result<(), Refused> {
         let before = self.alive(object, id)?;
-        let changes = self.read(object, input, |field| field.updateable)?;
+        let changes = self.read(object, input, writer, |field| field.updateable)?;
         self.refusals.meet(object, Some(&before.id), writer)?;
         let mut after = (*before).clone();
         after.fields.extend(changes);
@@ -171,6 +173,7 @@ impl Org {
         &self,
         object: &Object,
         input: &Fields,
+        writer: &Writer,
         open: impl Fn(&Field) -> bool,
     ) -> Result<Fields, Refused> {
         let mut read = Fields::new();
@@ -185,7 +188,7 @@ impl Org {
                     return Err(Refused::record("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[&field.name]));
                 }
                 Some(field) => {
-                    read.insert(field.name.clone(), values::read(field, value)?);
+                    read.insert(field.name.clone(), values::read_or_cut(field, value, writer.truncate)?);
                 }
                 None => match (object.parent(name), value) {
                     (Some(field), Value::Object(key)) => {
@@ -238,6 +241,7 @@ impl Org {
         writer: &Writer,
     ) -> Result<(), Refused> {
         rules::derive(self, object, &mut record.fields, before)?;
+        record_types::settle(self, object, &mut record.fields, before)?;
         let missing: Vec<&str> = object
             .fields
             .iter()
@@ -257,6 +261,7 @@ impl Org {
             }
         }
         validate(self, object, &record, before)?;
+        duplicates::check(self, object, &record, writer)?;
         for field in object.fields.iter().filter(|field| field.unique) {
             let value = record.get(&field.name);
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::Refused;
+use super::duplicates::{self, DuplicateRule};
 use super::filter::Filter;
 use super::objects::Object;
 use super::org::{Org, Writer};
@@ -38,18 +39,16 @@ impl Refusal {
     /// What a duplicate rule says about a record that looks like `existing`. The member of the error is
     /// misspelled, as in real answers.
     pub fn duplicates(object: &str, existing: &str, allow_save: bool) -> Self {
-        let message = "You're creating a duplicate record. We recommend you use an existing record instead.";
-        let found = json!({
-            "allowSave": allow_save, "duplicateRule": format!("Standard_{object}_Duplicate_Rule"),
-            "duplicateRuleEntityType": object, "errorMessage": message,
-            "matchResults": [{
-                "entityType": object, "errors": [], "matchEngine": "FuzzyMatchEngine",
-                "matchRecords": [{ "additionalInformation": [], "fieldDiffs": [], "matchConfidence": 100.0,
-                    "record": { "attributes": { "type": object,
-                        "url": format!("/services/data/v67.0/sobjects/{object}/{existing}") }, "Id": existing } }],
-                "rule": format!("Standard_{object}_Match_Rule_v1_1"), "size": 1, "success": true }] });
-        let mut error = Refused::new(400, "DUPLICATES_DETECTED", message);
-        error.extra = Some(Box::new(("duplicateResut".into(), found)));
+        let rule = DuplicateRule {
+            name: format!("Standard_{object}_Duplicate_Rule"),
+            object: object.to_owned(),
+            against: object.to_owned(),
+            fields: Vec::new(),
+            allow_save,
+        };
+        let record = json!({ "attributes": { "type": object,
+            "url": format!("/services/data/v67.0/sobjects/{object}/{existing}") }, "Id": existing });
+        let error = duplicates::refused(&rule, vec![record], false);
         Self { object: Some(object.to_owned()), record: None, times: 1, error, allow_save }
     }
 
@@ -82,6 +81,7 @@ enum Rule {
 pub(crate) struct Refusals {
     armed: Vec<Refusal>,
     rules: Vec<Rule>,
+    pub(crate) duplicates: Vec<DuplicateRule>,
 }
 
 impl Refusals {

@@ -10,7 +10,7 @@ use super::answer::{Answer, Refused};
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
-use super::{collections, composite, describe, oauth, rows};
+use super::{collections, composite, describe, oauth, rows, soap};
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -75,10 +75,31 @@ impl Asked<'_> {
         Writing { version: &self.version, page: page.max(1), child_page: child_page.max(1), deleted }
     }
 
+    /// Who writes, with what the headers say about how.
     pub(crate) fn writer(&self, writer: &Writer) -> Writer {
-        let rule = self.header("sforce-duplicate-rule-header").unwrap_or_default();
-        let allow = rule.replace(' ', "").to_ascii_lowercase().contains("allowsave=true");
-        Writer { allow_duplicates: allow, ..writer.clone() }
+        let says = |header: &str, wish: &str| {
+            let text = self.header(header).unwrap_or_default().replace(' ', "").to_ascii_lowercase();
+            text.split([';', ',']).any(|part| part == wish)
+        };
+        Writer {
+            allow_duplicates: says("sforce-duplicate-rule-header", "allowsave=true"),
+            duplicate_details: says("sforce-duplicate-rule-header", "includerecorddetails=true"),
+            // SOAP has this header; over REST its name follows those of its neighbours.
+            truncate: says("sforce-allow-field-truncation-header", "allowfieldtruncation=true"),
+            ..writer.clone()
+        }
+    }
+
+    /// Bodies are JSON, but for uploads.
+    fn known_media_type(&self) -> Result<(), Refused> {
+        let given =
+            self.header("content-type").filter(|_| !self.body.is_empty()).unwrap_or("application/json");
+        let kind = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if matches!(kind.as_str(), "application/json" | "multipart/form-data" | "text/csv") {
+            return Ok(());
+        }
+        let message = format!("Content-Type header specified in HTTP request is not supported: {given}");
+        Err(Refused::new(415, "UNSUPPORTED_MEDIA_TYPE", message))
     }
 }
 
@@ -96,11 +117,25 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         let page = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>";
         return Answer::text(431, "text/html;charset=iso-8859-1", page);
     }
-    let query = serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
-    let mut asked =
-        Asked { method, path, query, headers, body, base: base(uri, headers), version: String::new() };
-    if path.starts_with("/services/oauth2/") {
-        return oauth::answer(org, &asked);
+    let query: Vec<(String, String)> =
+        serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
+    let method = meant(method, &query);
+    let mut asked = Asked {
+        method: &method,
+        path,
+        query,
+        headers,
+        body,
+        base: base(uri, headers),
+        version: String::new(),
+    };
+    if let Some(answer) = oauth::answer(org, &asked) {
+        return answer;
+    }
+    if method == Method::POST
+        && (path.starts_with("/services/Soap/u/") || path.starts_with("/services/Soap/c/"))
+    {
+        return soap::answer(org, &asked);
     }
     let Some(rest) = path.strip_prefix("/services/data") else {
         return Answer::text(
@@ -113,21 +148,34 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
     if rest.is_empty() {
         return Answer::ok(versions(org));
     }
-    let authorized = org.authorize(asked.header("authorization"));
-    let writer = match authorized.and_then(|writer| org.spend_call().map(|()| writer)) {
+    let request = org.next_request();
+    let writer = match org.authorize(asked.header("authorization")) {
         Ok(writer) => asked.writer(&writer),
-        Err(refused) => return refused.answer(),
+        Err(refused) => return refused.answer().with("x-sfdc-request-id", request),
     };
-    let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
-    version.clone_into(&mut asked.version);
-    let answer = if known_version(org, version) {
+    let answer = org.spend_call(&writer.app).and_then(|()| {
+        asked.known_media_type()?;
+        let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
+        if !known_version(org, version) {
+            return Err(Refused::not_found());
+        }
+        version.clone_into(&mut asked.version);
         let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        resource_answer(org, &writer, &asked, &segments).unwrap_or_else(Answer::from)
-    } else {
-        Refused::not_found().answer()
-    };
-    answer.with("sforce-limit-info", org.limit_info())
+        resource_answer(org, &writer, &asked, &segments)
+    });
+    let answer = answer.unwrap_or_else(Answer::from);
+    answer.with("sforce-limit-info", org.limit_info(&writer.app)).with("x-sfdc-request-id", request)
+}
+
+/// HEAD is a GET whose body is left out; and who can't send PATCH sends POST and says so.
+fn meant(method: &Method, query: &[(String, String)]) -> Method {
+    let said = query.iter().find(|(name, _)| name == "_HttpMethod").map(|(_, method)| method.as_str());
+    match (method.as_str(), said) {
+        ("HEAD", _) => Method::GET,
+        ("POST", Some(said)) => said.parse().unwrap_or(Method::POST),
+        _ => method.clone(),
+    }
 }
 
 fn decoded(segment: &str) -> String {
@@ -186,7 +234,7 @@ pub(crate) fn resource_answer(
             query::answer(org, text, &writing).map(Answer::ok)
         }
         (_, ["sobjects", rest @ ..]) => match (method, rest) {
-            ("GET", []) => Ok(describe::global(org, asked)),
+            ("GET", []) => describe::global(org, asked),
             ("GET", [object]) => describe::basic(org, asked, object),
             ("GET", [object, "describe"]) => describe::object(org, asked, object),
             ("GET", [object, "updated"]) => rows::updated(org, asked, object),

@@ -4,15 +4,14 @@
 
 use std::sync::Arc;
 
-use axum::http::header;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answer::{Answer, Refused};
+use super::conditional::{Version, known_already, may_write};
 use super::ids;
 use super::objects::Object;
 use super::org::{Org, Writer};
@@ -21,7 +20,6 @@ use super::records::Upserted;
 use super::rest::Asked;
 use super::store::Record;
 use super::values;
-use crate::clock::http_date;
 
 /// `GET …/updated` looks back so many days.
 const UPDATED_DAYS: i64 = 30;
@@ -55,19 +53,12 @@ pub(crate) fn get(
         Some(names) => Plan::fields(org, &object, &names.split(',').map(str::trim).collect::<Vec<_>>())?,
         None => Plan::whole(&object),
     };
-    let modified = values::instant(record.text("LastModifiedDate")).unwrap_or(org.now);
-    let tag = tag(&record);
-    let unchanged =
-        asked.header("if-modified-since").and_then(http_instant).is_some_and(|since| modified <= since);
-    let same = object.name == "Account" && asked.header("if-none-match") == Some(&tag);
-    let answer = if unchanged || same {
-        Answer::empty(304)
-    } else {
-        let writing = asked.writing(org, false);
-        Answer::ok(plan.row(org, &record, &writing))
-    };
-    let answer = answer.with("last-modified", http_date(modified));
-    Ok(if object.name == "Account" { answer.with("etag", tag) } else { answer })
+    let version = version(org, &object, &record);
+    if known_already(asked, &version)? {
+        return Ok(version.on(Answer::empty(304)));
+    }
+    let writing = asked.writing(org, false);
+    Ok(version.on(Answer::ok(plan.row(org, &record, &writing))))
 }
 
 pub(crate) fn update(
@@ -79,24 +70,9 @@ pub(crate) fn update(
 ) -> Result<Answer, Refused> {
     let object = org.object(object)?;
     let id = ids::normalise(id).unwrap_or_else(|| id.to_owned());
-    if let Some(record) = org.store.table(&object.name).get(&id) {
-        unchanged_since(asked, &object, record)?;
-    }
+    unchanged(org, asked, &object, &id)?;
     org.change(&object, &id, &asked.fields()?, writer)?;
     Ok(Answer::empty(204))
-}
-
-/// `If-Unmodified-Since`, and on Accounts `If-Match`: 412 when somebody was faster.
-fn unchanged_since(asked: &Asked<'_>, object: &Object, record: &Record) -> Result<(), Refused> {
-    let modified = values::instant(record.text("LastModifiedDate"));
-    let since = asked.header(header::IF_UNMODIFIED_SINCE.as_str()).and_then(http_instant);
-    let newer = since.zip(modified).is_some_and(|(since, modified)| modified > since);
-    let other =
-        asked.header("if-match").is_some_and(|wanted| object.name == "Account" && wanted != tag(record));
-    if newer || other {
-        return Err(Refused::new(412, "PRECONDITION_FAILED", "One or more conditional headers do not match"));
-    }
-    Ok(())
 }
 
 pub(crate) fn delete(
@@ -129,6 +105,10 @@ pub(crate) fn upsert(
     if field != "Id" && fields.keys().any(|name| name.eq_ignore_ascii_case(field)) {
         let message = format!("The {field} field should not be specified in the sobject data.");
         return Err(Refused::new(400, "INVALID_FIELD", message));
+    }
+    let known = org.lookup_field(&object, field)?;
+    if let [only] = org.with_value(&object, known, value).as_slice() {
+        unchanged(org, asked, &object, only)?;
     }
     let update_only = asked.parameter("updateOnly") == Some("true");
     let (id, created) = match org.upsert(&object, (field, value), &fields, update_only, writer)? {
@@ -222,11 +202,20 @@ fn location(asked: &Asked<'_>, object: &Object, id: &str) -> String {
     format!("/services/data/{}/sobjects/{}/{id}", asked.version, object.name)
 }
 
-fn tag(record: &Record) -> String {
-    let digest = Sha256::digest(format!("{}{}", record.id, Value::Object(record.fields.clone())));
-    format!("\"{}\"", STANDARD.encode(&digest[..24]))
+/// How the record is now, for conditional requests. Only Accounts have a tag.
+fn version(org: &Org, object: &Object, record: &Record) -> Version {
+    let modified = values::instant(record.text("LastModifiedDate")).unwrap_or(org.now);
+    let tag = (object.name == "Account").then(|| {
+        let digest = Sha256::digest(format!("{}{}", record.id, Value::Object(record.fields.clone())));
+        format!("\"{}\"", STANDARD.encode(&digest[..24]))
+    });
+    Version { modified, tag }
 }
 
-pub(crate) fn http_instant(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
+/// Before a write: nobody was faster, as far as the caller wants to know.
+fn unchanged(org: &Org, asked: &Asked<'_>, object: &Object, id: &str) -> Result<(), Refused> {
+    match org.store.table(&object.name).get(id) {
+        Some(record) => may_write(asked, &version(org, object, record)),
+        None => Ok(()),
+    }
 }

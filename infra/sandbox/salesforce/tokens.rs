@@ -1,75 +1,57 @@
-//! Who may come in: registered clients, access tokens that end, refresh tokens that may rotate.
+//! Who is in: access tokens that end, refresh tokens that may rotate, codes that are good once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::answer::Refused;
+use super::clients::Client;
 use super::org::{Org, Writer};
 
-/// An app that may ask for tokens.
+/// A user lets an app in so often; the next time the oldest consent ends.
+const MOST_GRANTS: usize = 5;
+/// A user may log in so often in an hour.
+/// https://help.salesforce.com/s/articleView?id=sf.security_login_limits.htm
+const HOUR: i64 = 3600;
+
+/// Who was let in, through which app, to do what.
 #[derive(Debug, Clone)]
-pub struct Client {
-    pub id: String,
-    pub secret: String,
-    /// Whom client credentials run as; the integration user when none is named.
-    pub user: Option<String>,
-    /// Gives a new refresh token at every use; an old one used again ends the grant.
-    pub rotate: bool,
-    /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
-    pub public_key: Option<Vec<u8>>,
-    /// Users it isn't approved for: usernames.
-    pub unapproved: HashSet<String>,
+pub(crate) struct Grantee {
+    pub(crate) client: String,
+    pub(crate) user: String,
+    pub(crate) scope: String,
+    grant: Option<u64>,
 }
 
-impl Client {
-    pub fn new(id: &str, secret: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            user: None,
-            rotate: false,
-            public_key: None,
-            unapproved: HashSet::new(),
-        }
-    }
-
-    pub fn rotating(mut self) -> Self {
-        self.rotate = true;
-        self
-    }
-
-    /// A PEM with an RSA public key or a certificate.
-    pub fn public_key_pem(mut self, pem: &str) -> Result<Self, String> {
-        self.public_key = Some(super::jwt::public_key(pem)?);
-        Ok(self)
+impl Grantee {
+    pub(crate) fn new(client: &str, user: &str, scope: &str) -> Self {
+        let [client, user, scope] = [client, user, scope].map(str::to_owned);
+        Self { client, user, scope, grant: None }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    pub(crate) user: String,
-    pub(crate) client: String,
+    pub(crate) grantee: Grantee,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
-    grant: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
-    pub(crate) client: String,
-    pub(crate) user: String,
+    pub(crate) grantee: Grantee,
     pub(crate) current: String,
+    pub(crate) issued: Timestamp,
+    pub(crate) used: Timestamp,
     alive: bool,
 }
 
 /// One time, within 15 minutes.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
-    pub(crate) client: String,
-    pub(crate) user: String,
+    pub(crate) grantee: Grantee,
     pub(crate) redirect: String,
     pub(crate) challenge: Option<String>,
     pub(crate) until: Timestamp,
@@ -85,12 +67,16 @@ pub(crate) struct Access {
     /// Every refresh token ever given, to its grant.
     refresh_tokens: HashMap<String, u64>,
     next_grant: u64,
+    logins: HashMap<String, VecDeque<i64>>,
 }
 
 impl Access {
     pub(crate) fn register_default(&mut self, user: &str) {
-        let client =
-            Client { user: Some(user.to_owned()), ..Client::new("sandbox-client", "sandbox-secret") };
+        let client = Client {
+            user: Some(user.to_owned()),
+            name: "Sandbox client".into(),
+            ..Client::new("sandbox-client", "sandbox-secret")
+        };
         self.clients.insert(client.id.clone(), client);
     }
 
@@ -98,17 +84,20 @@ impl Access {
         self.sessions.get(token)
     }
 
-    /// The grant of a refresh token that is the current one.
-    pub(crate) fn grant_of(&self, token: &str) -> Option<&Grant> {
+    /// The grant of a refresh token that is the current one and wasn't left lying for too long.
+    pub(crate) fn grant_of(&self, token: &str, now: Timestamp, idle_seconds: Option<i64>) -> Option<&Grant> {
         let grant = self.grants.get(self.refresh_tokens.get(token)?)?;
-        (grant.alive && grant.current == token).then_some(grant)
+        let idle = now.as_second() - grant.used.as_second();
+        let forgotten = idle_seconds.is_some_and(|longest| idle >= longest);
+        (grant.alive && grant.current == token && !forgotten).then_some(grant)
     }
 
     /// Ends sessions and grants; false when the token is unknown.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
         if let Some(grant) = self.refresh_tokens.get(token).copied() {
+            let alive = self.grants.get(&grant).is_some_and(|grant| grant.alive);
             self.end(grant);
-            return true;
+            return alive;
         }
         self.sessions.remove(token).is_some()
     }
@@ -117,7 +106,7 @@ impl Access {
         if let Some(grant) = self.grants.get_mut(&grant) {
             grant.alive = false;
         }
-        self.sessions.retain(|_, session| session.grant != Some(grant));
+        self.sessions.retain(|_, session| session.grantee.grant != Some(grant));
     }
 
     /// All access tokens end now, as when an admin ends the sessions.
@@ -127,16 +116,14 @@ impl Access {
 }
 
 impl Org {
-    pub(crate) fn open_session(&mut self, client: &str, user: &str, grant: Option<u64>) -> String {
+    pub(crate) fn open_session(&mut self, grantee: &Grantee) -> String {
         let secret = letters(&mut self.random, 80);
         let token = format!("{}!AQ{secret}", self.organization.get(..15).unwrap_or_default());
         let session = Session {
-            user: user.to_owned(),
-            client: client.to_owned(),
+            grantee: grantee.clone(),
             issued: self.now,
             expires: Timestamp::from_second(self.now.as_second() + self.options.session_seconds)
                 .unwrap_or(self.now),
-            grant,
         };
         let now = self.now;
         self.access.sessions.retain(|_, session| session.expires > now);
@@ -144,38 +131,70 @@ impl Org {
         token
     }
 
-    /// A consent: a refresh token and the number of its grant.
-    pub(crate) fn open_grant(&mut self, client: &str, user: &str) -> (String, u64) {
+    /// A consent: its refresh token, and the grantee that sessions are opened for from now on.
+    pub(crate) fn open_grant(&mut self, mut grantee: Grantee) -> (String, Grantee) {
+        let same = |grant: &Grant| {
+            grant.alive && grant.grantee.client == grantee.client && grant.grantee.user == grantee.user
+        };
+        let mut earlier: Vec<u64> =
+            self.access.grants.iter().filter(|(_, grant)| same(grant)).map(|(id, _)| *id).collect();
+        earlier.sort_unstable();
+        if earlier.len() >= MOST_GRANTS {
+            self.access.end(earlier[0]);
+        }
         let token = format!("5Aep{}", letters(&mut self.random, 83));
         self.access.next_grant += 1;
         let id = self.access.next_grant;
-        let (client, user) = (client.to_owned(), user.to_owned());
-        self.access.grants.insert(id, Grant { client, user, current: token.clone(), alive: true });
+        grantee.grant = Some(id);
+        let (current, now) = (token.clone(), self.now);
+        let grant = Grant { grantee: grantee.clone(), current, issued: now, used: now, alive: true };
+        self.access.grants.insert(id, grant);
         self.access.refresh_tokens.insert(token.clone(), id);
-        (token, id)
+        (token, grantee)
     }
 
-    /// Uses a refresh token: the user and, where they rotate, the next one. An old one ends the grant.
-    pub(crate) fn refresh(&mut self, client: &Client, token: &str) -> Option<(String, u64, Option<String>)> {
+    /// Uses a refresh token: for whom and, where they rotate, the next one. An old one ends the grant.
+    pub(crate) fn refresh(&mut self, client: &Client, token: &str) -> Option<(Grantee, Option<String>)> {
         let id = *self.access.refresh_tokens.get(token)?;
         let grant = self.access.grants.get(&id)?;
-        if !grant.alive || grant.client != client.id {
+        if !grant.alive || grant.grantee.client != client.id {
             return None;
         }
-        let user = grant.user.clone();
-        if grant.current != token {
+        if self.access.grant_of(token, self.now, client.idle_seconds).is_none() {
             self.access.end(id);
             return None;
         }
-        if !client.rotate {
-            return Some((user, id, None));
+        let next = client.rotate.then(|| format!("5Aep{}", letters(&mut self.random, 83)));
+        if let Some(next) = &next {
+            self.access.refresh_tokens.insert(next.clone(), id);
         }
-        let next = format!("5Aep{}", letters(&mut self.random, 83));
-        self.access.refresh_tokens.insert(next.clone(), id);
-        if let Some(grant) = self.access.grants.get_mut(&id) {
-            grant.current.clone_from(&next);
+        let grant = self.access.grants.get_mut(&id)?;
+        grant.used = self.now;
+        if let Some(next) = &next {
+            grant.current.clone_from(next);
         }
-        Some((user, id, Some(next)))
+        Some((grant.grantee.clone(), next))
+    }
+
+    /// Counts a login of the user; false when there were too many within the hour.
+    pub(crate) fn count_login(&mut self, user: &str) -> bool {
+        let now = self.now.as_second();
+        let most = usize::try_from(self.options.logins_per_hour).unwrap_or(usize::MAX);
+        let logins = self.access.logins.entry(user.to_owned()).or_default();
+        while logins.pop_front_if(|at| *at <= now - HOUR).is_some() {}
+        if self.limits && logins.len() >= most {
+            return false;
+        }
+        logins.push_back(now);
+        true
+    }
+
+    /// The active user with this password, with the security token behind it or without.
+    pub(crate) fn user_with_password(&self, username: &str, password: &str) -> Option<String> {
+        let (known, token) = (&self.options.password, &self.options.security_token);
+        let right = password == known || password.strip_prefix(known.as_str()) == Some(token);
+        let user = self.store.table("User").with("Username", username).next()?;
+        (right && user.is("IsActive")).then(|| user.id.clone())
     }
 
     /// The user behind an `Authorization` header.
@@ -185,7 +204,7 @@ impl Org {
         });
         let session = token.and_then(|(_, token)| self.access.session(token.trim()));
         match session.filter(|session| session.expires > self.now) {
-            Some(session) => Ok(Writer { user: session.user.clone(), api: true, allow_duplicates: false }),
+            Some(session) => Ok(Writer::through_api(&session.grantee.user, &session.grantee.client)),
             None => Err(Refused::new(401, "INVALID_SESSION_ID", "Session expired or invalid")),
         }
     }

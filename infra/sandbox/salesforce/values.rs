@@ -25,6 +25,17 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::from_str(text).ok()
 }
 
+/// The same as `read`, but a text that is too long may be cut instead of refused.
+pub(crate) fn read_or_cut(field: &Field, value: &Value, cut: bool) -> Result<Value, Refused> {
+    match (read(field, value), value) {
+        (Err(refused), Value::String(text)) if cut && refused.code == "STRING_TOO_LONG" => {
+            let start: String = text.trim().chars().take(field.length).collect();
+            read(field, &start.into())
+        }
+        (read, _) => read,
+    }
+}
+
 /// What the field keeps of the value, or why it doesn't take it.
 pub(crate) fn read(field: &Field, value: &Value) -> Result<Value, Refused> {
     if value.is_null() {

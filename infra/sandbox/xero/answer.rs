@@ -35,6 +35,15 @@ impl Answer {
         Self { status, content_type: Some(JSON.into()), headers: Vec::new(), body }
     }
 
+    /// As the newer stack has it: no charset.
+    pub(crate) fn without_charset(self) -> Self {
+        let content_type = self.content_type.map(|kind| match kind.split_once(';') {
+            Some((kind, _)) => kind.to_owned().into(),
+            None => kind,
+        });
+        Self { content_type, ..self }
+    }
+
     /// JSON, or XML for who didn't ask for JSON.
     pub(crate) fn readable(status: u16, body: &Value, wants_json: bool, root: &str) -> Self {
         if wants_json {
@@ -130,6 +139,8 @@ pub(crate) struct Found {
 pub(crate) enum Reply {
     /// In the usual envelope.
     Found(Found),
+    /// In the envelope of a newer stack of Xero's servers, which says first whether errors are summarized.
+    Newer { found: Found, summarizes: bool },
     /// 204.
     Nothing,
     /// Anything else: a file, an envelope of its own.

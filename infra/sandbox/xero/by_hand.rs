@@ -16,7 +16,6 @@ use super::documents::contacts::contact::{Contact, ContactStatus, name_key, numb
 use super::documents::contacts::rules as contact_rules;
 use super::documents::invoices::Invoices;
 use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number_key};
-use super::limits::Tier;
 use super::organisation::Organisation;
 use super::reading;
 use super::request::Request;
@@ -347,10 +346,6 @@ impl Ledger {
             };
             organisation.shelves.items.put(item);
         });
-    }
-
-    pub fn set_tier(&self, tier: Tier) {
-        self.change(|organisation| organisation.tier = tier);
     }
 
     pub fn count_contacts(&self) -> usize {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Found, Refusal, Reply};
 use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
-use super::identity::{Access, TokenProblem};
+use super::identity::{self, Access, TokenProblem};
 use super::request::Request;
 use super::wire;
 use super::{Xero, whole_second};
@@ -36,50 +36,8 @@ pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
         }
     } else {
         let (xero, body) = (xero.clone(), body.clone());
-        Begun::Ready(Box::new(move |head, _| identity(&xero, head, &body).into_response()))
+        Begun::Ready(Box::new(move |head, _| identity::answer(&xero, head, &body).into_response()))
     }
-}
-
-fn identity(xero: &Xero, head: &Parts, body: &Bytes) -> Answer {
-    let now = xero.now();
-    let basic = text(&head.headers, "authorization");
-    let form = String::from_utf8_lossy(body);
-    match (&head.method, head.uri.path()) {
-        (&Method::GET, "/identity/connect/authorize") => {
-            let asked = Request::new("GET", "", head.uri.query().unwrap_or_default(), "", now);
-            let tenants: Vec<Uuid> = xero.state().organisations.iter().map(|one| one.tenant_id).collect();
-            xero.identity.authorize(&asked, &tenants, now)
-        }
-        (&Method::POST, "/connect/token") => xero.identity.token(basic, &form, now),
-        (&Method::POST, "/connect/revocation") => xero.identity.revoke(basic, &form),
-        (method, path) if connections_path(path).is_some() => {
-            let access = match authenticate(xero, &head.headers) {
-                Ok(access) => access,
-                Err(refusal) => return refusal,
-            };
-            let id = connections_path(path).and_then(|rest| rest.strip_prefix('/'));
-            match (method, id) {
-                (&Method::GET, None) => {
-                    let query = Request::new("GET", "", head.uri.query().unwrap_or_default(), "", now);
-                    let name_of = |tenant: Uuid| xero.organisation_name(tenant);
-                    let rows = xero.identity.connections(&access, query.parameter("authEventId"), &name_of);
-                    Answer::json(200, &rows)
-                }
-                (&Method::DELETE, Some(id)) if xero.identity.delete_connection(&access, id) => {
-                    Answer::empty(204)
-                }
-                _ => Answer::not_found(),
-            }
-        }
-        _ => Answer::not_found(),
-    }
-}
-
-/// What follows `/connections`; the official clients write it with a capital.
-fn connections_path(path: &str) -> Option<&str> {
-    const NAME: &str = "/connections";
-    let (name, rest) = path.split_at_checked(NAME.len())?;
-    (name.eq_ignore_ascii_case(NAME) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
 }
 
 /// The job of an accounting call that may begin, or what it is answered with instead.
@@ -92,7 +50,7 @@ fn accounting(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Result<Job, Answe
     let Some(endpoint) = endpoint(&request.path) else {
         return Err(Answer::not_found());
     };
-    if !access.may(endpoint.scopes(&request), writes) {
+    if !access.may(endpoint.scopes(&request), writes, request.now) {
         return Err(Answer::missing_scope(xero.new_id()));
     }
     let pending = Pending {
@@ -180,6 +138,11 @@ fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> An
             let body = wire::envelope(id, &provider, request.now, pagination, key, elements);
             Answer::readable(200, &body, wants_json, "Response")
         }
+        Ok(Reply::Newer { found: Found { key, elements, .. }, summarizes }) => {
+            let usual = wire::envelope(id, &provider, request.now, None, key, elements);
+            let body = wire::newer_envelope(usual, summarizes);
+            Answer::readable(200, &body, wants_json, "Response").without_charset()
+        }
         Ok(Reply::Nothing) => Answer::empty(204),
         Ok(Reply::Whole(answer)) => answer,
         Err(refusal) => refusal.answer(wants_json),
@@ -201,7 +164,7 @@ pub(crate) fn authorise(xero: &Xero, head: &Parts) -> Result<(Access, Uuid), Ans
     }
 }
 
-fn authenticate(xero: &Xero, headers: &HeaderMap) -> Result<Access, Answer> {
+pub(crate) fn authenticate(xero: &Xero, headers: &HeaderMap) -> Result<Access, Answer> {
     let token = text(headers, "authorization").and_then(|header| header.strip_prefix("Bearer "));
     xero.identity.access(token.unwrap_or_default(), xero.now()).map_err(|problem| {
         let detail = match problem {
@@ -219,7 +182,8 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// For the harness: ids replaced, the API's prefix left out.
 pub(crate) fn route(path: &str) -> String {
     let inner = path.strip_prefix(PREFIX.trim_end_matches('/')).unwrap_or(path);
-    let is_identity = inner.starts_with("/connect/");
+    let is_identity =
+        ["/connect/", "/identity/", "/.well-known/"].iter().any(|start| inner.starts_with(start));
     let mut route = String::new();
     for (place, part) in inner.split('/').skip(1).enumerate() {
         let replaced = match place {

@@ -1,6 +1,7 @@
 //! The accounting API's endpoints: one row each. Adding a kind adds a row.
 //!
-//! One of a row's scopes is enough; reading is content with its `.read`.
+//! One of a row's scopes is enough; reading is content with its `.read`. The broad scopes of old apps follow from
+//! these (`identity/scopes.rs`).
 //! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 
 use super::answer::{Found, Refusal, Reply};
@@ -33,11 +34,10 @@ pub(crate) struct Endpoint {
     pub(crate) list: Option<List>,
 }
 
-// Apps from before March 2026 have broader scopes; they go on working.
 const CONTACTS: &[&str] = &["accounting.contacts"];
-const INVOICES: &[&str] = &["accounting.invoices", "accounting.transactions"];
+const INVOICES: &[&str] = &["accounting.invoices"];
 const SETTINGS: &[&str] = &["accounting.settings"];
-const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices", "accounting.transactions"];
+const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<Contacts>("Contacts", CONTACTS),

@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,19 +20,32 @@ pub const PER_MINUTE: u32 = 60;
 /// Calls a minute, per app over all tenants.
 pub const APP_PER_MINUTE: u32 = 10_000;
 
-/// What the app pays for decides the calls per day, app and tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What the app pays for decides the calls per day, app and tenant, and how many connections it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tier {
     Starter,
     #[default]
     Core,
+    /// Certified apps only, from here up.
+    Plus,
+    Advanced,
 }
 
 impl Tier {
     pub fn per_day(self) -> u32 {
         match self {
             Self::Starter => 1_000,
-            Self::Core => 5_000,
+            Self::Core | Self::Plus | Self::Advanced => 5_000,
+        }
+    }
+
+    pub fn most_connections(self) -> usize {
+        match self {
+            Self::Starter => 5,
+            Self::Core => 50,
+            Self::Plus => 1_000,
+            Self::Advanced => 10_000,
         }
     }
 }
@@ -150,17 +164,21 @@ impl Limiter {
     }
 
     /// For people: what each app has left in each organisation that it has called.
-    pub(crate) fn left(&self, organisations: &[(Uuid, String, u32)], now: Timestamp) -> Value {
+    pub(crate) fn left(
+        &self,
+        organisations: &[(Uuid, String)],
+        per_day: &dyn Fn(&str) -> u32,
+        now: Timestamp,
+    ) -> Value {
         let callers: Vec<(String, Uuid)> = locked(&self.inner).accounts.keys().cloned().collect();
         let mut rows = Vec::new();
         for (client, tenant) in callers {
-            let Some((_, name, per_day)) = organisations.iter().find(|(id, ..)| *id == tenant) else {
-                continue;
-            };
-            let left = self.remaining(&client, tenant, *per_day, now);
+            let Some((_, name)) = organisations.iter().find(|(id, _)| *id == tenant) else { continue };
+            let per_day = per_day(&client);
+            let left = self.remaining(&client, tenant, per_day, now);
             let account = format!("{name} ({client})");
             for (limit, left, of) in [
-                ("calls a day", left.day, *per_day),
+                ("calls a day", left.day, per_day),
                 ("calls a minute", left.minute, PER_MINUTE),
                 ("calls a minute, of the app", left.app_minute, APP_PER_MINUTE),
             ] {

@@ -30,12 +30,12 @@ mod shelf;
 mod shelves;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod wire;
 mod writing;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, request::Parts};
 use axum::response::Response;
@@ -49,7 +49,9 @@ pub use documents::invoices::invoice::{Invoice, InvoiceStatus, InvoiceType};
 pub use documents::lines::{Line, Tracking};
 pub use documents::tax::LineAmountTypes;
 pub use held::Hold;
-pub use identity::{ACCESS_TOKEN_LIFE, App, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES};
+pub use identity::{
+    ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,
+};
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
 pub use settings::accounts::{Account, SystemAccount};
 pub use settings::items::Item;
@@ -125,25 +127,15 @@ impl Xero {
         let mut books = locked(&self.books);
         books.organisations = (100..)
             .zip(&self.options.organisations)
-            .map(|(place, name)| self.demo(place, name, now))
+            .map(|(place, name)| Organisation::demo(name, self.seed.wrapping_add(place), now))
             .collect();
-        let tenant = books.organisations.first().map(|organisation| organisation.tenant_id);
-        self.identity.register(
-            App {
-                client_id: CLIENT_ID.to_owned(),
-                client_secret: CLIENT_SECRET.to_owned(),
-                name: "Sandbox App".to_owned(),
-                scopes: SCOPES.map(str::to_owned).to_vec(),
-                custom_connection: tenant,
-            },
-            now,
-        );
-    }
-
-    fn demo(&self, place: u64, name: &str, now: Timestamp) -> Organisation {
-        let mut organisation = Organisation::demo(name, self.seed.wrapping_add(place), now);
-        organisation.tier = self.options.tier;
-        organisation
+        let Some(tenant) = books.organisations.first().map(|organisation| organisation.tenant_id) else {
+            return;
+        };
+        self.identity.clear(self.seed.wrapping_add(1));
+        let app = App::custom_connection(CLIENT_ID, CLIENT_SECRET, "Sandbox App", tenant);
+        // It is made with what it needs, and so nothing of it can be refused.
+        let _ = self.register_app(App { tier: self.options.tier, ..app });
     }
 
     /// Whole seconds, as everything that is stamped has.
@@ -182,25 +174,30 @@ impl Xero {
         let now = self.now();
         let mut books = locked(&self.books);
         let place = 100 + books.organisations.len() as u64;
-        let organisation = self.demo(place, name, now);
+        let organisation = Organisation::demo(name, self.seed.wrapping_add(place), now);
         let tenant = organisation.tenant_id;
         books.organisations.push(organisation);
         tenant
     }
 
-    /// Registers an app, or replaces the one with the same client id.
-    pub fn register_app(&self, app: App) {
-        self.identity.register(app, self.now());
+    /// Registers an app, or replaces the one with the same client id; or says what the portal wouldn't save.
+    pub fn register_app(&self, app: App) -> Result<(), String> {
+        self.identity.save_app(app, self.now())
     }
 
-    /// A user consents for these organisations; the code is for `grant_type=authorization_code`.
-    pub fn consent(&self, client_id: &str, tenants: &[Uuid], scopes: &[String]) -> String {
-        self.identity.consent(client_id, tenants, scopes, self.now())
+    /// The first user consents for these organisations; the code is for `grant_type=authorization_code`.
+    pub fn consent(&self, client_id: &str, tenants: &[Uuid], scopes: &[String]) -> Result<String, String> {
+        self.identity.consent(client_id, None, tenants, scopes, self.now())
     }
 
-    /// The app is disconnected inside Xero; calls begin to answer 403.
+    /// All apps are disconnected inside Xero; calls begin to answer 403.
     pub fn disconnect(&self, tenant: Uuid) {
-        self.identity.disconnect(tenant);
+        self.identity.disconnect(tenant, None);
+    }
+
+    /// Every app pays for this from now on.
+    pub fn set_tier(&self, tier: Tier) {
+        self.identity.set_tier(tier);
     }
 
     pub fn expire_access_tokens(&self) {
@@ -254,9 +251,7 @@ impl Provider for Xero {
             return None;
         }
         let (access, tenant) = door::authorise(self, head).ok()?;
-        let books = locked(&self.books);
-        let organisation = books.organisations.iter().find(|one| one.tenant_id == tenant)?;
-        Some(Caller { client: access.client, tenant, per_day: organisation.tier.per_day() })
+        Some(Caller { client: access.client, tenant, per_day: access.tier.per_day() })
     }
 
     fn account(&self, caller: &Self::Caller) -> String {
@@ -285,12 +280,12 @@ impl Provider for Xero {
     }
 
     fn limits(&self) -> Value {
-        let organisations: Vec<(Uuid, String, u32)> = {
+        let organisations: Vec<(Uuid, String)> = {
             let books = locked(&self.books);
-            let all = books.organisations.iter();
-            all.map(|one| (one.tenant_id, one.name.clone(), one.tier.per_day())).collect()
+            books.organisations.iter().map(|one| (one.tenant_id, one.name.clone())).collect()
         };
-        self.limiter.left(&organisations, self.now())
+        let per_day = |client: &str| self.identity.tier(client).per_day();
+        self.limiter.left(&organisations, &per_day, self.now())
     }
 
     fn stamp(&self, caller: &Self::Caller, head: &Parts, answer: &mut Response) {
@@ -371,5 +366,9 @@ impl Provider for Xero {
         let state = self.state();
         let broken = state.organisations.iter().flat_map(|one| checks.map(|check| check(one)));
         broken.flatten().collect()
+    }
+
+    fn controls(xero: Arc<Self>) -> Router {
+        identity::controls(xero)
     }
 }

@@ -8,7 +8,6 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
-use super::limits::Tier;
 use super::parts::history::HistoryRecord;
 use super::shelves::{Marks, Shelves};
 
@@ -32,7 +31,6 @@ pub(crate) struct Organisation {
     pub(crate) name: String,
     pub(crate) base_currency: String,
     pub(crate) time_zone: &'static str,
-    pub(crate) tier: Tier,
     pub(crate) period_lock: Option<Date>,
     pub(crate) year_end_lock: Option<Date>,
     pub(crate) created: Timestamp,
@@ -62,7 +60,6 @@ impl Organisation {
             name: name.to_owned(),
             base_currency: "NZD".to_owned(),
             time_zone: "Pacific/Auckland",
-            tier: Tier::default(),
             period_lock: None,
             year_end_lock: None,
             created,

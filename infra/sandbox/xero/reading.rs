@@ -190,20 +190,32 @@ impl Parameter {
             Self::AnyOf(name, path) => given(name).split(',').any(|one| one.trim() == text(path)),
             Self::Equal(name, path) => given(name) == text(path),
             Self::Contains(name, path) => text(path).contains(&given(name)),
-            Self::From(name, path) => held(path).zip(day(name)).is_none_or(|(held, from)| held >= from),
-            Self::To(name, path) => held(path).zip(day(name)).is_none_or(|(held, to)| held <= to),
+            Self::From(name, path) => {
+                day(name).is_none_or(|from| held(path).is_some_and(|held| held >= from))
+            }
+            Self::To(name, path) => day(name).is_none_or(|to| held(path).is_some_and(|held| held <= to)),
             Self::Search(paths) => paths.iter().any(|path| text(path).contains(&given("searchTerm"))),
             Self::OwnApp(_, path) => text(path) == request.client.to_lowercase(),
         }
     }
 }
 
-/// The row of a kind that has none of its own: whatever it shows, inner fields by their path.
-pub(crate) struct JsonRow(pub(crate) Map<String, Value>);
+/// The row of a kind that has none of its own: whatever it shows, inner fields by their path. What it is known to
+/// have and doesn't show is nothing, not an unknown field.
+pub(crate) struct JsonRow {
+    pub(crate) shown: Map<String, Value>,
+    pub(crate) known: &'static [&'static str],
+}
 
 impl Fields for JsonRow {
     fn field(&self, path: &str) -> Option<Field<'_>> {
-        let mut fields = &self.0;
+        self.shown_field(path).or_else(|| self.known.contains(&path).then_some(Field::Null))
+    }
+}
+
+impl JsonRow {
+    fn shown_field(&self, path: &str) -> Option<Field<'_>> {
+        let mut fields = &self.shown;
         let mut steps = path.split('.').peekable();
         loop {
             let step = steps.next()?;

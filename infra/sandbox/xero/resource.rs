@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::answer::{Refusal, Reply};
+use super::answer::{Found, Refusal, Reply};
 use super::filter::Fields;
 use super::organisation::Organisation;
 use super::parts::{Owner, Part, history};
@@ -65,7 +65,8 @@ pub(crate) trait Resource: 'static {
         request: &Request,
         document: &'a Self::Document,
     ) -> Box<dyn Fields + 'a> {
-        Box::new(JsonRow(Self::show(organisation, request, document, View::Paged)))
+        let shown = Self::show(organisation, request, document, View::Paged);
+        Box::new(JsonRow { shown, known: Self::FIELDS })
     }
 
     /// Creates (`PUT`), or creates or updates (`POST`). Whoever doesn't say how can't be written.
@@ -80,6 +81,11 @@ pub(crate) trait Resource: 'static {
     /// `DELETE /{Endpoint}/{id}`.
     fn delete(_organisation: &mut Organisation, _request: &Request, _id: Uuid) -> Result<Reply, Refusal> {
         Err(Refusal::NotImplemented)
+    }
+
+    /// Lists, single documents and what was written, on their way out.
+    fn reply(_request: &Request, found: Found) -> Reply {
+        Reply::Found(found)
     }
 
     /// What was sent, as it comes back with its messages; the id is in front already.
@@ -104,11 +110,13 @@ pub(crate) fn serve<R: Resource>(
     request: &Request,
 ) -> Result<Reply, Refusal> {
     match (request.method.as_str(), request.path.as_slice()) {
-        ("GET", [_]) => reading::list::<R>(organisation, request).map(Reply::from),
+        ("GET", [_]) => reading::list::<R>(organisation, request).map(|found| R::reply(request, found)),
         ("GET", [_, key]) if request.wants_pdf() => part::<R>(organisation, request, key, "pdf"),
-        ("GET", [_, key]) => reading::one::<R>(organisation, request, key).map(Reply::from),
+        ("GET", [_, key]) => {
+            reading::one::<R>(organisation, request, key).map(|found| R::reply(request, found))
+        }
         ("PUT", [_]) | ("POST", [_] | [_, _]) => {
-            writing::write_all::<R>(organisation, request).map(Reply::from)
+            writing::write_all::<R>(organisation, request).map(|found| R::reply(request, found))
         }
         ("DELETE", [_, key]) => {
             let id = find::<R>(organisation, key)?.id();

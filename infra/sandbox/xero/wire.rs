@@ -120,6 +120,14 @@ pub(crate) fn envelope(
     Value::Object(body)
 }
 
+/// The newer stack's envelope: no pagination, and whether errors are summarized before everything else.
+pub(crate) fn newer_envelope(usual: Value, summarizes: bool) -> Value {
+    let mut body = Map::new();
+    body.insert("SummarizeErrors".into(), summarizes.into());
+    body.extend(fields(usual));
+    Value::Object(body)
+}
+
 /// What a caller gets who didn't send `Accept: application/json`: the same data, unreadable to a JSON client.
 pub(crate) fn xml(root: &str, body: &Value) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?>");

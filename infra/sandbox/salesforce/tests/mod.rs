@@ -2,16 +2,22 @@
 
 mod breaking;
 mod collections;
+mod consent;
+mod errors;
 mod oauth;
 mod outbound;
 mod query;
 mod records;
+mod rules;
 mod soql;
 mod stamps;
+mod token_errors;
+
+use std::str::FromStr;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderName, Request};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -77,16 +83,29 @@ impl Door {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> Reply {
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(self.request(method, path, body, headers)).await
+    }
+
+    /// A call of the data API with any body; a header that is given takes the place of the usual one.
+    pub(super) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Body,
+        headers: &[(&str, &str)],
+    ) -> Request<Body> {
+        let authorization = format!("Bearer {}", self.token);
+        let usual = [("authorization", authorization.as_str()), ("content-type", "application/json")];
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://acme.example/services/data/v67.0{path}"))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+            .body(body)
+            .unwrap();
+        for (name, value) in usual.iter().chain(headers) {
+            request.headers_mut().insert(HeaderName::from_str(name).unwrap(), value.parse().unwrap());
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        self.send(request.body(body).unwrap()).await
+        request
     }
 
     pub(super) async fn query(&self, soql: &str) -> Reply {

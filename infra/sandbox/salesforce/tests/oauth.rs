@@ -6,10 +6,10 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::json;
 
-use super::Door;
+use super::{Door, Reply};
 use crate::salesforce::Client;
 
-const TOKEN: &str = "/services/oauth2/token";
+pub(super) const TOKEN: &str = "/services/oauth2/token";
 
 #[tokio::test]
 async fn client_credentials_give_a_token_that_works_and_has_no_expires_in() {
@@ -106,13 +106,18 @@ async fn where_refresh_tokens_rotate_an_old_one_used_again_ends_the_grant() {
     assert_eq!(door.call("GET", "/limits", None).await.status, 401);
 }
 
-fn assertion(claims: serde_json::Value) -> String {
+pub(super) fn assertion(claims: serde_json::Value) -> String {
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(json!({ "alg": "RS256" })), part(claims));
     let key = RsaKeyPair::from_pkcs8(include_bytes!("signing_key.der")).unwrap();
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+pub(super) async fn ask(door: &Door, assertion: String) -> Reply {
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    door.form(TOKEN, &[("grant_type", grant), ("assertion", &assertion)]).await
 }
 
 #[tokio::test]
@@ -124,16 +129,13 @@ async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not()
     let user = "integration@sandbox.example";
     let claims =
         |sub: &str, aud: &str, exp: i64| json!({ "iss": "signer", "sub": sub, "aud": aud, "exp": exp });
-    let ask = async |assertion: String| {
-        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        door.form(TOKEN, &[("grant_type", grant), ("assertion", &assertion)]).await
-    };
     let login = "https://login.salesforce.com";
-    let good = ask(assertion(claims(user, login, now + 170))).await;
+    let good = ask(&door, assertion(claims(user, login, now + 170))).await;
     assert_eq!(good.status, 200);
-    assert!(good.json().get("refresh_token").is_none());
+    let keys: Vec<String> = good.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["access_token", "scope", "instance_url", "id", "token_type"]);
     let why = async |assertion: String| {
-        ask(assertion).await.json()["error_description"].as_str().unwrap().to_owned()
+        ask(&door, assertion).await.json()["error_description"].as_str().unwrap().to_owned()
     };
     assert_eq!(why(assertion(claims(user, login, now + 600))).await, "expired authorization code");
     assert_eq!(why(assertion(claims(user, "https://other.example", now + 60))).await, "audience is invalid");
@@ -148,62 +150,4 @@ async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not()
         why(format!("{forged}.{}", STANDARD.encode("no").trim_end_matches('='))).await,
         "invalid assertion"
     );
-}
-
-#[tokio::test]
-async fn the_web_flow_gives_a_code_once_and_checks_the_verifier() {
-    let door = Door::new();
-    // The example of RFC 7636, appendix B.
-    let (verifier, challenge) =
-        ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-    let consent = async || {
-        let uri = format!(
-            "http://acme.example/services/oauth2/authorize?response_type=code&client_id=sandbox-client\
-             &redirect_uri=http%3A%2F%2Flocalhost%2Fback&state=s1&code_challenge={challenge}&code_challenge_method=S256"
-        );
-        let request = axum::http::Request::builder().uri(uri).body(axum::body::Body::empty()).unwrap();
-        let reply = door.send(request).await;
-        assert_eq!(reply.status, 302);
-        let back = reply.header("location").to_owned();
-        assert!(back.starts_with("http://localhost/back?code=") && back.ends_with("&state=s1"), "{back}");
-        back.split(['=', '&']).nth(1).unwrap().to_owned()
-    };
-    let ask = async |code: &str, verifier: &str| {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("client_id", "sandbox-client"),
-            ("client_secret", "sandbox-secret"),
-            ("redirect_uri", "http://localhost/back"),
-            ("code_verifier", verifier),
-        ];
-        door.form(TOKEN, &form).await.json()
-    };
-    let code = consent().await;
-    assert_eq!(ask(&code, "wrong").await["error"], "invalid_request");
-    assert!(ask(&code, verifier).await["refresh_token"].as_str().unwrap().starts_with("5Aep"));
-    assert_eq!(ask(&code, verifier).await["error_description"], "expired authorization code");
-}
-
-#[tokio::test]
-async fn introspection_tells_the_expiry_revocation_ends_it_and_userinfo_refuses_in_plain_text() {
-    let mut door = Door::new();
-    let token = door.token.clone();
-    let auth =
-        [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret"), ("token", token.as_str())];
-    let body = door.form("/services/oauth2/introspect", &auth).await.json();
-    assert_eq!((&body["active"], &body["exp"]), (&json!(true), &json!(1_795_341_600 + 7200)));
-    let revoked = door.form("/services/oauth2/revoke", &[("token", &token)]).await;
-    assert_eq!((revoked.status, revoked.text.as_str()), (200, ""));
-    assert_eq!(door.form("/services/oauth2/introspect", &auth).await.json(), json!({ "active": false }));
-    let userinfo = async |door: &Door| {
-        let request = axum::http::Request::builder()
-            .uri("http://acme.example/services/oauth2/userinfo")
-            .header("authorization", format!("Bearer {}", door.token));
-        door.send(request.body(axum::body::Body::empty()).unwrap()).await
-    };
-    let refused = userinfo(&door).await;
-    assert_eq!((refused.status, refused.text.as_str()), (403, "Bad_OAuth_Token"));
-    door.token = door.org().token();
-    assert_eq!(userinfo(&door).await.json()["organization_id"], door.org().organization_id());
 }

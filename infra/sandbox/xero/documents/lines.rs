@@ -51,6 +51,10 @@ pub(crate) struct Terms {
     pub(crate) amounts: LineAmountTypes,
     /// Submitted or authorised: accounts are needed.
     pub(crate) approved: bool,
+    /// Bills and credit notes have no discounts.
+    pub(crate) discounted: bool,
+    /// A line without a tax type takes its account's; a quote's takes none, and has no tax.
+    pub(crate) taxed_by_account: bool,
     pub(crate) unit_places: u32,
 }
 
@@ -143,7 +147,7 @@ fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages
     if line.quantity.is_some_and(|quantity| quantity.to_string().len() > LONGEST_QUANTITY) {
         messages.push(format!("The Quantity must not be longer than {LONGEST_QUANTITY} characters"));
     }
-    if !terms.is_sale && (line.discount_rate.is_some() || line.discount_amount.is_some()) {
+    if !terms.discounted && (line.discount_rate.is_some() || line.discount_amount.is_some()) {
         messages.push("Discounts can only be applied to ACCREC invoices and quotes".to_owned());
     }
     if line.discount_rate.is_some_and(|rate| rate < Decimal::ZERO || rate > Decimal::ONE_HUNDRED) {
@@ -234,7 +238,7 @@ pub(crate) fn settle(
             line.tax_amount = Decimal::ZERO;
             continue;
         }
-        if line.tax_type.is_none() {
+        if line.tax_type.is_none() && terms.taxed_by_account {
             line.tax_type = account.map(|account| account.tax_type.clone());
         }
         let rate = match line.tax_type.as_deref() {

@@ -1,6 +1,7 @@
 //! The whole stand-in, spoken to over its router as a client would.
 
 mod bodies;
+mod consent;
 mod contacts;
 mod identity;
 mod invoices;
@@ -120,6 +121,14 @@ impl Client {
 
     pub(super) async fn post(&self, path: &str, body: Value) -> Reply {
         self.call("POST", path, &[], &body.to_string()).await
+    }
+
+    /// To `/_sandbox/`, as a person or another program steers it. What comes back, or null.
+    pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+        let kind = [("content-type", "application/json")];
+        let reply = self.send(method, &format!("/_sandbox/{path}"), &kind, &body.to_string()).await;
+        assert!(reply.status.is_success(), "{path}: {} {}", reply.status, reply.text);
+        if reply.text.is_empty() { Value::Null } else { reply.json() }
     }
 
     pub(super) fn advance(&self, seconds: i64) {

@@ -252,10 +252,13 @@ fn read_amounts(
     if matches!(invoice.status, Voided | Deleted | Paid) {
         return;
     }
+    let is_sale = invoice.kind == InvoiceType::AccRec;
     let terms = Terms {
-        is_sale: invoice.kind == InvoiceType::AccRec,
+        is_sale,
         amounts: invoice.line_amount_types,
         approved: is_approved(invoice.status),
+        discounted: is_sale,
+        taxed_by_account: true,
         unit_places: request.unit_places(),
     };
     let totals = head::amounts(organisation, sent, &mut invoice.lines, terms, messages);

@@ -1,0 +1,102 @@
+//! The apps that may ask for tokens: their secrets, call-backs, scopes, and what an admin set for them.
+
+use std::collections::HashSet;
+
+/// What an app may ask for unless it is registered with less.
+const SCOPES: [&str; 5] = ["refresh_token", "api", "id", "profile", "openid"];
+
+/// An app that may ask for tokens.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub id: String,
+    pub secret: String,
+    /// As the consent page calls it.
+    pub name: String,
+    /// Where a code may be sent, letter by letter; anywhere when none is registered.
+    pub callbacks: Vec<String>,
+    pub scopes: Vec<String>,
+    /// Whom client credentials run as; the integration user when none is named.
+    pub user: Option<String>,
+    /// Gives a new refresh token at every use; an old one used again ends the grant.
+    pub rotate: bool,
+    /// A refresh token that nobody used for so long has ended.
+    pub idle_seconds: Option<i64>,
+    /// The web flow must bring a challenge.
+    pub proof_key: bool,
+    /// Lives on people's machines: it has no secret, and must not send one.
+    pub public: bool,
+    /// An admin blocked it for the org.
+    pub blocked: bool,
+    /// Grant types that are switched off for it.
+    pub flows_off: HashSet<String>,
+    /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
+    pub public_key: Option<Vec<u8>>,
+    /// Users it isn't approved for: usernames.
+    pub unapproved: HashSet<String>,
+}
+
+impl Client {
+    pub fn new(id: &str, secret: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+            name: id.to_owned(),
+            callbacks: Vec::new(),
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            user: None,
+            rotate: false,
+            idle_seconds: None,
+            proof_key: false,
+            public: false,
+            blocked: false,
+            flows_off: HashSet::new(),
+            public_key: None,
+            unapproved: HashSet::new(),
+        }
+    }
+
+    pub fn rotating(mut self) -> Self {
+        self.rotate = true;
+        self
+    }
+
+    /// A PEM with an RSA public key or a certificate.
+    pub fn public_key_pem(mut self, pem: &str) -> Result<Self, String> {
+        self.public_key = Some(super::jwt::public_key(pem)?);
+        Ok(self)
+    }
+
+    pub(crate) fn takes_back_at(&self, url: &str) -> bool {
+        !url.is_empty() && (self.callbacks.is_empty() || self.callbacks.iter().any(|known| known == url))
+    }
+
+    /// The scopes of a request, in the order of the request; all of its own when it names none. The first
+    /// one that it may not have is the error. `offline_access` is another name of `refresh_token`.
+    pub(crate) fn scope(&self, wanted: &str) -> Result<String, String> {
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in wanted.split_whitespace() {
+            let scope = if scope == "offline_access" { "refresh_token" } else { scope };
+            if scope != "full" && !self.scopes.iter().any(|known| known == scope) {
+                return Err(scope.to_owned());
+            }
+            scopes.push(scope);
+        }
+        if scopes.is_empty() {
+            return Ok(self.scopes.join(" "));
+        }
+        Ok(scopes.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_asked_for_by_either_name_and_only_within_what_is_registered() {
+        let client = Client { scopes: vec!["api".into(), "refresh_token".into()], ..Client::new("a", "s") };
+        assert_eq!(client.scope("api offline_access"), Ok("api refresh_token".into()));
+        assert_eq!(client.scope(""), Ok("api refresh_token".into()));
+        assert_eq!(client.scope("api chatter_api"), Err("chatter_api".into()));
+    }
+}

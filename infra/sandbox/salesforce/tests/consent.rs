@@ -1,0 +1,213 @@
+//! The web flow: what a person sees, what goes back to the app, and what a code is good for.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use super::{Door, Reply};
+use crate::salesforce::Client;
+
+/// The example of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const AUTHORIZE: &str = "/services/oauth2/authorize";
+const BACK: &str = "http://localhost/back";
+
+async fn open(door: &Door, query: &[(&str, &str)]) -> Reply {
+    let query = serde_urlencoded::to_string(query).unwrap();
+    let request = Request::builder().uri(format!("http://acme.example{AUTHORIZE}?{query}"));
+    door.send(request.body(Body::empty()).unwrap()).await
+}
+
+fn wanted<'a>(client: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut form =
+        vec![("response_type", "code"), ("client_id", client), ("redirect_uri", BACK), ("state", "s1")];
+    form.extend_from_slice(more);
+    form
+}
+
+/// Presses a button of the page, with what its form carries.
+async fn press(door: &Door, form: &[(&str, &str)], button: &str) -> Reply {
+    let pressed = [("username", "sam@sandbox.example"), ("decision", button)];
+    door.form(AUTHORIZE, &[form, &pressed].concat()).await
+}
+
+fn code_in(reply: &Reply) -> String {
+    reply.header("location").split(['=', '&']).nth(1).unwrap().to_owned()
+}
+
+async fn redeem(door: &Door, code: &str, more: &[(&str, &str)]) -> Reply {
+    let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", BACK)];
+    door.form("/services/oauth2/token", &[&form, more].concat()).await
+}
+
+const APP: [(&str, &str); 2] = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret")];
+
+fn error(name: &str, description: &str) -> Value {
+    json!({ "error": name, "error_description": description })
+}
+
+#[tokio::test]
+async fn a_person_sees_who_asks_for_what_and_lets_it_in_as_somebody() {
+    let mut door = Door::new();
+    let form =
+        wanted("sandbox-client", &[("scope", "api refresh_token"), ("login_hint", "sam@sandbox.example")]);
+    let page = open(&door, &form).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=UTF-8"));
+    for part in [
+        "<b>Sandbox client</b> is asking",
+        "Manage user data via APIs",
+        "<form method=\"post\" action=\"/services/oauth2/authorize\">",
+        "<input type=\"hidden\" name=\"state\" value=\"s1\">",
+        "<option value=\"sam@sandbox.example\" selected>Sam Sales",
+        "value=\"deny\">Deny",
+    ] {
+        assert!(page.text.contains(part), "{part} is not in {}", page.text);
+    }
+    let back = press(&door, &form, "allow").await;
+    assert_eq!(back.status, 302);
+    let location = back.header("location");
+    assert!(
+        location.starts_with("http://localhost/back?code=") && location.ends_with("&state=s1"),
+        "{location}"
+    );
+    let tokens = redeem(&door, &code_in(&back), &APP).await.json();
+    assert!(tokens["refresh_token"].as_str().unwrap().starts_with("5Aep"));
+    assert_eq!(tokens["scope"], "api refresh_token");
+    assert!(tokens["id"].as_str().unwrap().ends_with(&door.org().person()));
+    let keys: Vec<&String> = tokens.as_object().unwrap().keys().collect();
+    let expected = "access_token refresh_token signature scope instance_url id token_type issued_at";
+    assert_eq!(keys, expected.split(' ').collect::<Vec<_>>());
+    door.token = tokens["access_token"].as_str().unwrap().to_owned();
+    let made = door.call("POST", "/sobjects/Account", Some(json!({ "Name": "Acme" }))).await.json();
+    let account = door.org().get("Account", made["id"].as_str().unwrap()).unwrap();
+    assert_eq!(account["CreatedById"], door.org().person());
+}
+
+#[tokio::test]
+async fn what_a_page_is_asked_to_carry_cannot_break_out_of_it() {
+    let door = Door::new();
+    let page = open(&door, &wanted("sandbox-client", &[("state", "\"><script>x</script>")])).await;
+    assert!(!page.text.contains("<script>"));
+}
+
+#[tokio::test]
+async fn errors_go_back_to_the_app_once_it_is_known_and_are_shown_before_that() {
+    let door = Door::new();
+    let known = |client: Client| door.org().register_client(client);
+    known(Client { callbacks: vec!["https://app.example/cb".into()], ..Client::new("strict", "s") });
+    known(Client { blocked: true, ..Client::new("blocked", "s") });
+    known(Client { proof_key: true, ..Client::new("proving", "s") });
+    let denied = press(&door, &wanted("sandbox-client", &[]), "deny").await;
+    assert_eq!(
+        (denied.status, denied.header("location")),
+        (
+            302,
+            "http://localhost/back?error=access_denied&error_description=end-user+denied+authorization&state=s1"
+        )
+    );
+    for (form, text) in [
+        (wanted("nobody", &[]), "error=invalid_client_id&error_description=client%20identifier%20invalid"),
+        (
+            wanted("strict", &[]),
+            "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration",
+        ),
+    ] {
+        let shown = open(&door, &form).await;
+        assert_eq!((shown.status, shown.text.as_str()), (400, text));
+    }
+    for (form, error) in [
+        (wanted("blocked", &[]), "OAUTH_APP_BLOCKED"),
+        (wanted("proving", &[]), "invalid_request"),
+        (wanted("sandbox-client", &[("scope", "api wave_api")]), "invalid_scope"),
+        (
+            vec![("response_type", "x"), ("client_id", "proving"), ("redirect_uri", BACK)],
+            "unsupported_response_type",
+        ),
+    ] {
+        let sent = open(&door, &form).await;
+        assert_eq!(sent.status, 302);
+        let start = format!("http://localhost/back?error={error}&error_description=");
+        assert!(sent.header("location").starts_with(&start), "{}", sent.header("location"));
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_within_fifteen_minutes_for_its_client_and_address() {
+    let door = Door::new();
+    door.org().register_client(Client::new("other", "s"));
+    let form = wanted("sandbox-client", &[]);
+    let code = code_in(&press(&door, &form, "allow").await);
+    let foreign = redeem(&door, &code, &[("client_id", "other"), ("client_secret", "s")]).await;
+    assert_eq!(foreign.json(), error("invalid_grant", "invalid authorization code"));
+    let elsewhere = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", "http://x")];
+    let elsewhere = door.form("/services/oauth2/token", &[&elsewhere[..], &APP].concat()).await;
+    assert_eq!(elsewhere.json(), error("redirect_uri_mismatch", "redirect_uri must match configuration"));
+    assert_eq!(redeem(&door, &code, &APP).await.status, 200);
+    let again = redeem(&door, &code, &APP).await;
+    assert_eq!((again.status, again.json()), (400, error("invalid_grant", "expired authorization code")));
+    let late = code_in(&press(&door, &form, "allow").await);
+    door.sandbox.clock.advance_seconds(15 * 60);
+    assert_eq!(redeem(&door, &late, &APP).await.json(), error("invalid_grant", "expired authorization code"));
+}
+
+#[tokio::test]
+async fn without_the_scope_there_is_no_refresh_token() {
+    let door = Door::new();
+    let code = code_in(&press(&door, &wanted("sandbox-client", &[("scope", "api")]), "allow").await);
+    let tokens = redeem(&door, &code, &APP).await.json();
+    assert!(tokens.get("refresh_token").is_none() && tokens["scope"] == "api");
+}
+
+#[tokio::test]
+async fn a_challenge_wants_its_verifier_and_a_confidential_app_its_secret_too() {
+    let door = Door::new();
+    door.org().register_client(Client { proof_key: true, ..Client::new("partner", "s") });
+    door.org().register_client(Client { public: true, proof_key: true, ..Client::new("phone", "") });
+    let proof = [("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
+    let verifier = ("code_verifier", VERIFIER);
+    let other = "eBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    for (client, sent, refusal) in [
+        ("partner", vec![("client_secret", "s")], Some(error("invalid_grant", "code verifier required"))),
+        (
+            "partner",
+            vec![("client_secret", "s"), ("code_verifier", other)],
+            Some(error("invalid_request", "invalid code verifier")),
+        ),
+        (
+            "partner",
+            vec![("client_secret", "s"), ("code_verifier", "short")],
+            Some(error("invalid_request", "invalid code verifier")),
+        ),
+        ("partner", vec![verifier], Some(error("invalid_client", "invalid client credentials"))),
+        ("partner", vec![verifier, ("client_secret", "s")], None),
+        (
+            "phone",
+            vec![verifier, ("client_secret", "s")],
+            Some(error("invalid_client", "invalid client credentials")),
+        ),
+        ("phone", vec![verifier], None),
+    ] {
+        let code = code_in(&press(&door, &wanted(client, &proof), "allow").await);
+        let reply = redeem(&door, &code, &[&[("client_id", client)], &*sent].concat()).await;
+        match refusal {
+            Some(refusal) => assert_eq!((reply.status, reply.json()), (400, refusal), "{client} {sent:?}"),
+            None => assert_eq!(reply.status, 200, "{client} {sent:?} {}", reply.text),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sixth_consent_ends_the_first() {
+    let door = Door::new();
+    let mut tokens = Vec::new();
+    for _ in 0..6 {
+        let code = code_in(&press(&door, &wanted("sandbox-client", &[]), "allow").await);
+        tokens.push(redeem(&door, &code, &APP).await.json()["refresh_token"].as_str().unwrap().to_owned());
+    }
+    let alive = async |token: &str| {
+        let form = [&APP[..], &[("grant_type", "refresh_token"), ("refresh_token", token)]].concat();
+        door.form("/services/oauth2/token", &form).await.status
+    };
+    assert_eq!((alive(&tokens[0]).await, alive(&tokens[1]).await, alive(&tokens[5]).await), (400, 200, 200));
+}

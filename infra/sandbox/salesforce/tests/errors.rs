@@ -1,0 +1,199 @@
+//! The table of errors: what each is answered with, in its status, its code and its shape.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::{Value, json};
+
+use super::Door;
+use crate::salesforce::{Options, Refusal};
+use crate::{Fault, FaultKind, Settings};
+
+/// The one error of an answer, with no member too many.
+fn one(reply: &super::Reply, status: u16, code: &str, message: &str) {
+    let error = json!([{ "message": message, "errorCode": code }]);
+    assert_eq!((reply.status, reply.json()), (status, error));
+    assert_eq!(reply.header("content-type"), "application/json;charset=UTF-8");
+    assert!(reply.text.starts_with("[{\"message\":\""), "{}", reply.text);
+}
+
+#[tokio::test]
+async fn every_data_call_has_an_id_and_says_what_is_left_of_the_day() {
+    let door = Door::new();
+    let [first, second] = [door.call("GET", "/limits", None).await, door.call("GET", "/nothing", None).await];
+    assert_eq!((first.header("x-sfdc-request-id").len(), second.status), (32, 404));
+    assert_ne!(first.header("x-sfdc-request-id"), second.header("x-sfdc-request-id"));
+    assert_eq!(second.header("sforce-limit-info"), "api-usage=2/15000");
+}
+
+#[tokio::test]
+async fn an_app_with_a_share_of_its_own_is_told_of_it_and_held_to_it() {
+    let salesforce = Options { daily_requests_of_an_app: Some(2), ..Options::default() };
+    let door = Door::with(Settings { salesforce, ..Settings::default() });
+    door.call("GET", "/limits", None).await;
+    let second = door.call("GET", "/limits", None).await;
+    let info = "api-usage=2/15000; per-app-api-usage=2/2(appName=Sandbox client)";
+    assert_eq!(second.header("sforce-limit-info"), info);
+    let third = door.call("GET", "/limits", None).await;
+    one(&third, 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+}
+
+#[tokio::test]
+async fn the_sixth_long_request_is_one_too_many() {
+    let door = std::sync::Arc::new(Door::new());
+    door.org().faults().add(Fault::new(FaultKind::Delay(400)).times(5));
+    let slow = || {
+        let door = door.clone();
+        tokio::spawn(async move { door.call("GET", "/limits", None).await.status })
+    };
+    let slow: Vec<_> = (0..5).map(|_| slow()).collect();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    door.sandbox.clock.advance_seconds(20);
+    let sixth = door.call("GET", "/limits", None).await;
+    let message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded.";
+    one(&sixth, 403, "REQUEST_LIMIT_EXCEEDED", message);
+    for request in slow {
+        assert_eq!(request.await.unwrap(), 200);
+    }
+    assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_said_by_its_status() {
+    let door = Door::new();
+    let put = door.call("PUT", "/limits", None).await;
+    let allowed = "HTTP Method 'PUT' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST";
+    one(&put, 405, "METHOD_NOT_ALLOWED", allowed);
+    let missing = "The requested resource does not exist";
+    one(&door.call("GET", "/sobjects/Nothing/describe", None).await, 404, "NOT_FOUND", missing);
+    one(&door.call("GET", "/nothing", None).await, 404, "NOT_FOUND", missing);
+    let field = door.call("GET", "/sobjects/Account/Nope__c/1", None).await;
+    let message = "Provided external ID field does not exist or is not accessible: Nope__c";
+    one(&field, 404, "NOT_FOUND", message);
+    let form =
+        door.call_with("POST", "/sobjects/Account", Some(json!({})), &[("content-type", "text/plain")]).await;
+    assert_eq!((form.status, form.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"));
+    let long = door.call("GET", &format!("/query?q={}", "x".repeat(16_400)), None).await;
+    assert_eq!((long.status, long.header("content-type")), (414, "text/html;charset=iso-8859-1"));
+    let heavy = "x".repeat(16_300);
+    let heavy = door.call_with("GET", "/limits", None, &[("x-heavy", &heavy)]).await;
+    assert_eq!(heavy.status, 431);
+    let text =
+        Request::builder().method("POST").uri("http://acme.example/services/data/v67.0/sobjects/Account");
+    let text = text.header("authorization", format!("Bearer {}", door.token));
+    let broken = door.send(text.body(Body::from("{\"Name\":")).unwrap()).await;
+    assert_eq!((broken.status, broken.code().as_str()), (400, "JSON_PARSER_ERROR"));
+    assert_eq!(door.call("GET", "/query?q=SELECT", None).await.code(), "MALFORMED_QUERY");
+    assert_eq!(door.query("SELECT Id FROM Nope").await.code(), "INVALID_TYPE");
+    assert_eq!(door.query("SELECT Nope FROM Account").await.code(), "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn a_client_without_patch_sends_post_and_says_so() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "A" }));
+    let path = format!("/sobjects/Account/{id}?_HttpMethod=PATCH");
+    assert_eq!(door.call("POST", &path, Some(json!({ "Name": "B" }))).await.status, 204);
+    assert_eq!(door.org().get("Account", &id).unwrap()["Name"], "B");
+    assert_eq!(door.call("HEAD", "/limits", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_happens_at_salesforce_alone_is_arranged_by_name() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "A" }));
+    let path = format!("/sobjects/Account/{id}");
+    for (name, status, code, message) in [
+        ("session_expired", 401, "INVALID_SESSION_ID", "Session expired or invalid"),
+        ("not_attached_to_agent", 401, "INVALID_SESSION_ID", "Connected app is not attached to Agent"),
+        (
+            "not_valid_for_rest",
+            401,
+            "INVALID_SESSION_ID",
+            "This session is not valid for use with the REST API",
+        ),
+        ("request_limit", 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        (
+            "concurrent_limit",
+            403,
+            "REQUEST_LIMIT_EXCEEDED",
+            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+        ),
+        ("api_disabled", 403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization."),
+        ("api_currently_disabled", 403, "API_CURRENTLY_DISABLED", "API is currently disabled for this User"),
+        ("insufficient_access", 403, "INSUFFICIENT_ACCESS", "Insufficient access rights on the resource"),
+        ("version_conflict", 409, "CONFLICT", "The request conflicts with the current state of the resource"),
+        ("precondition_required", 428, "PRECONDITION_REQUIRED", "The request must be conditional"),
+        (
+            "unknown_exception",
+            500,
+            "UNKNOWN_EXCEPTION",
+            "An unexpected error occurred. Please include this ErrorId",
+        ),
+        ("apex_error", 500, "APEX_ERROR", "System.LimitException: Apex CPU time limit exceeded"),
+        ("unavailable", 503, "SERVER_UNAVAILABLE", "Server Unavailable"),
+        ("query_timeout", 400, "QUERY_TIMEOUT", "Your query request was running for too long."),
+    ] {
+        door.org().fail(name, &Method::PATCH, &path).unwrap();
+        one(&door.call("PATCH", &path, Some(json!({ "Name": name }))).await, status, code, message);
+        assert_eq!(door.org().get("Account", &id).unwrap()["Name"], "A", "{name} changes nothing");
+    }
+    for (name, status) in [("no_route", 420), ("unreachable", 502), ("maintenance", 503)] {
+        door.org().fail(name, &Method::GET, &path).unwrap();
+        let page = door.call("GET", &path, None).await;
+        assert_eq!((page.status, page.header("content-type")), (status, "text/html;charset=UTF-8"));
+        assert!(page.text.starts_with("<html>"));
+    }
+    assert!(door.org().fail("nonsense", &Method::GET, "").unwrap_err().contains("apex_error"));
+}
+
+#[tokio::test]
+async fn a_locked_row_is_400_with_its_id_and_500_where_that_is_arranged() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "A" }));
+    let path = format!("/sobjects/Account/{id}");
+    let message = format!("unable to obtain exclusive access to this record or 1 records: {id}");
+    let locked = json!([{ "message": message, "errorCode": "UNABLE_TO_LOCK_ROW", "fields": [] }]);
+    door.org().refuse(Refusal::named("row_lock", Some(&id)).unwrap());
+    let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
+    assert_eq!((reply.status, reply.json()), (400, locked));
+    door.org().fail("row_lock_500", &Method::PATCH, &path).unwrap();
+    let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
+    assert_eq!((reply.status, reply.code().as_str()), (500, "UNABLE_TO_LOCK_ROW"));
+    for (name, code) in [
+        ("trigger", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
+        ("no_access", "INSUFFICIENT_ACCESS_OR_READONLY"),
+    ] {
+        door.org().refuse(Refusal::named(name, None).unwrap());
+        let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, code));
+        assert_eq!(reply.json()[0]["fields"], json!([]));
+    }
+    assert_eq!(door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await.status, 204);
+}
+
+#[tokio::test]
+async fn people_arrange_failures_over_http() {
+    let door = Door::new();
+    let send = async |method: &str, path: &str, body: Value| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://acme.example/_sandbox/{path}"))
+            .header("content-type", "application/json");
+        door.send(request.body(Body::from(body.to_string())).unwrap()).await
+    };
+    let names = send("GET", "failures", json!(null)).await.json();
+    assert!(names["names"].as_array().unwrap().contains(&json!("unavailable")));
+    let made =
+        send("POST", "failures", json!({ "name": "unavailable", "path": "/limits", "times": 2 })).await;
+    assert_eq!(made.status, 201);
+    let statuses = [
+        door.call("GET", "/limits", None).await.status,
+        door.call("GET", "/limits", None).await.status,
+        door.call("GET", "/limits", None).await.status,
+    ];
+    assert_eq!(statuses, [503, 503, 200]);
+    assert_eq!(send("POST", "failures", json!({ "name": "what" })).await.status, 400);
+    assert_eq!(send("POST", "refusals", json!({ "name": "row_lock", "object": "Lead" })).await.status, 204);
+    let lead = door.call("POST", "/sobjects/Lead", Some(json!({ "LastName": "A", "Company": "B" }))).await;
+    assert_eq!(lead.code(), "UNABLE_TO_LOCK_ROW");
+}

@@ -1,0 +1,93 @@
+//! The paths of the identity server, and `/connections`, which lives with the APIs but is about identity.
+
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::form::Form;
+use super::signing;
+use crate::xero::answer::Answer;
+use crate::xero::{Xero, door};
+
+/// Who signs tokens when nobody said where this server is reached.
+pub(super) const ISSUER: &str = "https://identity.xero.com";
+const JSON: &str = "application/json";
+
+pub(crate) fn answer(xero: &Xero, head: &Parts, body: &[u8]) -> Answer {
+    let now = xero.now();
+    let query = head.uri.query().unwrap_or_default();
+    let body = String::from_utf8_lossy(body);
+    let basic = door::text(&head.headers, "authorization");
+    match (&head.method, head.uri.path()) {
+        (&Method::GET, "/identity/connect/authorize") => {
+            xero.identity.show_consent(query, &organisations(xero), now)
+        }
+        (&Method::POST, "/identity/connect/authorize") => {
+            xero.identity.decide(query, &body, &organisations(xero), now)
+        }
+        (&Method::POST, "/connect/token") => {
+            let issued = xero.identity.token(basic, &Form::read(&body), &issuer(head), now);
+            issued.map_or_else(refused, |tokens| json_answer(200, &tokens))
+        }
+        (&Method::POST, "/connect/revocation") => {
+            let revoked = xero.identity.revoke(basic, &Form::read(&body));
+            revoked.map_or_else(refused, |()| Answer::empty(200))
+        }
+        (&Method::GET, signing::DISCOVERY_PATH) => json_answer(200, &signing::discovery(&issuer(head))),
+        (&Method::GET, signing::KEYS_PATH) => json_answer(200, &signing::keys()),
+        (_, path) => match connections_path(path) {
+            Some(rest) => connections(xero, head, rest.strip_prefix('/')),
+            None => Answer::not_found(),
+        },
+    }
+}
+
+fn organisations(xero: &Xero) -> Vec<(Uuid, String)> {
+    xero.state().organisations.iter().map(|one| (one.tenant_id, one.name.clone())).collect()
+}
+
+fn connections(xero: &Xero, head: &Parts, id: Option<&str>) -> Answer {
+    let access = match door::authenticate(xero, &head.headers) {
+        Ok(access) => access,
+        Err(refusal) => return refusal,
+    };
+    match (&head.method, id) {
+        (&Method::GET, None) => {
+            let query = Form::read(head.uri.query().unwrap_or_default());
+            let name_of = |tenant: Uuid| xero.organisation_name(tenant);
+            json_answer(200, &xero.identity.connections(&access, query.get("authEventId"), &name_of))
+        }
+        (&Method::DELETE, Some(id)) if xero.identity.delete_connection(&access, id) => Answer::empty(204),
+        _ => Answer::not_found(),
+    }
+}
+
+/// What follows `/connections`; the official clients write it with a capital.
+fn connections_path(path: &str) -> Option<&str> {
+    const NAME: &str = "/connections";
+    let (name, rest) = path.split_at_checked(NAME.len())?;
+    (name.eq_ignore_ascii_case(NAME) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+}
+
+/// Where the request came to: clients compare it with who signed the tokens.
+fn issuer(head: &Parts) -> String {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(|authority| authority.as_str()).or(host);
+    let proxied = door::text(&head.headers, "x-forwarded-proto");
+    match host {
+        None => ISSUER.to_owned(),
+        Some(host) if host.ends_with(".xero.com") => format!("https://{host}"),
+        Some(host) => format!("{}://{host}", head.uri.scheme_str().or(proxied).unwrap_or("http")),
+    }
+}
+
+/// Only `error`; a description is usually absent.
+fn refused(error: &'static str) -> Answer {
+    json_answer(400, &json!({ "error": error }))
+}
+
+/// Without a charset, unlike the accounting API.
+fn json_answer(status: u16, body: &Value) -> Answer {
+    Answer { content_type: Some(JSON.into()), ..Answer::json(status, body) }
+}
