@@ -8,15 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::compile::{Body, Ready};
-use super::rows::{StoredRun, document_of, item_of, link_item, link_key, link_of, record_partition, run_key};
+use super::rows::{
+    GroupRow, StoredRun, document_of, group_key, item_of, link_item, link_key, link_of, record_partition,
+    run_key,
+};
 use super::run::{Run, write_patiently};
-use super::{FlowError, Stack, fault_of};
+use super::{FlowError, Stack, fault_of, recover};
 use crate::domain::flow::{IfExists, LinkRule};
 use crate::domain::ids::{ConnectionId, EffectKey, LinkName};
 use crate::domain::link::{Link, LinkState};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::domain::run::{Status, StepRecord, StepState};
 use crate::domain::{Object, Value};
 use crate::expression::{WantedBy, WantedLink};
+use crate::ports::connector::MemberOutcome;
 use crate::ports::table::{Condition, Index, Key, MAX_TRANSACTION, Query, TableError, Write, all_pages};
 
 /// What the link says before the step does anything.
@@ -82,17 +87,21 @@ pub async fn standing(
                 }
                 None => None,
             };
-            let over = maker
-                .and_then(|item| StoredRun::read(&item).ok())
-                .is_none_or(|maker| maker.row.status.is_final() && maker.row.status.as_str() != "in_doubt");
-            if over {
-                // Its maker has ended without making it: the claim is free to take.
-                let was = link.effect.map(|effect| effect.as_str().to_owned()).unwrap_or_default();
-                let when = Condition::All(vec![
-                    Condition::equals("state", "making"),
-                    Condition::equals("effect", was),
-                ]);
-                return Ok(Standing::Free(Write::put(link_item(&claim), when)));
+            let left = match maker.and_then(|item| StoredRun::read(&item).ok()) {
+                None => Left::Nothing,
+                Some(maker) => left_by(stack, &maker, link.effect.as_ref()).await.map_err(ground)?,
+            };
+            match left {
+                Left::Nothing => {
+                    let was = link.effect.map(|effect| effect.as_str().to_owned()).unwrap_or_default();
+                    let when = Condition::All(vec![
+                        Condition::equals("state", "making"),
+                        Condition::equals("effect", was),
+                    ]);
+                    return Ok(Standing::Free(Write::put(link_item(&claim), when)));
+                }
+                Left::Document(document) => return Ok(Standing::Use(found(document))),
+                Left::Open => {}
             }
             Err(Fault::Retry(Again {
                 at: now + SignedDuration::from_secs(10),
@@ -108,6 +117,36 @@ pub async fn standing(
             }))
         }
     }
+}
+
+/// What the run that claimed a link has come to.
+enum Left {
+    /// It has ended without making the document: the claim is free to take.
+    Nothing,
+    /// It was ended by a person after the document was made.
+    Document(Value),
+    /// It goes on, or nobody knows yet what became of its call.
+    Open,
+}
+
+async fn left_by(stack: &Stack, maker: &StoredRun, effect: Option<&EffectKey>) -> Result<Left, FlowError> {
+    if !maker.row.status.is_final() || maker.row.status == Status::InDoubt {
+        return Ok(Left::Open);
+    }
+    let undecided = |step: &&StepRecord| matches!(step.state, StepState::Pending | StepState::InDoubt);
+    let groups = maker.row.steps.values().filter(undecided).filter_map(|step| step.group);
+    let keys: Vec<Key> = groups.map(group_key).collect();
+    for item in stack.ports.table.get(&keys).await?.into_iter().flatten() {
+        let row = GroupRow::read(&item)?;
+        let ours = effect.filter(|effect| row.members.iter().any(|member| member.effect == **effect));
+        match ours.map(|effect| recover::outcome_of(&row, effect)) {
+            None => {}
+            Some(Some(MemberOutcome::Done(document))) => return Ok(Left::Document(document)),
+            Some(None | Some(MemberOutcome::Unclear)) => return Ok(Left::Open),
+            Some(Some(_)) => {}
+        }
+    }
+    Ok(Left::Nothing)
 }
 
 /// The write that remembers what was made.

@@ -172,6 +172,15 @@ pub async fn cancel(stack: &Stack, run: RunId) -> Result<(), FlowError> {
 pub async fn ignore(stack: &Stack, run: RunId, note: &str) -> Result<(), FlowError> {
     let stored = stored(stack, run).await?;
     let mut row = ended(&stored)?;
+    if row.status == Status::InDoubt {
+        let step = row.at_step.as_deref().unwrap_or("STEP");
+        let advice = format!("say whether it was made: `counterfoil run resolve {run} --step {step}`");
+        return Err(Failure::new(
+            "in_doubt",
+            format!("the run is in doubt, which can't be ignored; {advice}"),
+        )
+        .into());
+    }
     row.status = Status::Cancelled;
     row.note = Some(note.to_owned());
     row.updated_at = stack.now();

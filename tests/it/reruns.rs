@@ -7,7 +7,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::rerun::{self, Again};
 use counterfoil::flow::rows::StoredRun;
 use counterfoil::ports::queue::{Outgoing, QueueName, Settle};
-use counterfoil_sandbox::{Fault, Provider as _};
+use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use serde_json::json;
 
 use crate::main_job::{FLOW, opportunity, win};
@@ -265,6 +265,59 @@ async fn in_doubt(world: &World) -> (String, StoredRun) {
         run.row.failure
     );
     (id, run)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doubt_cant_be_ignored() {
+    let world = World::new().await;
+    let (_, run) = in_doubt(&world).await;
+    let ignored = rerun::ignore(&world.stack, run.row.message.run, "never mind").await;
+    let failure = ignored.expect_err("is refused").failure();
+    assert!(failure.code == "in_doubt" && failure.message.contains("run resolve"), "{failure}");
+}
+
+/// Won again after it was cancelled while nobody knew whether Xero had made the invoice.
+async fn won_again_after(world: &World, made: FaultKind) {
+    world.given_flow(FLOW).await;
+    let id = opportunity(world, "Acme Ltd");
+    let faults = &world.sandbox.xero.harness().faults;
+    let failing = faults.add(Fault::on("PUT", "/Invoices", made).always());
+    let blind = faults.add(Fault::on("GET", "/Invoices", FaultKind::Html).always());
+    win(world, &id);
+    world.settle().await;
+    let run = only_run(world).await.row.message.run;
+    world.advance(Duration::from_secs(155));
+    rerun::cancel(&world.stack, run).await.expect("cancelled");
+    faults.remove(failing);
+    world.sandbox.salesforce.update("Opportunity", &id, json!({"StageName": "Negotiation/Review"}));
+    world.settle().await;
+    win(world, &id);
+    world.settle().await;
+    assert!(world.invoices().len() <= 1, "nothing is made while it isn't known");
+    faults.remove(blind);
+    for _ in 0..10 {
+        world.advance(Duration::from_mins(2));
+        world.keep().await;
+        world.drain().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cancelled_run_had_made_is_used_by_the_next_and_not_made_twice() {
+    let world = World::new().await;
+    won_again_after(&world, FaultKind::InternalErrorAfterApply).await;
+    let statuses = world.statuses().await;
+    assert_eq!(statuses, BTreeMap::from([(Status::Cancelled, 1), (Status::Succeeded, 1)]));
+    assert_eq!(world.invoices().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cancelled_run_had_not_made_is_made_by_the_next() {
+    let world = World::new().await;
+    won_again_after(&world, Fault::status(500, json!({"Title": "An error occurred"}))).await;
+    let statuses = world.statuses().await;
+    assert_eq!(statuses, BTreeMap::from([(Status::Cancelled, 1), (Status::Succeeded, 1)]));
+    assert_eq!(world.invoices().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
