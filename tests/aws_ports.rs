@@ -130,7 +130,7 @@ async fn make_queues(
     let mut urls = BTreeMap::new();
     let mut arns = BTreeMap::new();
     // Dead-letter queues first: the others name them.
-    let mut queues = QueueName::ALL;
+    let mut queues: Vec<QueueName> = QueueName::all().collect();
     queues.sort_by_key(|queue| queue.dead_letters().is_some());
     for queue in queues {
         let mut request = client.create_queue().queue_name(format!("{}-{}", queue.as_str(), scope));

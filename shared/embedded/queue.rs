@@ -98,7 +98,7 @@ impl EmbeddedQueue {
             let mut statement =
                 connection.prepare_cached("DELETE FROM messages WHERE queue = ?1 AND sent_at < ?2")?;
             let mut deleted = 0;
-            for queue in QueueName::ALL.into_iter().filter(|queue| queue.dead_letters().is_none()) {
+            for queue in QueueName::all().filter(|queue| queue.dead_letters().is_none()) {
                 deleted += statement.execute(params![queue.as_str(), before])?;
             }
             Ok(deleted)

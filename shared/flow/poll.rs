@@ -4,8 +4,10 @@
 //! late, so each poll reads the last ten minutes again; fingerprints beside the cursor know the repeats, and beyond
 //! them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
 
+mod known;
 mod lease;
 mod live;
+mod own;
 
 pub use live::go_live;
 pub(super) use live::{forget_own_place, read_up_to};
@@ -29,7 +31,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::{ConnectionId, EventKey};
 use crate::domain::outcome::{Failure, Fault};
-use crate::ports::connector::{Account, Change, Interest, PollAsk, Trigger};
+use crate::domain::record_id::RecordId;
+use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, Trigger};
 use crate::ports::queue::{Outgoing, QueueName};
 use crate::ports::table::{Condition, Key, MAX_TRANSACTION, Write};
 
@@ -220,11 +223,12 @@ async fn read(
         report.pages += 1;
         // What is committed after the first page was asked for need not be on the later ones.
         let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
-        let fresh: Vec<Change> = page
+        let mut fresh: Vec<Change> = page
             .changes
             .into_iter()
             .filter(|change| change.stamp <= settled_before && !lease.knows(change))
             .collect();
+        own::mark(stack, account.connection(), &mut fresh).await?;
         for listener in listeners {
             report.events += announce(stack, account.connection(), trigger, listener, &fresh).await?;
         }
@@ -258,6 +262,7 @@ async fn announce(
     let mine: Vec<&Change> = fresh.iter().filter(|change| change.stamp >= live_from).collect();
     let mut messages = Vec::new();
     let mut announced: Vec<(Key, Memory)> = Vec::new();
+    let mut met: Vec<RecordId> = Vec::new();
     if let Some(changed) = &listener.interest.changed {
         let keys: Vec<Key> = mine.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
         let items = stack.ports.table.get(&keys).await?;
@@ -290,21 +295,27 @@ async fn announce(
         // Remembered before it is queued: after a crash the same key is announced again.
         write_memories(stack, puts.into_iter().collect()).await?;
     } else {
-        let by_id = listener.compiled.flow.trigger.id.ends_with("new_record");
+        let events = listener.interest.events;
+        let mut known = known::of(stack, listener, &mine).await?;
         for change in mine {
-            if change.own && listener.interest.ignore_own {
-                continue;
-            }
-            let key = if by_id {
-                EventKey::new(change.id.as_str())
-            } else {
-                EventKey::new(format!("{}@{}", change.id, change.stamp))
+            let is_first = known.meet(&change.id);
+            let key = match events {
+                Events::First if !is_first => continue,
+                Events::AfterTheFirst if is_first => continue,
+                Events::EachRecord | Events::First => EventKey::new(change.id.as_str()),
+                Events::EachVersion | Events::AfterTheFirst => {
+                    EventKey::new(format!("{}@{}", change.id, change.stamp))
+                }
             };
-            messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));
+            if !(change.own && listener.interest.ignore_own) {
+                messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));
+            }
         }
+        met = known.met;
     }
     send_all(stack, &messages).await?;
     write_memories(stack, announced).await?;
+    known::remember(stack, listener.head.id, &met).await?;
     Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
 }
 
@@ -352,6 +363,7 @@ fn union_of<'a>(interests: impl Iterator<Item = &'a Interest>) -> Interest {
             children: Vec::new(),
             changed: None,
             ignore_own: true,
+            events: Events::EachVersion,
         };
     };
     let add = |all: &mut Vec<String>, more: Vec<String>| {

@@ -14,7 +14,7 @@ use crate::domain::link::{Link, LinkState};
 use crate::domain::outcome::Failure;
 use crate::domain::record_id::RecordId;
 use crate::domain::run::{Status, StepRecord, Wait};
-use crate::ports::connector::{Call, Element, MemberOutcome, Sets};
+use crate::ports::connector::{Call, Connector, Element, MemberOutcome, Sets};
 use crate::ports::queue::MAX_DELAY;
 use crate::ports::table::{Condition, Index, Item, Key};
 
@@ -238,6 +238,9 @@ pub struct GroupRow {
     /// Per member, when known: a fact about the world, accepted from any worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<MemberOutcome>>,
+    /// Which versions of which records the call wrote, where the provider doesn't say who wrote a version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<(RecordId, Timestamp)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -262,6 +265,11 @@ pub struct Doubt {
 /// A group's row is of no use once its members have settled.
 const GROUP_DAYS: i64 = 30;
 
+/// Where calls are found that wrote to an account.
+pub fn own_partition(connection: &ConnectionId) -> String {
+    format!("own#{connection}")
+}
+
 pub fn group_key(group: GroupId) -> Key {
     Key::new(format!("G#{group}"), "group")
 }
@@ -276,6 +284,10 @@ impl GroupRow {
         if let (Some(until), None) = (lease, &self.results) {
             item.indexes.insert(Index::Due, due_entry(self.group.0, until));
         }
+        if !self.versions.is_empty() {
+            let time = format!("{}#{}", sortable(self.created_at), self.group);
+            item.indexes.insert(Index::Record, (own_partition(&self.connection), time));
+        }
         item.expires_at = Some(self.created_at + jiff::SignedDuration::from_hours(24 * GROUP_DAYS));
         item
     }
@@ -283,6 +295,16 @@ impl GroupRow {
     pub fn read(item: &Item) -> Result<Self, RowError> {
         let bytes = expanded(&item.document).map_err(|e| RowError::of(item, e))?;
         serde_json::from_slice(&bytes).map_err(|e| RowError::of(item, e))
+    }
+
+    /// Notes the versions that the call wrote. Of its own answer only: what is looked up later may have been edited by
+    /// a person since.
+    pub fn wrote(&mut self, outcomes: &[MemberOutcome], connector: &dyn Connector) {
+        let documents = outcomes.iter().filter_map(|outcome| match outcome {
+            MemberOutcome::Done(document) => Some(document),
+            _ => None,
+        });
+        self.versions = documents.filter_map(|document| connector.version_of(document)).collect();
     }
 
     /// The Idempotency-Key of the next send.

@@ -158,11 +158,7 @@ fn among(wanted: &[Value], text: Option<&String>) -> bool {
 
 /// The watched values of a record, by path.
 pub fn watched_values(changed: &Changed, record: &Value) -> BTreeMap<String, String> {
-    watched_fields(changed).map(|field| (field.to_owned(), canonical(at_path(record, field)))).collect()
-}
-
-pub fn watched_fields(changed: &Changed) -> impl Iterator<Item = &str> {
-    changed.fields.iter().map(|change| change.field.as_str()).chain(changed.any.iter().map(String::as_str))
+    changed.watched().map(|field| (field.to_owned(), canonical(at_path(record, field)))).collect()
 }
 
 fn at_path<'a>(record: &'a Value, path: &str) -> &'a Value {
@@ -197,7 +193,8 @@ pub async fn own_writes(
 ) -> Result<Vec<Write>, FlowError> {
     let mut writes = Vec::new();
     for (flow, changed) in stack.flows.transitions_on(connection).await? {
-        let set: BTreeMap<String, Field> = watched_fields(&changed)
+        let set: BTreeMap<String, Field> = changed
+            .watched()
             .filter_map(|field| {
                 let value = sets.fields.get(field)?;
                 Some((format!("{VALUE}{field}"), Field::Text(canonical(value))))

@@ -108,6 +108,7 @@ fn http_webhook() -> TriggerDescription {
             },
         }),
         order: Order::Every,
+        minutes: 0,
         example: "type: http.webhook\nevent_id: record.id\n",
         sample: json!({ "id": "evt_1", "company": "Acme Ltd", "amount": 120.50 }),
     }
@@ -137,6 +138,7 @@ fn schedule() -> TriggerDescription {
             "required": ["cron"],
         }),
         order: Order::Every,
+        minutes: 0,
         example: "type: schedule\ncron: 0 7 * * 1-5\nzone: Pacific/Auckland\n",
         sample: json!({ "at": "2026-01-05T18:00:00Z" }),
     }
@@ -150,6 +152,7 @@ fn manual() -> TriggerDescription {
         documentation: "https://www.rfc-editor.org/rfc/rfc8259",
         options: json!({ "type": "object", "additionalProperties": false, "properties": {} }),
         order: Order::Every,
+        minutes: 0,
         example: "type: manual\n",
         sample: json!({ "month": "2026-01" }),
     }

@@ -25,6 +25,8 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 
+pub use super::changed::{Changed, FieldChange};
+
 // ---------------------------------------------------------------- actions
 
 /// What an action is, for the catalog, the JSON Schema of flow files, the help texts and the conformance tests.
@@ -265,6 +267,12 @@ pub trait Connector: Send + Sync {
     ) -> Result<Request, Failure>;
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault>;
 
+    /// Which version of which record a document is that one of our own calls wrote, where the provider doesn't say who
+    /// wrote a version: so that our own writes are known when they are seen again.
+    fn version_of(&self, _document: &Value) -> Option<(RecordId, Timestamp)> {
+        None
+    }
+
     /// Who answers at the other end: called when a connection is added or checked.
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault>;
     /// Fields and picklists of an object; or, without one, accounts, tax rates, tracking: codes to paste.
@@ -371,6 +379,8 @@ pub struct TriggerDescription {
     pub options: Value,
     #[serde(skip)]
     pub order: Order,
+    /// How often it is polled when nothing wakes it; 0 where it isn't polled.
+    pub minutes: u32,
     /// A trigger in YAML that passes `flow check`.
     pub example: &'static str,
     /// An event's `record` as this trigger gives it.
@@ -396,6 +406,12 @@ pub trait Trigger: Send + Sync {
         account: &dyn Account,
     ) -> Result<Option<Change>, Fault>;
 
+    /// When a record was made, for triggers that remember ids: asked only of records that changed while a flow went
+    /// live. `None`: the provider doesn't say.
+    async fn made_at(&self, _record: &RecordId, _account: &dyn Account) -> Result<Option<Timestamp>, Fault> {
+        Ok(None)
+    }
+
     /// What must be remembered when a flow with `changed` goes live: the watched fields of the records that satisfy it
     /// already; of all records where the transition asks for the value before.
     fn settled(&self, interest: &Interest) -> Interest;
@@ -417,22 +433,27 @@ pub struct Interest {
     pub children: Vec<(String, Vec<String>)>,
     pub changed: Option<Changed>,
     pub ignore_own: bool,
+    pub events: Events,
 }
 
-/// A transition: `changed: {StageName: {to: Closed Won}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Changed {
-    /// All of these must hold.
-    pub fields: Vec<FieldChange>,
-    /// Any change of any of these fields is a transition.
-    pub any: Vec<String>,
+/// Which versions of a record are events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Events {
+    /// Each one that is seen.
+    EachVersion,
+    /// One for each record: the trigger goes by when a record was made.
+    EachRecord,
+    /// The first of each record. The provider doesn't say when records were made, so their ids are remembered.
+    First,
+    /// Each one but the first.
+    AfterTheFirst,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FieldChange {
-    pub field: String,
-    pub from: Option<Vec<Value>>,
-    pub to: Option<Vec<Value>>,
+impl Events {
+    /// Whether the ids of records must be remembered.
+    pub fn remembers_ids(self) -> bool {
+        matches!(self, Self::First | Self::AfterTheFirst)
+    }
 }
 
 pub struct PollAsk<'a> {

@@ -1,5 +1,6 @@
 //! What the product needs of the world, named for the need. `aws` and `embedded` give it; `flow` uses it.
 
+pub mod changed;
 pub mod chunks;
 pub mod clock;
 pub mod connector;

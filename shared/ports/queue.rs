@@ -10,6 +10,22 @@ use async_trait::async_trait;
 
 use super::Unavailable;
 
+/// The triggers that are polled, each with the queue that wakes its poller. The catalog's polled triggers are these.
+pub const POLLED: [(&str, &str); 12] = [
+    ("salesforce.new_record", "wake-salesforce-new-record"),
+    ("salesforce.updated_record", "wake-salesforce-updated-record"),
+    ("xero.new_bank_transaction", "wake-xero-new-bank-transaction"),
+    ("xero.new_credit_note", "wake-xero-new-credit-note"),
+    ("xero.new_or_updated_bill", "wake-xero-new-or-updated-bill"),
+    ("xero.new_or_updated_contact", "wake-xero-new-or-updated-contact"),
+    ("xero.new_or_updated_invoice", "wake-xero-new-or-updated-invoice"),
+    ("xero.new_or_updated_purchase_order", "wake-xero-new-or-updated-purchase-order"),
+    ("xero.new_or_updated_quote", "wake-xero-new-or-updated-quote"),
+    ("xero.new_overpayment", "wake-xero-new-overpayment"),
+    ("xero.new_payment", "wake-xero-new-payment"),
+    ("xero.new_prepayment", "wake-xero-new-prepayment"),
+];
+
 /// The queues of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueueName {
@@ -17,21 +33,18 @@ pub enum QueueName {
     RunsBulk,
     RunsDead,
     RunsBulkDead,
-    WakeSalesforceNewRecord,
-    WakeSalesforceUpdatedRecord,
     WakeDead,
+    /// Wakes a poller, by its name.
+    Wake(&'static str),
 }
 
 impl QueueName {
-    pub const ALL: [Self; 7] = [
-        Self::Runs,
-        Self::RunsBulk,
-        Self::RunsDead,
-        Self::RunsBulkDead,
-        Self::WakeSalesforceNewRecord,
-        Self::WakeSalesforceUpdatedRecord,
-        Self::WakeDead,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let wakes = POLLED.into_iter().map(|(_, queue)| Self::Wake(queue));
+        [Self::Runs, Self::RunsBulk, Self::RunsDead, Self::RunsBulkDead, Self::WakeDead]
+            .into_iter()
+            .chain(wakes)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,9 +52,8 @@ impl QueueName {
             Self::RunsBulk => "runs-bulk",
             Self::RunsDead => "runs-dead",
             Self::RunsBulkDead => "runs-bulk-dead",
-            Self::WakeSalesforceNewRecord => "wake-salesforce-new-record",
-            Self::WakeSalesforceUpdatedRecord => "wake-salesforce-updated-record",
             Self::WakeDead => "wake-dead",
+            Self::Wake(queue) => queue,
         }
     }
 
@@ -50,18 +62,14 @@ impl QueueName {
         match self {
             Self::Runs => Some(Self::RunsDead),
             Self::RunsBulk => Some(Self::RunsBulkDead),
-            Self::WakeSalesforceNewRecord | Self::WakeSalesforceUpdatedRecord => Some(Self::WakeDead),
+            Self::Wake(_) => Some(Self::WakeDead),
             Self::RunsDead | Self::RunsBulkDead | Self::WakeDead => None,
         }
     }
 
     /// The queue that wakes the poller of a trigger.
     pub fn wake(trigger: &str) -> Option<Self> {
-        match trigger {
-            "salesforce.new_record" => Some(Self::WakeSalesforceNewRecord),
-            "salesforce.updated_record" => Some(Self::WakeSalesforceUpdatedRecord),
-            _ => None,
-        }
+        POLLED.into_iter().find(|(polled, _)| *polled == trigger).map(|(_, queue)| Self::Wake(queue))
     }
 }
 

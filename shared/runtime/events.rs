@@ -39,7 +39,7 @@ fn delivery(message: SqsMessage) -> Delivery {
 pub fn queue_of(event: &SqsEvent) -> Option<QueueName> {
     let arn = event.records.first()?.event_source_arn.as_deref()?;
     let name = arn.rsplit(':').next()?;
-    QueueName::ALL.into_iter().find(|queue| {
+    QueueName::all().find(|queue| {
         name.strip_suffix(queue.as_str()).is_some_and(|stack| stack.is_empty() || stack.ends_with('-'))
     })
 }
@@ -169,7 +169,7 @@ mod tests {
             }],
         );
         assert_eq!(queue_of(&event), Some(QueueName::Runs));
-        for queue in QueueName::ALL {
+        for queue in QueueName::all() {
             event.records[0].event_source_arn =
                 Some(format!("arn:aws:sqs:eu-west-1:1:some-stack-{}", queue.as_str()));
             assert_eq!(queue_of(&event), Some(queue));

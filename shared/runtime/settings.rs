@@ -15,7 +15,7 @@ use crate::ports::queue::QueueName;
 pub struct Settings {
     /// `COUNTERFOIL_TABLE`: the table's name.
     pub table: String,
-    /// `COUNTERFOIL_QUEUE_…`: the queues' URLs.
+    /// The queues' URLs, by `COUNTERFOIL_QUEUE_RUNS`, that of the runs' queue.
     pub queues: BTreeMap<QueueName, String>,
     /// `COUNTERFOIL_SECRET_PREFIX`: what the names of all secrets begin with, its slash included.
     pub secret_prefix: String,
@@ -24,6 +24,7 @@ pub struct Settings {
 }
 
 const TABLE: &str = "COUNTERFOIL_TABLE";
+const RUNS_QUEUE: &str = "COUNTERFOIL_QUEUE_RUNS";
 const SECRET_PREFIX: &str = "COUNTERFOIL_SECRET_PREFIX";
 const TOPIC: &str = "COUNTERFOIL_TOPIC";
 /// How much is logged: `error` to `trace`. The one variable that may be missing; then it is `info`.
@@ -44,7 +45,7 @@ impl Settings {
     pub async fn of_stack(configuration: &SdkConfig, name: &str) -> Result<Self, Unavailable> {
         let mut queues = BTreeMap::new();
         let mut topic = String::new();
-        for queue in QueueName::ALL {
+        for queue in QueueName::all() {
             let (url, arn) = find(configuration, &format!("{name}-{}", queue.as_str())).await?;
             topic = topic_beside(&arn, name);
             queues.insert(queue, url);
@@ -61,9 +62,10 @@ impl Settings {
                 String::new()
             })
         };
+        let runs = needed(RUNS_QUEUE);
         let settings = Self {
             table: needed(TABLE),
-            queues: QueueName::ALL.into_iter().map(|queue| (queue, needed(&queue_variable(queue)))).collect(),
+            queues: beside(&runs),
             secret_prefix: needed(SECRET_PREFIX),
             topic: needed(TOPIC),
         };
@@ -77,9 +79,10 @@ fn topic_beside(queue_arn: &str, name: &str) -> String {
     format!("{}:{name}-owner", account.replacen(":sqs:", ":sns:", 1))
 }
 
-/// `wake-dead` -> `COUNTERFOIL_QUEUE_WAKE_DEAD`
-fn queue_variable(queue: QueueName) -> String {
-    format!("COUNTERFOIL_QUEUE_{}", queue.as_str().replace('-', "_").to_ascii_uppercase())
+/// All queues of a stack are called after it, so the address of one says those of the others.
+fn beside(runs: &str) -> BTreeMap<QueueName, String> {
+    let stack = runs.strip_suffix(QueueName::Runs.as_str()).unwrap_or(runs);
+    QueueName::all().map(|queue| (queue, format!("{stack}{}", queue.as_str()))).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "here is where the environment is read")]
@@ -121,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn the_address_of_one_queue_says_those_of_the_others() {
+        let queues = beside("https://sqs.eu-west-1.amazonaws.com/123456789012/acme-runs");
+        let wake = QueueName::wake("xero.new_payment").and_then(|queue| queues.get(&queue));
+        let expected = "https://sqs.eu-west-1.amazonaws.com/123456789012/acme-wake-xero-new-payment";
+        assert_eq!(wake.map(String::as_str), Some(expected));
+    }
+
+    #[test]
     fn everything_that_is_missing_is_said_at_once() {
         let given = |name: &str| (name != TABLE && name != TOPIC).then(|| "x".to_owned());
         let error = Settings::read(given).err().map(|error| error.to_string());
@@ -133,7 +144,7 @@ mod tests {
     #[test]
     fn an_empty_value_is_a_missing_one() {
         let error = Settings::read(|_| Some(" ".to_owned())).err();
-        assert_eq!(error.map(|error| error.missing.len()), Some(3 + QueueName::ALL.len()));
+        assert_eq!(error.map(|error| error.missing.len()), Some(4));
     }
 
     #[test]
@@ -146,7 +157,7 @@ mod tests {
         assert!(named("TableName: !Ref AWS::StackName"));
         assert!(named("TopicName: !Sub \"${AWS::StackName}-owner\""));
         assert!(named("COUNTERFOIL_SECRET_PREFIX: !Sub \"${AWS::StackName}/\""));
-        for queue in QueueName::ALL {
+        for queue in QueueName::all() {
             let name = format!("QueueName: !Sub \"${{AWS::StackName}}-{}\"", queue.as_str());
             assert!(named(&name), "{name}");
         }

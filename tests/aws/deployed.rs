@@ -51,7 +51,7 @@ impl Deployed {
             .expect("a deployed stack");
         // A function that fails gives its messages back after twelve minutes; here they come back sooner.
         let sqs = aws_sdk_sqs::Client::new(&configuration);
-        for queue in QueueName::ALL {
+        for queue in QueueName::all() {
             let request = sqs.set_queue_attributes().queue_url(&settings.queues[&queue]);
             request
                 .attributes(QueueAttributeName::VisibilityTimeout, "20")

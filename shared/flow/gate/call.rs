@@ -136,6 +136,7 @@ impl Gate {
             rekeyed: 0,
             doubt: None,
             results: None,
+            versions: Vec::new(),
         }
     }
 
@@ -194,6 +195,7 @@ impl Gate {
     ) {
         outcomes.resize(places(&row), MemberOutcome::Unclear);
         let elements = row.elements();
+        row.wrote(&outcomes, client.connector.as_ref());
         let outcomes = recover::adopt(client.as_ref(), endpoint.as_ref(), &row, outcomes).await;
         let reads = endpoint.effect() == EffectKind::Read;
         let unclear = outcomes.contains(&MemberOutcome::Unclear);

@@ -11,10 +11,11 @@ use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, memory_key, watched_values};
 use super::lease::{Place, watch_key};
-use super::{OVERLAP, write_memories};
+use super::{OVERLAP, known, write_memories};
 use crate::domain::connection::Provider;
+use crate::domain::ids::FlowId;
 use crate::domain::outcome::Fault;
-use crate::ports::connector::PollAsk;
+use crate::ports::connector::{Account, Interest, PollAsk, Trigger};
 use crate::ports::table::{Condition, Key, Write};
 
 /// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
@@ -80,6 +81,9 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
     let provider_now = trigger.poll(ask, &account).await.map_err(asked)?.provider_now;
     live.live_from = Some(provider_now);
+    if interest.events.remembers_ids() {
+        remember_ids(stack, head.id, trigger.as_ref(), &interest, &account, provider_now).await?;
+    }
     if let Some(changed) = &interest.changed {
         let seed = trigger.settled(&interest);
         let mut continuation: Option<String> = None;
@@ -107,4 +111,38 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
         }
     }
     Ok(live)
+}
+
+/// Every record that is there already is known from now on. One that changed while we read may be older or new: it is
+/// asked when it was made, so that none is swallowed.
+async fn remember_ids(
+    stack: &Stack,
+    flow: FlowId,
+    trigger: &dyn Trigger,
+    interest: &Interest,
+    account: &dyn Account,
+    live_from: Timestamp,
+) -> Result<(), FlowError> {
+    let asked = |fault: Fault| FlowError::Asked(fault.failure().clone());
+    let mut continuation: Option<String> = None;
+    loop {
+        let from = Timestamp::UNIX_EPOCH;
+        let ask = PollAsk { union: interest, from, continuation: continuation.as_deref() };
+        let page = trigger.poll(ask, account).await.map_err(asked)?;
+        let mut ids = Vec::with_capacity(page.changes.len());
+        for change in page.changes {
+            let made_at = match change.stamp < live_from {
+                true => Some(change.stamp),
+                false => trigger.made_at(&change.id, account).await.map_err(asked)?,
+            };
+            if made_at.is_some_and(|made_at| made_at < live_from) {
+                ids.push(change.id);
+            }
+        }
+        known::remember(stack, flow, &ids).await?;
+        match page.continuation {
+            Some(next) => continuation = Some(next),
+            None => return Ok(()),
+        }
+    }
 }

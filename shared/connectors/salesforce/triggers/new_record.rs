@@ -9,7 +9,7 @@ use crate::domain::flow::Order;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Change, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
+use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
 
 pub(super) struct NewRecord;
 
@@ -23,6 +23,7 @@ impl Trigger for NewRecord {
                     children. Records that your own connection made are left out, unless ignore_own is false.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
             options: options::schema(false),
+            minutes: 1,
             order: Order::Every,
             example: "\
 type: salesforce.new_record
@@ -51,7 +52,7 @@ where: Type = 'Customer'
                 "A new record has not changed yet: use salesforce.updated_record with `changed`, or leave it out.",
             ));
         }
-        options::interest(options)
+        options::interest(options, Events::EachRecord)
     }
 
     async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {

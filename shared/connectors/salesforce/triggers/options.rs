@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::soql;
 use crate::domain::outcome::Failure;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Changed, FieldChange, Interest};
+use crate::ports::connector::{Changed, Events, Interest};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -56,21 +56,15 @@ pub(super) fn schema(with_changed: bool) -> Value {
     schema
 }
 
-pub(super) fn interest(options: &Object) -> Result<Interest, Failure> {
+pub(super) fn interest(options: &Object, events: Events) -> Result<Interest, Failure> {
     let options: Options = serde_json::from_value(Value::Object(options.clone())).map_err(|error| {
         Failure::new(
             "bad_options",
             format!("The trigger's options can't be used: {error}. Correct the flow."),
         )
     })?;
-    let changed = options.changed.as_ref().map(changed).transpose()?;
-    let watched = changed.iter().flat_map(|changed| {
-        changed
-            .fields
-            .iter()
-            .map(|change| change.field.as_str())
-            .chain(changed.any.iter().map(String::as_str))
-    });
+    let changed = options.changed.as_ref().map(|wish| Changed::read(wish, field)).transpose()?;
+    let watched = changed.iter().flat_map(Changed::watched);
     let fields = names(options.fields.iter().map(String::as_str).chain(watched))?;
     let optional_fields = names(options.optional_fields.iter().map(String::as_str))?;
     let children = options
@@ -97,6 +91,7 @@ pub(super) fn interest(options: &Object) -> Result<Interest, Failure> {
         children,
         changed,
         ignore_own: options.ignore_own,
+        events,
     })
 }
 
@@ -125,62 +120,13 @@ pub(super) fn settled(interest: &Interest) -> Interest {
     }
 }
 
+fn field(name: &str) -> Result<String, Failure> {
+    Ok(soql::name(name)?.to_owned())
+}
+
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
     let names = names.map(soql::name).collect::<Result<Vec<_>, _>>()?;
     Ok(soql::without_repeats(names).into_iter().map(str::to_owned).collect())
-}
-
-/// `{StageName: {from: …, to: …}, any: [Amount]}`.
-fn changed(wish: &Object) -> Result<Changed, Failure> {
-    let bad = |text: String| Failure::new("bad_changed", text);
-    let mut changed = Changed { fields: Vec::new(), any: Vec::new() };
-    for (name, value) in wish {
-        match (name.as_str(), value) {
-            ("any", Value::Array(fields)) => {
-                for field in fields {
-                    let field =
-                        field.as_str().ok_or_else(|| bad("`changed.any` is a list of field names".into()))?;
-                    changed.any.push(soql::name(field)?.to_owned());
-                }
-            }
-            ("any", Value::String(field)) => changed.any.push(soql::name(field)?.to_owned()),
-            (field, Value::Object(ends)) => {
-                let field = soql::name(field)?.to_owned();
-                if let Some(other) = ends.keys().find(|key| !matches!(key.as_str(), "from" | "to")) {
-                    return Err(bad(format!("`changed.{field}` takes `from` and `to`, not `{other}`")));
-                }
-                if ends.is_empty() {
-                    return Err(bad(format!(
-                        "`changed.{field}` says nothing: give `from` or `to`, or put it under `any`"
-                    )));
-                }
-                changed.fields.push(FieldChange {
-                    from: values(ends, "from"),
-                    to: values(ends, "to"),
-                    field,
-                });
-            }
-            (field, _) => {
-                return Err(bad(format!(
-                    "write `changed: {{{field}: {{to: VALUE}}}}` or `changed: {{any: [{field}]}}`"
-                )));
-            }
-        }
-    }
-    if changed.fields.is_empty() && changed.any.is_empty() {
-        return Err(bad(
-            "`changed` names no field: write {StageName: {to: Closed Won}} or {any: [Amount]}".into()
-        ));
-    }
-    Ok(changed)
-}
-
-/// A value stands for a list of one; null is a value too.
-fn values(ends: &Object, end: &str) -> Option<Vec<Value>> {
-    ends.get(end).map(|value| match value {
-        Value::Array(list) => list.clone(),
-        one => vec![one.clone()],
-    })
 }
 
 #[cfg(test)]
@@ -190,7 +136,7 @@ mod tests {
     use super::*;
 
     fn of(options: Value) -> Result<Interest, Failure> {
-        interest(options.as_object().unwrap())
+        interest(options.as_object().unwrap(), Events::EachVersion)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::domain::flow::Order;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Change, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
+use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
 
 pub(super) struct UpdatedRecord;
 
@@ -25,6 +25,7 @@ impl Trigger for UpdatedRecord {
                     polls are seen as one. What your own connection wrote is left out, unless ignore_own is false.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm",
             options: options::schema(true),
+            minutes: 1,
             order: Order::Newest,
             example: "\
 type: salesforce.updated_record
@@ -54,7 +55,7 @@ changed: { StageName: { to: Closed Won } }
     }
 
     fn interest(&self, options: &Object) -> Result<Interest, Failure> {
-        options::interest(options)
+        options::interest(options, Events::EachVersion)
     }
 
     async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {

@@ -202,12 +202,13 @@ mod tests {
 
     use super::super::options;
     use super::*;
+    use crate::ports::connector::Events;
     use crate::connectors::salesforce::fake::{DATE, OWN_USER, Scripted, records};
 
     const A: &str = "006dM000001aBcDQAU";
 
     fn interest(options: Value) -> Interest {
-        options::interest(options.as_object().unwrap()).unwrap()
+        options::interest(options.as_object().unwrap(), Events::EachVersion).unwrap()
     }
 
     fn deals() -> Interest {

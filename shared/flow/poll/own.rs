@@ -1,0 +1,40 @@
+//! Our own writes, seen again: a version that one of our calls has written, where the provider doesn't say who did.
+//!
+//! Calls note the versions that they wrote in their group's row, which is in an index by account and time. A poll reads
+//! those that are about as old as what it found.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::FlowError;
+use super::super::rows::{GroupRow, own_partition, sortable};
+use super::super::stack::Stack;
+use crate::domain::connection::Connection;
+use crate::domain::record_id::RecordId;
+use crate::ports::connector::Change;
+use crate::ports::table::{Index, Query, all_pages};
+
+/// A call's group is older than what the call wrote, by its waits and its longest run.
+const GROUP_IS_OLDER: SignedDuration = SignedDuration::from_mins(30);
+
+/// Marks the versions that our calls wrote.
+pub(super) async fn mark(
+    stack: &Stack,
+    connection: &Connection,
+    changes: &mut [Change],
+) -> Result<(), FlowError> {
+    let Some(oldest) = changes.iter().filter(|change| !change.own).map(|change| change.stamp).min() else {
+        return Ok(());
+    };
+    let mut query = Query::on(Index::Record, own_partition(&connection.id));
+    query.from = sortable(oldest - GROUP_IS_OLDER);
+    let mut ours: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
+    for item in all_pages(stack.ports.table.as_ref(), query).await? {
+        ours.extend(GroupRow::read(&item)?.versions);
+    }
+    for change in changes {
+        change.own |= ours.contains(&(change.id.clone(), change.stamp));
+    }
+    Ok(())
+}
