@@ -60,7 +60,7 @@ impl Changed {
         }
         if changed.fields.is_empty() && changed.any.is_empty() {
             return Err(bad(
-                "`changed` names no field: write {StageName: {to: Closed Won}} or {any: [Amount]}".into()
+                "`changed` names no field: write {StageName: {to: Closed Won}} or {any: [Amount]}".into(),
             ));
         }
         Ok(changed)

@@ -67,10 +67,21 @@ pub fn polled(stack: &Stack) -> Vec<&'static str> {
     ids.filter(|id| QueueName::wake(id).is_some()).collect()
 }
 
-/// Wakes every poller, as the schedule does each minute.
+/// Wakes every poller, whatever the time.
 pub async fn wake_all(stack: &Stack, why: &str) -> Result<(), FlowError> {
     for trigger in polled(stack) {
         poll::wake(stack, trigger, why).await?;
+    }
+    Ok(())
+}
+
+/// Wakes the pollers whose turn is in this minute, as their schedules do.
+async fn wake_in(stack: &Stack, minute: u64) -> Result<(), FlowError> {
+    for trigger in polled(stack) {
+        let each = stack.catalog.trigger(trigger).map_or(1, |(about, _)| u64::from(about.minutes.max(1)));
+        if minute.is_multiple_of(each) {
+            poll::wake(stack, trigger, "schedule").await?;
+        }
     }
     Ok(())
 }
@@ -172,13 +183,13 @@ async fn pump_wakes(local: LocalStack, trigger: &'static str, mut stopped: watch
 async fn tick(local: LocalStack, mut stopped: watch::Receiver<bool>) {
     let stack = &local.stack;
     let mut pause = Duration::ZERO;
-    loop {
+    for minute in 0.. {
         tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             () = stack.ports.clock.sleep(pause) => {}
         }
         pause = MINUTE;
-        if let Err(error) = wake_all(stack, "schedule").await {
+        if let Err(error) = wake_in(stack, minute).await {
             tracing::warn!(%error, "the pollers can't be woken");
         }
         match keep::keep(stack, pump::deadline(stack)).await {
@@ -222,6 +233,6 @@ mod tests {
         );
         let polled = polled(&local.stack);
         let wakes: Vec<_> = polled.iter().filter_map(|trigger| QueueName::wake(trigger)).collect();
-        assert_eq!(wakes.len(), 2);
+        assert_eq!(wakes.len(), 12);
     }
 }

@@ -32,6 +32,7 @@ use secrecy::SecretString;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
+use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
     Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
 };
@@ -65,7 +66,7 @@ impl Connector for Xero {
     }
 
     fn triggers(&self) -> Vec<Arc<dyn Trigger>> {
-        triggers::all()
+        triggers::all(&self.directory)
     }
 
     fn limits(&self, connection: &Connection) -> Limits {
@@ -101,6 +102,10 @@ impl Connector for Xero {
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
         auth::read_token(exchange, now)
+    }
+
+    fn version_of(&self, document: &Value) -> Option<(RecordId, Timestamp)> {
+        triggers::version_of(document)
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

@@ -10,7 +10,9 @@ use crate::domain::flow::Order;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
+use crate::ports::connector::{
+    Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
+};
 
 pub(super) struct UpdatedRecord;
 

@@ -202,8 +202,8 @@ mod tests {
 
     use super::super::options;
     use super::*;
-    use crate::ports::connector::Events;
     use crate::connectors::salesforce::fake::{DATE, OWN_USER, Scripted, records};
+    use crate::ports::connector::Events;
 
     const A: &str = "006dM000001aBcDQAU";
 
