@@ -99,6 +99,8 @@ mod tests {
 
     use super::*;
     use crate::flow::stack::Times;
+    use crate::ports::queue::POLLED;
+    use crate::runtime::catalog::catalog;
 
     const TEMPLATE: &str = include_str!("../../infra/aws/template.yaml");
 
@@ -164,6 +166,25 @@ mod tests {
     }
 
     #[test]
+    fn each_polled_trigger_has_a_schedule_of_its_own_pace_and_a_function() {
+        let catalog = catalog();
+        for (trigger, queue) in POLLED {
+            let (about, _) = catalog.trigger(trigger).unwrap_or_else(|| panic!("{trigger} is in no catalog"));
+            let pace = match about.minutes {
+                1 => "rate(1 minute)".to_owned(),
+                minutes => format!("rate({minutes} minutes)"),
+            };
+            let name = format!("Name: !Sub \"${{AWS::StackName}}-{queue}\"");
+            let schedule = TEMPLATE.split_once(&format!("\n      {name}\n")).map(|(_, after)| after);
+            let expression = schedule.and_then(|after| after.lines().next()).unwrap_or_default();
+            assert_eq!(expression.trim(), format!("ScheduleExpression: {pace}"), "{trigger}");
+            let function = queue.trim_start_matches("wake-");
+            assert!(TEMPLATE.contains(&format!("CodeUri: ../../functions/{function}\n")), "{function}");
+        }
+        assert_eq!(catalog.trigger_descriptions().filter(|about| about.minutes > 0).count(), POLLED.len());
+    }
+
+    #[test]
     fn the_times_of_the_template_fit_the_times_of_the_product() {
         let times = Times::default();
         let seconds = |head: &str| -> Vec<i64> {
@@ -176,7 +197,7 @@ mod tests {
         assert!(functions.iter().all(|&one| SignedDuration::from_secs(one) <= times.function));
         assert!(times.lease > times.function);
         let hidden = seconds("VisibilityTimeout:");
-        assert_eq!(hidden.len(), 4, "the queues that functions read");
+        assert_eq!(hidden.len(), 2 + POLLED.len(), "the queues that functions read");
         assert!(hidden.iter().all(|&one| SignedDuration::from_secs(one) >= times.function * 6));
     }
 }
