@@ -112,7 +112,11 @@ fn sub_answer(
     if segments.first() == Some(&"composite") && segments.get(1) != Some(&"sobjects") {
         return Err(Refused::not_found());
     }
-    rest::resource_answer(org, writer, &inner, &segments)
+    let answer = rest::resource_answer(org, writer, &inner, &segments)?;
+    if matches!(answer.content, Content::Bytes(..)) {
+        return Err(Refused::new(400, "INVALID_INPUT", "Binary data can't be read in a composite request"));
+    }
+    Ok(answer)
 }
 
 /// `@{refA.id}` and `@{refA.records[0].Id}` become what an earlier request answered.
@@ -154,6 +158,7 @@ fn content(content: Content) -> Value {
         Content::Nothing => Value::Null,
         Content::Json(value) => value,
         Content::Text(_, text) => text.into(),
+        Content::Bytes(..) => Value::Null,
     }
 }
 

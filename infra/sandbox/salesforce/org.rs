@@ -3,6 +3,7 @@
 //! One lock holds it; a request is served in one go. `begin` is called at the start of each, so that late
 //! commits become visible in time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -36,8 +37,8 @@ pub(crate) struct Org {
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
-    /// Cases numbered so far.
-    pub(crate) cases: u64,
+    /// How many of each object with a number have been numbered.
+    numbers: HashMap<&'static str, u64>,
     pub(crate) organization: String,
     /// Whom the API acts for, unless a token says otherwise.
     pub(crate) integration_user: String,
@@ -100,7 +101,7 @@ impl Org {
             outbound: Outbound::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
-            cases: 0,
+            numbers: HashMap::new(),
             organization: String::new(),
             integration_user: String::new(),
             person: String::new(),
@@ -138,13 +139,18 @@ impl Org {
 
     /// A record as it is, unchecked: only for what an org has from the start.
     pub(crate) fn place(&mut self, object: &str, fields: Value) -> String {
+        let author = self.integration_user.clone();
+        self.place_by(object, fields, &author)
+    }
+
+    /// The same by somebody: for what comes with a record that was checked.
+    pub(crate) fn place_by(&mut self, object: &str, fields: Value, author: &str) -> String {
         let (Some(object), Value::Object(mut fields)) = (self.schema.object(object).cloned(), fields) else {
             return String::new();
         };
         let id = self.next_id(&object);
-        let author =
-            if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
-        self.sign(&mut fields, &id, &author, true);
+        let author = if author.is_empty() { &id } else { author };
+        self.sign(&mut fields, &id, author, true);
         self.store.put(&object, Record { id: id.clone(), fields });
         id
     }
@@ -152,6 +158,13 @@ impl Org {
     pub(crate) fn next_id(&mut self, object: &Object) -> String {
         self.next_id += 1;
         ids::make(&object.prefix, self.next_id)
+    }
+
+    /// The next automatic number of an object.
+    pub(crate) fn next_number(&mut self, object: &'static str) -> u64 {
+        let number = self.numbers.entry(object).or_default();
+        *number += 1;
+        *number
     }
 
     /// At the start of every request: time moves on, late commits whose time has come are seen.

@@ -95,7 +95,7 @@ impl Org {
         for (child, id) in children {
             self.remove(&child, &id, &Writer { api: false, ..writer.clone() })?;
         }
-        rules::settle_parent(self, object, &after);
+        rules::settle(self, object, &after, Some(&before));
         Ok(())
     }
 
@@ -282,7 +282,7 @@ impl Org {
         let id = record.id.clone();
         self.sign(&mut record.fields, &id, &writer.user, before.is_none());
         let record = self.store.put(object, record);
-        rules::settle_parent(self, object, &record);
+        rules::settle(self, object, &record, before);
         self.notify(object, &record);
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::answer::{Answer, Refused};
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
-use super::{collections, composite, describe, oauth, rows, soap};
+use super::{collections, composite, describe, files, multipart, oauth, rows, soap};
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -53,6 +53,9 @@ impl Asked<'_> {
     }
 
     pub(crate) fn fields(&self) -> Result<Fields, Refused> {
+        if let Some(kind) = self.header("content-type").filter(|it| it.starts_with("multipart/form-data")) {
+            return multipart::fields(kind, self.body);
+        }
         match self.json()? {
             Value::Object(fields) => Ok(fields),
             _ => Err(Refused::new(
@@ -243,7 +246,10 @@ pub(crate) fn resource_answer(
             ("GET", [object, id]) => rows::get(org, asked, object, ("Id", id)),
             ("PATCH", [object, id]) => rows::update(org, writer, asked, object, id),
             ("DELETE", [object, id]) => rows::delete(org, writer, object, ("Id", id)),
-            ("GET", [object, field, value]) => rows::get(org, asked, object, (field, value)),
+            ("GET", [object, field, value]) => match files::bytes(org, object, field, value) {
+                Some(bytes) => bytes,
+                None => rows::get(org, asked, object, (field, value)),
+            },
             ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
             ("DELETE", [object, field, value]) => rows::delete(org, writer, object, (field, value)),
             _ => Err(not_allowed(method)),
