@@ -4,6 +4,7 @@
 //! day. Called by `Sandbox`; tests and people reach behind it through `person.rs` and `control.rs`.
 
 mod answer;
+mod bulk;
 mod clients;
 mod collections;
 mod composite;
@@ -81,6 +82,8 @@ pub struct Options {
     pub page_size: usize,
     /// Rows of a nested page.
     pub child_page_size: usize,
+    /// A bulk job that was closed is worked off so many seconds later.
+    pub bulk_seconds: i64,
     /// A query that nobody continues is forgotten.
     pub locator_seconds: i64,
     /// Access tokens live so long.
@@ -116,6 +119,7 @@ impl Default for Options {
             duplicate_key_spelled_right: false,
             page_size: 2000,
             child_page_size: 200,
+            bulk_seconds: 1,
             locator_seconds: 2 * 24 * 3600,
             session_seconds: 2 * 3600,
             multi_currency: false,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::answer::Refused;
+use super::bulk::{self, Jobs};
 use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
@@ -34,6 +35,7 @@ pub(crate) struct Org {
     pub(crate) cursors: Cursors,
     pub(crate) refusals: Refusals,
     pub(crate) outbound: Outbound,
+    pub(crate) bulk: Jobs,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
@@ -99,6 +101,7 @@ impl Org {
             cursors: Cursors::default(),
             refusals: Refusals::default(),
             outbound: Outbound::default(),
+            bulk: Jobs::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
             numbers: HashMap::new(),
@@ -171,9 +174,15 @@ impl Org {
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.now = now;
         self.store.tidy();
+        self.show_late();
+        bulk::work(self);
+    }
+
+    fn show_late(&mut self) {
         if self.late.is_empty() {
             return;
         }
+        let now = self.now;
         let (due, waiting) = std::mem::take(&mut self.late).into_iter().partition(|late| late.visible <= now);
         self.late = waiting;
         let due: Vec<Late> = due;

@@ -10,7 +10,7 @@ use super::answer::{Answer, Refused};
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
-use super::{collections, composite, describe, files, multipart, oauth, rows, soap};
+use super::{bulk, collections, composite, describe, files, multipart, oauth, rows, soap};
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -265,6 +265,7 @@ pub(crate) fn resource_answer(
             ("PATCH", ["sobjects", object, field]) => collections::upsert(org, writer, asked, object, field),
             _ => Err(not_allowed(method)),
         },
+        (_, ["jobs", kind @ ("ingest" | "query"), rest @ ..]) => bulk::answer(org, writer, asked, kind, rest),
         (_, ["query" | "queryAll" | "limits"]) => Err(not_allowed(method)),
         _ => Err(Refused::not_found()),
     }
@@ -278,7 +279,7 @@ fn not_allowed(method: &str) -> Refused {
 fn resources(version: &str) -> Value {
     let at = |name: &str| format!("/services/data/{version}/{name}");
     json!({ "sobjects": at("sobjects"), "query": at("query"), "queryAll": at("queryAll"),
-            "limits": at("limits"), "composite": at("composite") })
+            "limits": at("limits"), "composite": at("composite"), "jobs": at("jobs") })
 }
 
 /// The path with ids and keys replaced: what calls are counted by.
@@ -289,6 +290,7 @@ pub(crate) fn route(path: &str) -> String {
         ["sobjects", _, "describe" | "updated" | "deleted"] => {}
         ["sobjects", _, id] => *id = "{id}",
         ["sobjects", _, _, value] => *value = "{value}",
+        ["jobs", _, id] | ["jobs", _, id, _] => *id = "{id}",
         ["query" | "queryAll", locator] => *locator = "{locator}",
         _ => {}
     }

@@ -5,8 +5,13 @@
 //! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 
 use super::answer::{Found, Refusal, Reply};
+use super::documents::batch_payments::BatchPayments;
 use super::documents::contacts::Contacts;
+use super::documents::credit_notes::CreditNotes;
 use super::documents::invoices::Invoices;
+use super::documents::overpayments::Overpayments;
+use super::documents::payments::Payments;
+use super::documents::prepayments::Prepayments;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
@@ -36,12 +41,18 @@ pub(crate) struct Endpoint {
 
 const CONTACTS: &[&str] = &["accounting.contacts"];
 const INVOICES: &[&str] = &["accounting.invoices"];
+const PAYMENTS: &[&str] = &["accounting.payments"];
 const SETTINGS: &[&str] = &["accounting.settings"];
 const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<Contacts>("Contacts", CONTACTS),
     kind::<Invoices>("Invoices", INVOICES),
+    kind::<CreditNotes>("CreditNotes", INVOICES),
+    kind::<Payments>("Payments", PAYMENTS),
+    kind::<BatchPayments>("BatchPayments", PAYMENTS),
+    kind::<Prepayments>("Prepayments", PAYMENTS),
+    kind::<Overpayments>("Overpayments", PAYMENTS),
     kind::<Accounts>("Accounts", SETTINGS),
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),

@@ -18,6 +18,7 @@ mod filter_parser;
 mod held;
 mod idempotency;
 mod identity;
+mod invariants;
 mod journal;
 mod limits;
 mod organisation;
@@ -362,10 +363,7 @@ impl Provider for Xero {
     }
 
     fn invariants(&self) -> Vec<String> {
-        let checks = [by_hand::duplicates, journal::imbalances];
-        let state = self.state();
-        let broken = state.organisations.iter().flat_map(|one| checks.map(|check| check(one)));
-        broken.flatten().collect()
+        self.state().organisations.iter().flat_map(invariants::broken).collect()
     }
 
     fn controls(xero: Arc<Self>) -> Router {

@@ -1,6 +1,7 @@
 //! The stand-in through its own front door: requests in, answers out. One file per story.
 
 mod breaking;
+mod bulk;
 mod collections;
 mod consent;
 mod errors;

@@ -16,6 +16,9 @@ use crate::xero::request::Request;
 use crate::xero::wire::{read_day, read_number};
 use crate::xero::writing::{Refused, given};
 
+/// Numbers and references.
+pub(crate) const LONGEST_TEXT: usize = 255;
+
 /// A block with nothing but an id refers; with more it edits that contact, or makes one.
 pub(crate) fn contact(
     organisation: &mut Organisation,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::tax::{LineAmountTypes, line_amount, line_tax};
 use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
+use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{given, text_of};
@@ -281,17 +282,54 @@ pub(crate) fn post(
     let gst = organisation.system_account(SystemAccount::Gst);
     let rounding = organisation.system_account(SystemAccount::Rounding);
     for line in lines {
-        let net = match amounts {
-            LineAmountTypes::Inclusive => line.line_amount - line.tax_amount,
-            _ => line.line_amount,
-        };
-        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * net);
+        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * line.net(amounts));
         entry = entry.debit(gst, sign * line.tax_amount);
     }
     entry.close(rounding)
 }
 
+/// A part of what the lines posted, back off their accounts; `base` is its sum, debits positive.
+pub(crate) fn share(
+    mut entry: EntryBuilder,
+    organisation: &Organisation,
+    lines: &[Line],
+    amounts: LineAmountTypes,
+    base: Decimal,
+) -> EntryBuilder {
+    let gst = organisation.system_account(SystemAccount::Gst);
+    let rounding = organisation.system_account(SystemAccount::Rounding);
+    let parts = lines
+        .iter()
+        .flat_map(|line| [(line.account_id.unwrap_or(rounding), line.net(amounts)), (gst, line.tax_amount)]);
+    let total: Decimal = parts.clone().map(|(_, amount)| amount).sum();
+    // Rounding what has been shared so far, not each share, loses no cent.
+    let (mut so_far, mut shared) = (Decimal::ZERO, Decimal::ZERO);
+    for (account, amount) in parts {
+        so_far += amount;
+        let until_here = places((base * so_far).checked_div(total).unwrap_or(base), 2);
+        entry = entry.debit_base(account, until_here - shared);
+        shared = until_here;
+    }
+    entry
+}
+
+/// Lists without pages have no lines.
+pub(crate) fn as_json(lines: &[Line], view: View, unit_places: u32) -> Value {
+    match view {
+        View::Listed | View::Summary | View::Embedded => json!([]),
+        _ => lines.iter().map(|line| line.as_json(view == View::Paged, unit_places)).collect(),
+    }
+}
+
 impl Line {
+    /// Without its tax.
+    pub(crate) fn net(&self, amounts: LineAmountTypes) -> Decimal {
+        match amounts {
+            LineAmountTypes::Inclusive => self.line_amount - self.tax_amount,
+            _ => self.line_amount,
+        }
+    }
+
     /// What the discount takes off.
     pub(crate) fn discount(&self) -> Decimal {
         if self.discount_rate.is_none() && self.discount_amount.is_none() {
