@@ -26,6 +26,7 @@ mod parts;
 mod reading;
 mod request;
 mod resource;
+mod seed;
 mod settings;
 mod shelf;
 mod shelves;
@@ -54,6 +55,7 @@ pub use identity::{
     ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,
 };
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
+pub use seed::Amounts;
 pub use settings::accounts::{Account, SystemAccount};
 pub use settings::items::Item;
 pub use settings::tax_rates::TaxRate;
