@@ -5,6 +5,7 @@
 
 mod answer;
 mod bulk;
+mod change_events;
 mod clients;
 mod collections;
 mod composite;
@@ -54,6 +55,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answer::Refused;
+pub use change_events::EventDelivery;
 pub use clients::Client;
 pub use duplicates::DuplicateRule;
 pub use outbound::OutboundMessage;

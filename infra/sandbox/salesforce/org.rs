@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Options;
 use super::answer::Refused;
 use super::bulk::{self, Jobs};
+use super::change_events::Feed;
 use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
@@ -36,6 +37,7 @@ pub(crate) struct Org {
     pub(crate) refusals: Refusals,
     pub(crate) outbound: Outbound,
     pub(crate) bulk: Jobs,
+    pub(crate) feed: Feed,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
@@ -50,7 +52,12 @@ pub(crate) struct Org {
     requests: u64,
     last_stamp: String,
     late: Vec<Late>,
+    /// Notifications and changes there were when each transaction that isn't over began.
+    marks: Vec<(usize, usize)>,
 }
+
+/// What people do in their browsers goes through this.
+const PEOPLE: &str = "com/salesforce/api/soap/60.0;client=SfdcInternalAPI/";
 
 /// Who writes.
 #[derive(Debug, Clone)]
@@ -66,6 +73,8 @@ pub(crate) struct Writer {
     pub(crate) duplicate_details: bool,
     /// Texts that are too long are cut.
     pub(crate) truncate: bool,
+    /// Where it came from, as change events tell it.
+    pub(crate) origin: String,
 }
 
 impl Writer {
@@ -77,6 +86,7 @@ impl Writer {
             allow_duplicates: false,
             duplicate_details: false,
             truncate: false,
+            origin: PEOPLE.to_owned(),
         }
     }
 }
@@ -102,6 +112,7 @@ impl Org {
             refusals: Refusals::default(),
             outbound: Outbound::default(),
             bulk: Jobs::default(),
+            feed: Feed::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
             numbers: HashMap::new(),
@@ -112,6 +123,7 @@ impl Org {
             requests: 0,
             last_stamp: String::new(),
             late: Vec::new(),
+            marks: Vec::new(),
         };
         org.furnish();
         org
@@ -174,6 +186,7 @@ impl Org {
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.now = now;
         self.store.tidy();
+        self.publish();
         self.show_late();
         bulk::work(self);
     }
@@ -229,7 +242,7 @@ impl Org {
         write: impl FnOnce(&mut Self) -> Result<String, Refused>,
     ) -> Result<String, Refused> {
         self.store.begin();
-        let notified = self.outbound.count();
+        let (notified, noted) = (self.outbound.count(), self.feed.noted());
         let written = write(self);
         let touched = self.store.touched();
         let versions: Vec<Late> = touched
@@ -242,10 +255,31 @@ impl Org {
             .collect();
         self.store.roll_back(&self.schema);
         self.outbound.hold(notified, visible);
+        self.feed.hold(noted, visible);
         if written.is_ok() {
             self.late.extend(versions);
         }
         written
+    }
+
+    /// From here on, what is written can be undone: each `open` ends with `keep` or `undo`.
+    pub(crate) fn open(&mut self) {
+        self.store.begin();
+        self.marks.push((self.outbound.count(), self.feed.noted()));
+    }
+
+    pub(crate) fn keep(&mut self) {
+        self.store.commit();
+        self.marks.pop();
+    }
+
+    /// Takes back what was written since the last `open`, and nobody is told of it.
+    pub(crate) fn undo(&mut self) {
+        self.store.roll_back(&self.schema);
+        if let Some((notified, noted)) = self.marks.pop() {
+            self.outbound.forget(notified);
+            self.feed.forget(noted);
+        }
     }
 
     pub(crate) fn as_person(&self) -> Writer {

@@ -88,9 +88,19 @@ impl Asked<'_> {
             allow_duplicates: says("sforce-duplicate-rule-header", "allowsave=true"),
             duplicate_details: says("sforce-duplicate-rule-header", "includerecorddetails=true"),
             // SOAP has this header; over REST its name follows those of its neighbours.
+            origin: self.origin(),
             truncate: says("sforce-allow-field-truncation-header", "allowfieldtruncation=true"),
             ..writer.clone()
         }
+    }
+
+    /// As change events tell it, with the client that `Sforce-Call-Options` names.
+    fn origin(&self) -> String {
+        let version = self.version.trim_start_matches('v');
+        let options = self.header("sforce-call-options").unwrap_or_default().split(',');
+        let client = options.filter_map(|option| option.trim().strip_prefix("client=")).next();
+        let client = client.map_or_else(String::new, |client| format!(";client={client}"));
+        format!("com/salesforce/api/rest/{version}{client}")
     }
 
     /// Bodies are JSON, but for uploads.
@@ -153,7 +163,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
     }
     let request = org.next_request();
     let writer = match org.authorize(asked.header("authorization")) {
-        Ok(writer) => asked.writer(&writer),
+        Ok(writer) => writer,
         Err(refused) => return refused.answer().with("x-sfdc-request-id", request),
     };
     let answer = org.spend_call(&writer.app).and_then(|()| {
@@ -165,6 +175,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         version.clone_into(&mut asked.version);
         let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let writer = asked.writer(&writer);
         resource_answer(org, &writer, &asked, &segments)
     });
     let answer = answer.unwrap_or_else(Answer::from);

@@ -2,6 +2,7 @@
 
 mod breaking;
 mod bulk;
+mod change_events;
 mod collections;
 mod consent;
 mod errors;
