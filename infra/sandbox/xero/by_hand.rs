@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Xero;
 use super::documents::advance::Advance;
+use super::documents::bank_transactions::bank_transaction::BankTransaction;
 use super::documents::contacts::Contacts;
 use super::documents::contacts::contact::{Contact, ContactStatus, name_key, number_key};
 use super::documents::contacts::rules as contact_rules;
@@ -20,6 +21,7 @@ use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number
 use super::documents::payments;
 use super::documents::settlement::contact_key;
 use super::invariants;
+use super::journal;
 use super::organisation::Organisation;
 use super::reading;
 use super::request::Request;
@@ -139,6 +141,13 @@ impl Ledger {
                 note.contact_id = winner;
                 note.updated = now;
                 organisation.shelves.credit_notes.put(note);
+            }
+            let moved: Vec<BankTransaction> =
+                organisation.shelves.bank_transactions.find_all(&key).cloned().collect();
+            for mut transaction in moved {
+                transaction.contact = Some(winner);
+                transaction.updated = now;
+                organisation.shelves.bank_transactions.put(transaction);
             }
             for shelf in [&mut organisation.shelves.prepayments, &mut organisation.shelves.overpayments] {
                 let moved: Vec<Advance> = shelf.find_all(&key).cloned().collect();
@@ -357,6 +366,15 @@ impl Ledger {
             };
             organisation.shelves.items.put(item);
         });
+    }
+
+    /// What stands on an account in the books, debits positive.
+    pub fn balance(&self, code: &str) -> Decimal {
+        let balance = self.look(|organisation| {
+            let account = organisation.account(code)?.id;
+            journal::balances(organisation, |_| true).remove(&account)
+        });
+        balance.flatten().unwrap_or_default()
     }
 
     pub fn count_contacts(&self) -> usize {

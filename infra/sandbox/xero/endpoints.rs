@@ -5,10 +5,13 @@
 //! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 
 use super::answer::{Found, Refusal, Reply};
+use super::documents::bank_transactions::BankTransactions;
+use super::documents::bank_transfers::BankTransfers;
 use super::documents::batch_payments::BatchPayments;
 use super::documents::contacts::Contacts;
 use super::documents::credit_notes::CreditNotes;
 use super::documents::invoices::Invoices;
+use super::documents::manual_journals::ManualJournals;
 use super::documents::overpayments::Overpayments;
 use super::documents::payments::Payments;
 use super::documents::prepayments::Prepayments;
@@ -42,6 +45,8 @@ pub(crate) struct Endpoint {
 const CONTACTS: &[&str] = &["accounting.contacts"];
 const INVOICES: &[&str] = &["accounting.invoices"];
 const PAYMENTS: &[&str] = &["accounting.payments"];
+const BANK: &[&str] = &["accounting.banktransactions"];
+const JOURNALS: &[&str] = &["accounting.manualjournals"];
 const SETTINGS: &[&str] = &["accounting.settings"];
 const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
@@ -53,6 +58,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<BatchPayments>("BatchPayments", PAYMENTS),
     kind::<Prepayments>("Prepayments", PAYMENTS),
     kind::<Overpayments>("Overpayments", PAYMENTS),
+    kind::<BankTransactions>("BankTransactions", BANK),
+    kind::<BankTransfers>("BankTransfers", BANK),
+    kind::<ManualJournals>("ManualJournals", JOURNALS),
     kind::<Accounts>("Accounts", SETTINGS),
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),

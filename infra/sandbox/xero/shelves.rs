@@ -3,10 +3,13 @@
 //! The list is written once; marking, undoing, forgetting and the fold of the books follow from it.
 
 use super::documents::advance::Advance;
+use super::documents::bank_transactions::bank_transaction::BankTransaction;
+use super::documents::bank_transfers::BankTransfer;
 use super::documents::batch_payments::BatchPayment;
 use super::documents::contacts::contact::Contact;
 use super::documents::credit_notes::credit_note::CreditNote;
 use super::documents::invoices::invoice::Invoice;
+use super::documents::manual_journals::ManualJournal;
 use super::documents::payments::payment::Payment;
 use super::journal::Entry;
 use super::organisation::Organisation;
@@ -60,6 +63,9 @@ shelves! {
     allocations: Allocation,
     payments: Payment,
     batch_payments: BatchPayment,
+    bank_transactions: BankTransaction,
+    bank_transfers: BankTransfer,
+    manual_journals: ManualJournal,
     accounts: Account,
     branding_themes: BrandingTheme,
     currencies: Currency,

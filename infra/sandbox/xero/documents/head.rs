@@ -85,6 +85,17 @@ pub(crate) fn day(sent: &Map<String, Value>, field: &str, messages: &mut Vec<Str
     date
 }
 
+/// Why a link back to where a document comes from isn't taken.
+pub(crate) fn url_problem(url: &str) -> Option<String> {
+    if url.to_lowercase().contains("xero") {
+        Some("The Url must not contain 'xero'".to_owned())
+    } else if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+        Some("The Url must be a valid URL".to_owned())
+    } else {
+        None
+    }
+}
+
 /// Currency and rate: as sent, as the document has them (`held`), as the contact has it, or the organisation's.
 pub(crate) fn currency(
     organisation: &Organisation,

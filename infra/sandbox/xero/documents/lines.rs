@@ -169,7 +169,11 @@ fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages
     }
 }
 
-fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec<String>) -> Vec<Tracking> {
+pub(crate) fn read_tracking(
+    organisation: &Organisation,
+    sent: &[Value],
+    messages: &mut Vec<String>,
+) -> Vec<Tracking> {
     if sent.len() > MOST_TRACKING {
         messages.push(format!("A line item can have at most {MOST_TRACKING} tracking categories"));
     }
@@ -385,7 +389,7 @@ impl Line {
 }
 
 impl Tracking {
-    fn as_json(&self, paged: bool) -> Value {
+    pub(crate) fn as_json(&self, paged: bool) -> Value {
         let mut body = json!({
             "Name": self.category, "Option": self.option,
             "TrackingCategoryID": self.category_id.to_string(),

@@ -5,12 +5,15 @@
 //! `settlement` (what is paid and what is left).
 
 pub(crate) mod advance;
+pub(crate) mod bank_transactions;
+pub(crate) mod bank_transfers;
 pub(crate) mod batch_payments;
 pub(crate) mod contacts;
 pub(crate) mod credit_notes;
 pub(crate) mod head;
 pub(crate) mod invoices;
 pub(crate) mod lines;
+pub(crate) mod manual_journals;
 pub(crate) mod overpayments;
 pub(crate) mod payments;
 pub(crate) mod prepayments;

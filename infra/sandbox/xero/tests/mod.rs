@@ -1,5 +1,6 @@
 //! The whole stand-in, spoken to over its router as a client would.
 
+mod bank;
 mod bodies;
 mod consent;
 mod contacts;

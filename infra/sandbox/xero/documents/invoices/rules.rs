@@ -223,11 +223,7 @@ fn read_head(
         messages.extend(organisation.locked(invoice.date));
     }
     if let Some(url) = text_of(sent, "Url") {
-        if url.to_lowercase().contains("xero") {
-            messages.push("The Url must not contain 'xero'".to_owned());
-        } else if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            messages.push("The Url must be a valid URL".to_owned());
-        }
+        messages.extend(head::url_problem(&url));
         invoice.url = Some(url).filter(|url| !url.is_empty());
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
