@@ -189,8 +189,12 @@ impl Keeper {
         let invoice = self.ledger.add_invoice(fields)?.id;
         match fate {
             Fate::Draft | Fate::Submitted | Fate::Authorised => {}
-            Fate::Paid => self.ledger.pay_invoice(invoice),
-            Fate::Voided => self.ledger.void_invoice(invoice),
+            Fate::Paid => {
+                self.ledger.pay_invoice(invoice)?;
+            }
+            Fate::Voided => {
+                self.ledger.void_invoice(invoice)?;
+            }
             Fate::Deleted => {
                 let gone = Map::from_iter([("Status".to_owned(), "DELETED".into())]);
                 self.ledger.edit_invoice(invoice, gone)?;
