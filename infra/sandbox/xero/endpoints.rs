@@ -15,6 +15,8 @@ use super::documents::manual_journals::ManualJournals;
 use super::documents::overpayments::Overpayments;
 use super::documents::payments::Payments;
 use super::documents::prepayments::Prepayments;
+use super::documents::purchase_orders::PurchaseOrders;
+use super::documents::quotes::Quotes;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
@@ -61,6 +63,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<BankTransactions>("BankTransactions", BANK),
     kind::<BankTransfers>("BankTransfers", BANK),
     kind::<ManualJournals>("ManualJournals", JOURNALS),
+    kind::<PurchaseOrders>("PurchaseOrders", INVOICES),
+    kind::<Quotes>("Quotes", INVOICES),
     kind::<Accounts>("Accounts", SETTINGS),
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),

@@ -11,6 +11,8 @@ use super::documents::credit_notes::credit_note::CreditNote;
 use super::documents::invoices::invoice::Invoice;
 use super::documents::manual_journals::ManualJournal;
 use super::documents::payments::payment::Payment;
+use super::documents::purchase_orders::PurchaseOrder;
+use super::documents::quotes::Quote;
 use super::journal::Entry;
 use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
@@ -66,6 +68,8 @@ shelves! {
     bank_transactions: BankTransaction,
     bank_transfers: BankTransfer,
     manual_journals: ManualJournal,
+    purchase_orders: PurchaseOrder,
+    quotes: Quote,
     accounts: Account,
     branding_themes: BrandingTheme,
     currencies: Currency,

@@ -11,6 +11,7 @@ use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::settings::tracking::TrackingCategory;
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{given, text_of};
 
@@ -183,11 +184,12 @@ pub(crate) fn read_tracking(
             Some(wanted) => wanted == id.to_string(),
             None => given(sent, by_name).is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)),
         };
-        let category = organisation
-            .shelves
-            .tracking
-            .since(None)
-            .find(|held| held.active && named("TrackingCategoryID", held.id, &held.name, "Name"));
+        // An option's id alone is enough.
+        let option_id = given(sent, "TrackingOptionID").and_then(|id| Uuid::parse_str(&id).ok());
+        let has_option = |held: &TrackingCategory| held.options.iter().any(|(id, _)| Some(*id) == option_id);
+        let category = organisation.shelves.tracking.since(None).find(|held| {
+            held.active && (named("TrackingCategoryID", held.id, &held.name, "Name") || has_option(held))
+        });
         let Some(category) = category else {
             let name = given(sent, "Name").or_else(|| given(sent, "TrackingCategoryID")).unwrap_or_default();
             messages.push(format!("The Tracking Category '{name}' does not exist"));
@@ -223,14 +225,11 @@ pub(crate) fn settle(
 ) {
     for line in lines {
         let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
-        let usable = account.filter(|account| account.active && account.kind != "BANK");
         line.account_id = account.map(|account| account.id);
         let counts = line.unit_amount.is_some() || line.item.is_some();
         if terms.approved {
             match &line.account_code {
-                Some(code) if usable.is_none() => {
-                    messages.push(format!("Account code '{code}' is not a valid code for this document."));
-                }
+                Some(code) if !organisation.is_usable(code) => messages.push(unusable(code)),
                 None if counts => messages.push("Account code must be specified".to_owned()),
                 _ => {}
             }
@@ -273,6 +272,26 @@ pub(crate) fn settle(
         };
         line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
     }
+}
+
+/// What quotes and purchase orders ask of their lines: there are some, and the accounts that are named can be
+/// used. None need be named.
+pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages: &mut Vec<String>) {
+    if lines.is_empty() {
+        messages.push("One or more line items must be specified".to_owned());
+    }
+    for line in lines {
+        if let Some(code) = line.account_code.as_deref().filter(|code| !organisation.is_usable(code)) {
+            messages.push(unusable(code));
+        }
+        if line.description.as_deref().is_none_or(str::is_empty) {
+            messages.push("Description must be specified for each line item".to_owned());
+        }
+    }
+}
+
+fn unusable(code: &str) -> String {
+    format!("Account code '{code}' is not a valid code for this document.")
 }
 
 /// The lines' side of an entry: each to its account, their tax to GST. `sign` is 1 for debits.

@@ -17,5 +17,7 @@ pub(crate) mod manual_journals;
 pub(crate) mod overpayments;
 pub(crate) mod payments;
 pub(crate) mod prepayments;
+pub(crate) mod purchase_orders;
+pub(crate) mod quotes;
 pub(crate) mod settlement;
 pub(crate) mod tax;

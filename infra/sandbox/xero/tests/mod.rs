@@ -9,6 +9,8 @@ mod identity;
 mod invoices;
 mod keys;
 mod payments;
+mod purchase_orders;
+mod quotes;
 
 use std::sync::Arc;
 

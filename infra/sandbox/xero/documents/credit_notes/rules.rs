@@ -42,14 +42,8 @@ pub(crate) fn save(
         messages.extend(organisation.locked(held.date));
     }
     note.status = status;
-    match head::contact(organisation, request, sent.get("Contact")) {
-        Ok(Some(contact)) => note.contact_id = contact,
-        Ok(None) if before.is_none() => {
-            messages.push("A Contact must be specified for this type of transaction".to_owned());
-        }
-        Ok(None) => {}
-        Err(mut refused) => messages.append(&mut refused),
-    }
+    let held = before.as_ref().map(|held| held.contact_id);
+    note.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut note, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut note, &mut messages);
     if !messages.is_empty() {
@@ -153,11 +147,8 @@ fn read_head(
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
     (note.currency, note.currency_rate) = head::currency(organisation, sent, note.contact_id, held, messages);
-    if let Some(kind) = given(sent, "LineAmountTypes") {
-        match LineAmountTypes::read(&kind) {
-            Some(kind) => note.line_amount_types = kind,
-            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
-        }
+    if let Some(kind) = head::line_amount_types(sent, messages) {
+        note.line_amount_types = kind;
     }
     if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
         note.sent_to_contact = flag && note.status == InvoiceStatus::Authorised;
