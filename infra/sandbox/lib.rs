@@ -12,6 +12,7 @@ mod faults;
 mod harness;
 mod held;
 mod made_up;
+mod page;
 pub mod salesforce;
 mod settings;
 pub mod xero;
@@ -19,6 +20,7 @@ pub mod xero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use clock::Clock;
+pub use control::Look;
 pub use counters::{Call, Counters};
 pub use faults::{ConnectionLost, Fault, FaultId, FaultKind, Faults};
 pub use harness::{Admission, Begun, Harness, Job, Provider};

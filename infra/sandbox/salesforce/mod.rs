@@ -62,6 +62,7 @@ pub use outbound::OutboundMessage;
 pub use refusals::{Check, Refusal};
 pub use seed::{Amounts, Seeded};
 
+use crate::control::Look;
 use crate::{Admission, Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
 use org::Org;
 
@@ -193,6 +194,8 @@ impl Salesforce {
 }
 
 impl Provider for Salesforce {
+    const NAME: &'static str = "Stand-in Salesforce";
+
     type Caller = ();
 
     fn harness(&self) -> &Harness {
@@ -240,7 +243,7 @@ impl Provider for Salesforce {
         *locked(&self.org) = Org::new(settings.salesforce.clone(), settings.limits, settings.seed, now);
     }
 
-    fn seed(&self, wanted: &Value) -> Result<Value, String> {
+    fn seed(self: &Arc<Self>, wanted: &Value) -> Result<Value, String> {
         let wanted: Amounts = serde_json::from_value(wanted.clone()).map_err(|error| error.to_string())?;
         let made = self.fill(&wanted);
         serde_json::to_value(made).map_err(|error| error.to_string())
@@ -248,6 +251,14 @@ impl Provider for Salesforce {
 
     fn state(&self) -> Value {
         self.everything()
+    }
+
+    fn kinds(&self) -> Value {
+        self.kinds_kept()
+    }
+
+    fn browse(&self, look: &Look) -> Vec<Value> {
+        self.newest(look)
     }
 
     fn invariants(&self) -> Vec<String> {

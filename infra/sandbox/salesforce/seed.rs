@@ -227,6 +227,7 @@ impl Maker<'_> {
     }
 
     fn insert(&mut self, object: &str, fields: Value) -> Result<String, Refused> {
+        self.org.store.tidy();
         let (object, writer) = (self.org.object(object)?, self.org.as_person());
         self.org.create(&object, fields.as_object().unwrap_or(&serde_json::Map::new()), &writer)
     }

@@ -8,6 +8,7 @@ use super::answer::{Found, Refusal, Reply};
 use super::documents::bank_transactions::BankTransactions;
 use super::documents::bank_transfers::BankTransfers;
 use super::documents::batch_payments::BatchPayments;
+use super::browse::{self, Browse};
 use super::documents::contacts::Contacts;
 use super::documents::credit_notes::CreditNotes;
 use super::documents::invoices::Invoices;
@@ -42,6 +43,8 @@ pub(crate) struct Endpoint {
     parts: &'static [Part],
     /// For kinds of documents: the list alone.
     pub(crate) list: Option<List>,
+    /// For the same kinds: how people look at them.
+    pub(crate) browse: Option<Browse>,
 }
 
 const CONTACTS: &[&str] = &["accounting.contacts"];
@@ -76,12 +79,19 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {
-    Endpoint { path, scopes, serve: resource::serve::<R>, parts: R::PARTS, list: Some(reading::list::<R>) }
+    Endpoint {
+        path,
+        scopes,
+        serve: resource::serve::<R>,
+        parts: R::PARTS,
+        list: Some(reading::list::<R>),
+        browse: Some(browse::newest::<R>),
+    }
 }
 
 /// Something that is no collection of documents.
 const fn single(path: &'static str, scopes: &'static [&'static str], serve: Serve) -> Endpoint {
-    Endpoint { path, scopes, serve, parts: &[], list: None }
+    Endpoint { path, scopes, serve, parts: &[], list: None, browse: None }
 }
 
 /// The row whose words the path begins with; the longest one wins.
