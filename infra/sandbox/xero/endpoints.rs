@@ -5,10 +5,10 @@
 //! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 
 use super::answer::{Found, Refusal, Reply};
+use super::browse::{self, Browse};
 use super::documents::bank_transactions::BankTransactions;
 use super::documents::bank_transfers::BankTransfers;
 use super::documents::batch_payments::BatchPayments;
-use super::browse::{self, Browse};
 use super::documents::contacts::Contacts;
 use super::documents::credit_notes::CreditNotes;
 use super::documents::invoices::Invoices;

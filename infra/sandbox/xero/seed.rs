@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Ledger, NotTaken, Xero};
@@ -192,12 +192,9 @@ impl Keeper {
             Fate::Paid => {
                 self.ledger.pay_invoice(invoice)?;
             }
-            Fate::Voided => {
+            // A draft is deleted rather than voided.
+            Fate::Voided | Fate::Deleted => {
                 self.ledger.void_invoice(invoice)?;
-            }
-            Fate::Deleted => {
-                let gone = Map::from_iter([("Status".to_owned(), "DELETED".into())]);
-                self.ledger.edit_invoice(invoice, gone)?;
             }
         }
         Ok(())
