@@ -5,6 +5,7 @@
 //! - `GET|DELETE counters`; `GET calls?after=NUMBER&most=N`, `GET calls/{number}` with its bodies
 //! - `GET|POST clock` (`{"advance_seconds": 60}`, `{"speed": 20}`, or both)
 //! - `GET limits`: what is left of each; `GET held`: how many calls are taken up and not yet applied
+//! - `GET kinds`: what is kept; `GET browse?account=…&kind=…&from=0&most=50&text=…`: records, newest change first
 //! - `POST reset`, `POST seed`, `GET state`, `GET invariants`
 
 use std::sync::Arc;
@@ -25,8 +26,11 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/faults", get(faults::<P>).post(add_faults::<P>).delete(clear_faults::<P>))
         .route("/faults/{id}", delete(remove_fault::<P>))
         .route("/counters", get(counters::<P>).delete(clear_counters::<P>))
+        .route("/about", get(about::<P>))
         .route("/calls", get(calls::<P>))
         .route("/calls/{number}", get(call::<P>))
+        .route("/kinds", get(kinds::<P>))
+        .route("/browse", get(browse::<P>))
         .route("/limits", get(limits::<P>))
         .route("/held", get(held::<P>))
         .route("/clock", get(clock::<P>).post(move_clock::<P>))
@@ -36,6 +40,10 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/invariants", get(invariants::<P>))
         .with_state(provider.clone())
         .merge(P::controls(provider))
+}
+
+async fn about<P: Provider>(State(_): State<Arc<P>>) -> Json<Value> {
+    Json(json!({ "name": P::NAME }))
 }
 
 async fn faults<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
@@ -100,6 +108,52 @@ async fn call<P: Provider>(State(provider): State<Arc<P>>, Path(number): Path<u6
     let text = |body: &[u8]| Value::from(String::from_utf8_lossy(body));
     let bodies = json!({ "request": text(&call.request), "answer": text(&call.answer) });
     Json(json!({ "call": call, "bodies": bodies })).into_response()
+}
+
+/// Which records somebody wants to look at.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    pub account: String,
+    pub kind: String,
+    pub from: usize,
+    pub most: usize,
+    /// Only those with this somewhere in a value, in any case.
+    pub text: String,
+}
+
+impl Look {
+    pub(crate) fn nothing() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn choose(&self, rows: impl Iterator<Item = Value>) -> Vec<Value> {
+        let text = self.text.trim().to_lowercase();
+        let wanted = |row: &Value| text.is_empty() || holds(row, &text);
+        if self.most == 0 {
+            Vec::new()
+        } else {
+            rows.filter(wanted).skip(self.from).take(self.most).collect()
+        }
+    }
+}
+
+fn holds(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().any(|value| holds(value, text)),
+        Value::Array(list) => list.iter().any(|value| holds(value, text)),
+        Value::String(found) => found.to_lowercase().contains(text),
+        Value::Number(number) => number.to_string().contains(text),
+        Value::Bool(_) | Value::Null => false,
+    }
+}
+
+async fn kinds<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
+    Json(provider.kinds())
+}
+
+async fn browse<P: Provider>(State(provider): State<Arc<P>>, Query(look): Query<Look>) -> Json<Value> {
+    Json(provider.browse(&look).into())
 }
 
 async fn limits<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {

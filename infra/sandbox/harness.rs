@@ -15,10 +15,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::control::Look;
 use crate::counters::{Call, Counters};
 use crate::faults::{ConnectionLost, FaultKind, Faults, Met};
 use crate::held::Held;
-use crate::{Clock, control};
+use crate::{Clock, control, page};
 
 /// The largest request that any stand-in reads; each sets its own lower bounds.
 const LARGEST_REQUEST: usize = 64 << 20;
@@ -54,6 +55,9 @@ pub enum Begun {
 
 /// What a stand-in tells the harness about itself.
 pub trait Provider: Send + Sync + Sized + 'static {
+    /// What people call it.
+    const NAME: &'static str;
+
     /// Who asks, looked up once for each request.
     type Caller: Send;
 
@@ -90,10 +94,16 @@ pub trait Provider: Send + Sync + Sized + 'static {
     fn reset(&self);
 
     /// Fills the stand-in; what is asked for is the provider's own. Returns what was made.
-    fn seed(&self, wanted: &Value) -> Result<Value, String>;
+    fn seed(self: &Arc<Self>, wanted: &Value) -> Result<Value, String>;
 
     /// Everything it keeps, for people.
     fn state(&self) -> Value;
+
+    /// What it keeps of which kind, for people: a list of `{"account", "kind", "count"}`.
+    fn kinds(&self) -> Value;
+
+    /// Records of one kind, newest change first.
+    fn browse(&self, look: &Look) -> Vec<Value>;
 
     /// What is wrong with the kept state, in sentences; empty when all is as it should be.
     fn invariants(&self) -> Vec<String>;
@@ -111,7 +121,7 @@ pub trait Provider: Send + Sync + Sized + 'static {
 
 pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
     let front = Router::new().fallback(serve::<P>).with_state(provider.clone());
-    front.nest("/_sandbox", control::router(provider))
+    front.merge(page::router()).nest("/_sandbox", control::router(provider))
 }
 
 async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) -> Response {

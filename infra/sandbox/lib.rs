@@ -11,6 +11,8 @@ mod counters;
 mod faults;
 mod harness;
 mod held;
+mod made_up;
+mod page;
 pub mod salesforce;
 mod settings;
 pub mod xero;
@@ -18,6 +20,7 @@ pub mod xero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use clock::Clock;
+pub use control::Look;
 pub use counters::{Call, Counters};
 pub use faults::{ConnectionLost, Fault, FaultId, FaultKind, Faults};
 pub use harness::{Admission, Begun, Harness, Job, Provider};
@@ -39,6 +42,13 @@ impl Sandbox {
             xero: Arc::new(xero::Xero::new(&settings, clock.clone())),
             clock,
         }
+    }
+
+    /// Fills both with about so many records in all: an org that sells, and books that know half of its customers.
+    pub fn fill(&self, records: usize) -> Result<(), String> {
+        self.salesforce.fill(&salesforce::Amounts::about(records * 2 / 3));
+        let books = self.xero.fill(&xero::Amounts::about(records / 3));
+        books.map_err(|refused| refused.0.join("; "))
     }
 
     /// Everything Salesforce answers to, with its `/_sandbox/*` control routes. Cheap to clone.

@@ -181,3 +181,8 @@ def xero(world: World) -> Xero:
 @pytest.fixture(scope="module")
 def salesforce(world: World) -> Salesforce:
     return world.salesforce()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at all answers comes when all have been given."""
+    items.sort(key=lambda item: item.path.stem == "test_published_documents")

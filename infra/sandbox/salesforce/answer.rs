@@ -19,6 +19,7 @@ pub(crate) enum Content {
     Nothing,
     Json(Value),
     Text(&'static str, String),
+    Bytes(&'static str, Vec<u8>),
 }
 
 impl Answer {
@@ -38,6 +39,10 @@ impl Answer {
         Self { status, headers: Vec::new(), content: Content::Text(content_type, body.to_owned()) }
     }
 
+    pub(crate) fn bytes(content_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self { status: 200, headers: Vec::new(), content: Content::Bytes(content_type, bytes) }
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.push((name, value));
         self
@@ -48,6 +53,7 @@ impl Answer {
             Content::Nothing => (None, Body::empty()),
             Content::Json(value) => (Some("application/json;charset=UTF-8"), Body::from(value.to_string())),
             Content::Text(content_type, text) => (Some(content_type), Body::from(text)),
+            Content::Bytes(content_type, bytes) => (Some(content_type), Body::from(bytes)),
         };
         let mut response = Response::new(body);
         *response.status_mut() =

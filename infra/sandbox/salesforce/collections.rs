@@ -183,13 +183,13 @@ fn each(
     mut act: impl FnMut(&mut Org, &Fields) -> Outcome,
 ) -> Answer {
     if all_or_none {
-        org.store.begin();
+        org.open();
     }
     let mut outcomes: Vec<Outcome> = records.iter().map(|fields| act(org, fields)).collect();
     if all_or_none && outcomes.iter().all(Result::is_ok) {
-        org.store.commit();
+        org.keep();
     } else if all_or_none {
-        org.store.roll_back(&org.schema);
+        org.undo();
         let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
         for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
             *outcome = Err(Refused::record("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]));

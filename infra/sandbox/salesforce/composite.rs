@@ -22,7 +22,7 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
     if requests.iter().any(|request| request.get("referenceId").and_then(Value::as_str).is_none()) {
         return Err(Refused::new(400, "JSON_PARSER_ERROR", "Every subrequest needs a referenceId"));
     }
-    org.store.begin();
+    org.open();
     let mut results: Map<String, Value> = Map::new();
     let mut responses: Vec<Value> = Vec::new();
     let mut failed = false;
@@ -44,7 +44,7 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
             "referenceId": reference }));
     }
     if failed && all_or_none {
-        org.store.roll_back(&org.schema);
+        org.undo();
         for response in
             responses.iter_mut().filter(|response| response["httpStatusCode"].as_u64() < Some(400))
         {
@@ -53,7 +53,7 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
             response["httpHeaders"] = json!({});
         }
     } else {
-        org.store.commit();
+        org.keep();
     }
     Ok(Answer::ok(json!({ "compositeResponse": responses })))
 }
@@ -112,7 +112,11 @@ fn sub_answer(
     if segments.first() == Some(&"composite") && segments.get(1) != Some(&"sobjects") {
         return Err(Refused::not_found());
     }
-    rest::resource_answer(org, writer, &inner, &segments)
+    let answer = rest::resource_answer(org, writer, &inner, &segments)?;
+    if matches!(answer.content, Content::Bytes(..)) {
+        return Err(Refused::new(400, "INVALID_INPUT", "Binary data can't be read in a composite request"));
+    }
+    Ok(answer)
 }
 
 /// `@{refA.id}` and `@{refA.records[0].Id}` become what an earlier request answered.
@@ -154,6 +158,7 @@ fn content(content: Content) -> Value {
         Content::Nothing => Value::Null,
         Content::Json(value) => value,
         Content::Text(_, text) => text.into(),
+        Content::Bytes(..) => Value::Null,
     }
 }
 
@@ -188,18 +193,18 @@ pub(crate) fn tree(
 ) -> Result<Answer, Refused> {
     let body = asked.fields()?;
     let records = list(&body, "records", MOST_TREE_RECORDS)?;
-    org.store.begin();
+    org.open();
     let mut results = Vec::new();
     let mut planted = Ok(());
     for record in records {
         planted = planted.and_then(|()| plant(org, writer, object, record, None, &mut results));
     }
     if let Err((reference, refused)) = planted {
-        org.store.roll_back(&org.schema);
+        org.undo();
         let error = json!({ "referenceId": reference, "errors": [refused.entry()] });
         return Ok(Answer::json(400, json!({ "hasErrors": true, "results": [error] })));
     }
-    org.store.commit();
+    org.keep();
     Ok(Answer::json(201, json!({ "hasErrors": false, "results": results })))
 }
 

@@ -28,7 +28,7 @@ use super::answer::Refused;
 use super::clients::Client;
 use super::outbound::OutboundMessage;
 use super::refusals::Refusal;
-use super::{DuplicateRule, Options, Salesforce, failures};
+use super::{DuplicateRule, Options, Salesforce, change_events, failures};
 
 type Org = State<Arc<Salesforce>>;
 
@@ -51,6 +51,7 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
         .route("/sessions", delete(sessions))
         .route("/queries", delete(queries))
         .route("/calls", post(calls))
+        .merge(change_events::router())
         .with_state(salesforce)
 }
 

@@ -73,9 +73,9 @@ fn field(field: &Field) -> Value {
         .collect();
     let text = field.kind.is_text();
     let long = field.kind == FieldType::Textarea && field.length > 255;
-    let filterable = !long && field.kind != FieldType::Address;
+    let filterable = !long && !matches!(field.kind, FieldType::Address | FieldType::Base64);
     json!({
-        "aggregatable": filterable, "autoNumber": field.name == "CaseNumber", "byteLength": field.length * 3,
+        "aggregatable": filterable, "autoNumber": matches!(field.name.as_str(), "CaseNumber" | "OrderNumber" | "QuoteNumber"), "byteLength": field.length * 3,
         "calculated": false, "caseSensitive": false, "createable": field.createable,
         "custom": field.name.ends_with("__c"), "defaultValue": (field.kind == FieldType::Boolean).then_some(false),
         "defaultedOnCreate": field.default.is_some() || field.name == "OwnerId" || field.kind == FieldType::Boolean
@@ -103,6 +103,7 @@ fn soap_type(kind: FieldType) -> &'static str {
         FieldType::DateTime => "xsd:dateTime",
         FieldType::Time => "xsd:time",
         FieldType::Address => "urn:address",
+        FieldType::Base64 => "xsd:base64Binary",
         kind if kind.is_number() => "xsd:double",
         _ => "xsd:string",
     }

@@ -52,7 +52,7 @@ impl Access {
         }
         let known = here.field(field).ok_or_else(|| unknown_field(text, path, field, &here.name))?;
         let long = known.kind == FieldType::Textarea && known.length > 255;
-        let filterable = !long && known.kind != FieldType::Address;
+        let filterable = !long && !matches!(known.kind, FieldType::Address | FieldType::Base64);
         Ok(Self { hops, field: known.name.clone(), kind: known.kind, indexed: known.indexed(), filterable })
     }
 

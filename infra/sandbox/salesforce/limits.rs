@@ -95,6 +95,18 @@ impl Org {
         self.usage.calls.add(minute, calls);
     }
 
+    /// Takes from one of the day's other allowances; false, and nothing taken, when it has not so much left.
+    pub(crate) fn spend(&mut self, name: &'static str, amount: u64) -> bool {
+        let minute = self.minute();
+        let max = allowance(&self.options.allowances, name);
+        let count = self.usage.others.entry(name).or_default();
+        if self.limits && count.used(minute) + amount > max {
+            return false;
+        }
+        count.add(minute, amount);
+        true
+    }
+
     /// For `Sforce-Limit-Info`. Where apps have a share of their own it is named too.
     pub(crate) fn limit_info(&self, app: &str) -> String {
         let mut info = format!("api-usage={}/{}", self.usage.calls.used, self.options.daily_api_requests);

@@ -4,6 +4,8 @@
 //! day. Called by `Sandbox`; tests and people reach behind it through `person.rs` and `control.rs`.
 
 mod answer;
+mod bulk;
+mod change_events;
 mod clients;
 mod collections;
 mod composite;
@@ -12,10 +14,12 @@ mod control;
 mod describe;
 mod duplicates;
 mod failures;
+mod files;
 mod filter;
 mod ids;
 mod jwt;
 mod limits;
+mod multipart;
 mod oauth;
 mod objects;
 mod org;
@@ -51,12 +55,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answer::Refused;
+pub use change_events::EventDelivery;
 pub use clients::Client;
 pub use duplicates::DuplicateRule;
 pub use outbound::OutboundMessage;
 pub use refusals::{Check, Refusal};
 pub use seed::{Amounts, Seeded};
 
+use crate::control::Look;
 use crate::{Admission, Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
 use org::Org;
 
@@ -79,6 +85,8 @@ pub struct Options {
     pub page_size: usize,
     /// Rows of a nested page.
     pub child_page_size: usize,
+    /// A bulk job that was closed is worked off so many seconds later.
+    pub bulk_seconds: i64,
     /// A query that nobody continues is forgotten.
     pub locator_seconds: i64,
     /// Access tokens live so long.
@@ -114,6 +122,7 @@ impl Default for Options {
             duplicate_key_spelled_right: false,
             page_size: 2000,
             child_page_size: 200,
+            bulk_seconds: 1,
             locator_seconds: 2 * 24 * 3600,
             session_seconds: 2 * 3600,
             multi_currency: false,
@@ -185,6 +194,8 @@ impl Salesforce {
 }
 
 impl Provider for Salesforce {
+    const NAME: &'static str = "Stand-in Salesforce";
+
     type Caller = ();
 
     fn harness(&self) -> &Harness {
@@ -232,7 +243,7 @@ impl Provider for Salesforce {
         *locked(&self.org) = Org::new(settings.salesforce.clone(), settings.limits, settings.seed, now);
     }
 
-    fn seed(&self, wanted: &Value) -> Result<Value, String> {
+    fn seed(self: &Arc<Self>, wanted: &Value) -> Result<Value, String> {
         let wanted: Amounts = serde_json::from_value(wanted.clone()).map_err(|error| error.to_string())?;
         let made = self.fill(&wanted);
         serde_json::to_value(made).map_err(|error| error.to_string())
@@ -240,6 +251,14 @@ impl Provider for Salesforce {
 
     fn state(&self) -> Value {
         self.everything()
+    }
+
+    fn kinds(&self) -> Value {
+        self.kinds_kept()
+    }
+
+    fn browse(&self, look: &Look) -> Vec<Value> {
+        self.newest(look)
     }
 
     fn invariants(&self) -> Vec<String> {

@@ -26,6 +26,7 @@ pub(crate) enum FieldType {
     Time,
     Reference,
     Address,
+    Base64,
 }
 
 impl FieldType {
@@ -45,11 +46,14 @@ impl FieldType {
     pub(crate) fn is_text(self) -> bool {
         !self.is_number()
             && !self.is_id()
-            && !matches!(self, Self::Boolean | Self::Date | Self::DateTime | Self::Time | Self::Address)
+            && !matches!(
+                self,
+                Self::Boolean | Self::Date | Self::DateTime | Self::Time | Self::Address | Self::Base64
+            )
     }
 }
 
-const NAMES: [(&str, FieldType); 18] = [
+const NAMES: [(&str, FieldType); 19] = [
     ("id", FieldType::Id),
     ("string", FieldType::String),
     ("textarea", FieldType::Textarea),
@@ -68,6 +72,7 @@ const NAMES: [(&str, FieldType); 18] = [
     ("time", FieldType::Time),
     ("reference", FieldType::Reference),
     ("address", FieldType::Address),
+    ("base64", FieldType::Base64),
 ];
 
 #[derive(Debug, Clone)]
@@ -215,9 +220,10 @@ impl Schema {
     fn add_object(&mut self, head: &str) -> Result<(), String> {
         let words: Vec<&str> = head.split_whitespace().collect();
         let [name, prefix, plural, rest @ ..] = words.as_slice() else {
-            return Err(format!("`object {head}`: expected `object NAME PREFIX PLURAL [owned]`"));
+            return Err(format!("`object {head}`: expected `object NAME PREFIX PLURAL [owned] [alias]`"));
         };
-        if prefix.len() != 3 || self.by_prefix.contains_key(*prefix) {
+        let alias = rest.contains(&"alias");
+        if prefix.len() != 3 || (!alias && self.by_prefix.contains_key(*prefix)) {
             return Err(format!("`object {head}`: the key prefix must be three free characters"));
         }
         let mut object = Object {
@@ -244,7 +250,9 @@ impl Schema {
         let place = self.objects.len();
         self.by_name.insert(object.name.clone(), place);
         self.by_name.insert(object.name.to_ascii_lowercase(), place);
-        self.by_prefix.insert(object.prefix.clone(), place);
+        if !alias {
+            self.by_prefix.insert(object.prefix.clone(), place);
+        }
         self.objects.push(Arc::new(object));
         Ok(())
     }
@@ -341,7 +349,21 @@ mod tests {
         let line = schema.object("opportunitylineitem").unwrap();
         assert_eq!(line.parent("Product2").unwrap().name, "Product2Id");
         let children: Vec<&str> = schema.children("Opportunity").map(|(name, _, _)| name).collect();
-        assert_eq!(children, ["OpportunityLineItems", "Tasks", "Events", "Notes"]);
+        assert_eq!(
+            children,
+            [
+                "OpportunityLineItems",
+                "Tasks",
+                "Events",
+                "Notes",
+                "OpportunityContactRoles",
+                "Orders",
+                "Quotes",
+                "ContentDocumentLinks",
+                "Feeds",
+                "Attachments"
+            ]
+        );
         assert_eq!(schema.by_prefix("006xx").unwrap().name, "Opportunity");
     }
 

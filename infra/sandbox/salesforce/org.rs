@@ -3,6 +3,7 @@
 //! One lock holds it; a request is served in one go. `begin` is called at the start of each, so that late
 //! commits become visible in time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::answer::Refused;
+use super::bulk::{self, Jobs};
+use super::change_events::Feed;
 use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
@@ -33,11 +36,13 @@ pub(crate) struct Org {
     pub(crate) cursors: Cursors,
     pub(crate) refusals: Refusals,
     pub(crate) outbound: Outbound,
+    pub(crate) bulk: Jobs,
+    pub(crate) feed: Feed,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
-    /// Cases numbered so far.
-    pub(crate) cases: u64,
+    /// How many of each object with a number have been numbered.
+    numbers: HashMap<&'static str, u64>,
     pub(crate) organization: String,
     /// Whom the API acts for, unless a token says otherwise.
     pub(crate) integration_user: String,
@@ -47,7 +52,12 @@ pub(crate) struct Org {
     requests: u64,
     last_stamp: String,
     late: Vec<Late>,
+    /// Notifications and changes there were when each transaction that isn't over began.
+    marks: Vec<(usize, usize)>,
 }
+
+/// What people do in their browsers goes through this.
+const PEOPLE: &str = "com/salesforce/api/soap/60.0;client=SfdcInternalAPI/";
 
 /// Who writes.
 #[derive(Debug, Clone)]
@@ -63,6 +73,8 @@ pub(crate) struct Writer {
     pub(crate) duplicate_details: bool,
     /// Texts that are too long are cut.
     pub(crate) truncate: bool,
+    /// Where it came from, as change events tell it.
+    pub(crate) origin: String,
 }
 
 impl Writer {
@@ -74,6 +86,7 @@ impl Writer {
             allow_duplicates: false,
             duplicate_details: false,
             truncate: false,
+            origin: PEOPLE.to_owned(),
         }
     }
 }
@@ -98,9 +111,11 @@ impl Org {
             cursors: Cursors::default(),
             refusals: Refusals::default(),
             outbound: Outbound::default(),
+            bulk: Jobs::default(),
+            feed: Feed::default(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
-            cases: 0,
+            numbers: HashMap::new(),
             organization: String::new(),
             integration_user: String::new(),
             person: String::new(),
@@ -108,6 +123,7 @@ impl Org {
             requests: 0,
             last_stamp: String::new(),
             late: Vec::new(),
+            marks: Vec::new(),
         };
         org.furnish();
         org
@@ -138,13 +154,18 @@ impl Org {
 
     /// A record as it is, unchecked: only for what an org has from the start.
     pub(crate) fn place(&mut self, object: &str, fields: Value) -> String {
+        let author = self.integration_user.clone();
+        self.place_by(object, fields, &author)
+    }
+
+    /// The same by somebody: for what comes with a record that was checked.
+    pub(crate) fn place_by(&mut self, object: &str, fields: Value, author: &str) -> String {
         let (Some(object), Value::Object(mut fields)) = (self.schema.object(object).cloned(), fields) else {
             return String::new();
         };
         let id = self.next_id(&object);
-        let author =
-            if self.integration_user.is_empty() { id.clone() } else { self.integration_user.clone() };
-        self.sign(&mut fields, &id, &author, true);
+        let author = if author.is_empty() { &id } else { author };
+        self.sign(&mut fields, &id, author, true);
         self.store.put(&object, Record { id: id.clone(), fields });
         id
     }
@@ -154,13 +175,27 @@ impl Org {
         ids::make(&object.prefix, self.next_id)
     }
 
+    /// The next automatic number of an object.
+    pub(crate) fn next_number(&mut self, object: &'static str) -> u64 {
+        let number = self.numbers.entry(object).or_default();
+        *number += 1;
+        *number
+    }
+
     /// At the start of every request: time moves on, late commits whose time has come are seen.
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.now = now;
         self.store.tidy();
+        self.publish();
+        self.show_late();
+        bulk::work(self);
+    }
+
+    fn show_late(&mut self) {
         if self.late.is_empty() {
             return;
         }
+        let now = self.now;
         let (due, waiting) = std::mem::take(&mut self.late).into_iter().partition(|late| late.visible <= now);
         self.late = waiting;
         let due: Vec<Late> = due;
@@ -207,7 +242,7 @@ impl Org {
         write: impl FnOnce(&mut Self) -> Result<String, Refused>,
     ) -> Result<String, Refused> {
         self.store.begin();
-        let notified = self.outbound.count();
+        let (notified, noted) = (self.outbound.count(), self.feed.noted());
         let written = write(self);
         let touched = self.store.touched();
         let versions: Vec<Late> = touched
@@ -220,10 +255,31 @@ impl Org {
             .collect();
         self.store.roll_back(&self.schema);
         self.outbound.hold(notified, visible);
+        self.feed.hold(noted, visible);
         if written.is_ok() {
             self.late.extend(versions);
         }
         written
+    }
+
+    /// From here on, what is written can be undone: each `open` ends with `keep` or `undo`.
+    pub(crate) fn open(&mut self) {
+        self.store.begin();
+        self.marks.push((self.outbound.count(), self.feed.noted()));
+    }
+
+    pub(crate) fn keep(&mut self) {
+        self.store.commit();
+        self.marks.pop();
+    }
+
+    /// Takes back what was written since the last `open`, and nobody is told of it.
+    pub(crate) fn undo(&mut self) {
+        self.store.roll_back(&self.schema);
+        if let Some((notified, noted)) = self.marks.pop() {
+            self.outbound.forget(notified);
+            self.feed.forget(noted);
+        }
     }
 
     pub(crate) fn as_person(&self) -> Writer {

@@ -71,6 +71,11 @@ impl Outbound {
         self.waiting.iter_mut().skip(since).for_each(|notification| notification.due = until);
     }
 
+    /// Those made since there were so many: their transaction was undone.
+    pub(crate) fn forget(&mut self, since: usize) {
+        self.waiting.truncate(since);
+    }
+
     /// Done with, where the answer is the acknowledgement; anything else, an empty 200 too, means again later.
     pub(crate) fn answered(&mut self, message: &OutboundMessage, status: u16, body: &str) -> bool {
         let compact: String = body.split_whitespace().collect();

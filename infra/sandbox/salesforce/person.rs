@@ -15,6 +15,7 @@ use super::soql;
 use super::store::{Fields, Record};
 use super::tokens::Grantee;
 use super::{Options, Salesforce};
+use crate::control::Look;
 
 impl Salesforce {
     /// Creates a record as a person. Panics when the org refuses it: the caller's record is wrong.
@@ -191,6 +192,22 @@ impl Salesforce {
         let (used, of) = org.calls_of_the_day();
         json!([{ "account": org.options.organization_name, "limit": "calls a day",
                  "left": of.saturating_sub(used), "of": of }])
+    }
+
+    /// What there is of each object.
+    pub(crate) fn kinds_kept(&self) -> Value {
+        let org = self.org();
+        let counts = org.schema.objects.iter().map(|object| (object, org.store.table(&object.name).len()));
+        let kept = counts.filter(|(_, count)| *count > 0);
+        let name = &org.options.organization_name;
+        kept.map(|(object, count)| json!({ "account": name, "kind": object.name, "count": count })).collect()
+    }
+
+    /// Records of one object, newest change first, also those in the recycle bin.
+    pub(crate) fn newest(&self, look: &Look) -> Vec<Value> {
+        let org = self.org();
+        let Ok(object) = org.object(&look.kind) else { return Vec::new() };
+        look.choose(org.store.table(&object.name).newest().map(|record| shown(&object, record)))
     }
 
     pub(crate) fn everything(&self) -> Value {

@@ -11,6 +11,7 @@ use rand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refused;
+use super::files;
 use super::filter::{Access, Filter, parent, unknown_field, unknown_relationship};
 use super::objects::{FieldType, Object};
 use super::org::Org;
@@ -319,6 +320,9 @@ impl Plan {
             let (name, value) = match column {
                 Column::Field { name, kind: FieldType::Address } => {
                     (name, rules::address(object, record, name))
+                }
+                Column::Field { name, kind: FieldType::Base64 } => {
+                    (name, files::path(object, record, name, writing.version))
                 }
                 Column::Field { name, .. } if name == "Type" && object.field("Type").is_none() => {
                     (name, object.name.clone().into())

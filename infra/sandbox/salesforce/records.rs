@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::answer::Refused;
+use super::change_events::Kind;
 use super::duplicates;
 use super::ids;
 use super::objects::{Field, FieldType, Object};
@@ -81,6 +82,7 @@ impl Org {
         self.sign(&mut after.fields, id, &writer.user, false);
         after.fields.insert("IsDeleted".into(), true.into());
         let after = self.store.put(object, after);
+        self.note(object, Kind::Delete, Some(&before), &after, writer);
         let children: Vec<(Arc<Object>, String)> = self
             .schema
             .children(&object.name)
@@ -95,7 +97,7 @@ impl Org {
         for (child, id) in children {
             self.remove(&child, &id, &Writer { api: false, ..writer.clone() })?;
         }
-        rules::settle_parent(self, object, &after);
+        rules::settle(self, object, &after, Some(&before));
         Ok(())
     }
 
@@ -282,7 +284,9 @@ impl Org {
         let id = record.id.clone();
         self.sign(&mut record.fields, &id, &writer.user, before.is_none());
         let record = self.store.put(object, record);
-        rules::settle_parent(self, object, &record);
+        let kind = if before.is_none() { Kind::Create } else { Kind::Update };
+        self.note(object, kind, before, &record, writer);
+        rules::settle(self, object, &record, before);
         self.notify(object, &record);
         Ok(())
     }

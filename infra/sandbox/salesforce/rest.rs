@@ -10,7 +10,7 @@ use super::answer::{Answer, Refused};
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
-use super::{collections, composite, describe, oauth, rows, soap};
+use super::{bulk, collections, composite, describe, files, multipart, oauth, rows, soap};
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -53,6 +53,9 @@ impl Asked<'_> {
     }
 
     pub(crate) fn fields(&self) -> Result<Fields, Refused> {
+        if let Some(kind) = self.header("content-type").filter(|it| it.starts_with("multipart/form-data")) {
+            return multipart::fields(kind, self.body);
+        }
         match self.json()? {
             Value::Object(fields) => Ok(fields),
             _ => Err(Refused::new(
@@ -85,9 +88,19 @@ impl Asked<'_> {
             allow_duplicates: says("sforce-duplicate-rule-header", "allowsave=true"),
             duplicate_details: says("sforce-duplicate-rule-header", "includerecorddetails=true"),
             // SOAP has this header; over REST its name follows those of its neighbours.
+            origin: self.origin(),
             truncate: says("sforce-allow-field-truncation-header", "allowfieldtruncation=true"),
             ..writer.clone()
         }
+    }
+
+    /// As change events tell it, with the client that `Sforce-Call-Options` names.
+    fn origin(&self) -> String {
+        let version = self.version.trim_start_matches('v');
+        let options = self.header("sforce-call-options").unwrap_or_default().split(',');
+        let client = options.filter_map(|option| option.trim().strip_prefix("client=")).next();
+        let client = client.map_or_else(String::new, |client| format!(";client={client}"));
+        format!("com/salesforce/api/rest/{version}{client}")
     }
 
     /// Bodies are JSON, but for uploads.
@@ -150,7 +163,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
     }
     let request = org.next_request();
     let writer = match org.authorize(asked.header("authorization")) {
-        Ok(writer) => asked.writer(&writer),
+        Ok(writer) => writer,
         Err(refused) => return refused.answer().with("x-sfdc-request-id", request),
     };
     let answer = org.spend_call(&writer.app).and_then(|()| {
@@ -162,6 +175,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         version.clone_into(&mut asked.version);
         let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let writer = asked.writer(&writer);
         resource_answer(org, &writer, &asked, &segments)
     });
     let answer = answer.unwrap_or_else(Answer::from);
@@ -243,7 +257,10 @@ pub(crate) fn resource_answer(
             ("GET", [object, id]) => rows::get(org, asked, object, ("Id", id)),
             ("PATCH", [object, id]) => rows::update(org, writer, asked, object, id),
             ("DELETE", [object, id]) => rows::delete(org, writer, object, ("Id", id)),
-            ("GET", [object, field, value]) => rows::get(org, asked, object, (field, value)),
+            ("GET", [object, field, value]) => match files::bytes(org, object, field, value) {
+                Some(bytes) => bytes,
+                None => rows::get(org, asked, object, (field, value)),
+            },
             ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
             ("DELETE", [object, field, value]) => rows::delete(org, writer, object, (field, value)),
             _ => Err(not_allowed(method)),
@@ -259,6 +276,7 @@ pub(crate) fn resource_answer(
             ("PATCH", ["sobjects", object, field]) => collections::upsert(org, writer, asked, object, field),
             _ => Err(not_allowed(method)),
         },
+        (_, ["jobs", kind @ ("ingest" | "query"), rest @ ..]) => bulk::answer(org, writer, asked, kind, rest),
         (_, ["query" | "queryAll" | "limits"]) => Err(not_allowed(method)),
         _ => Err(Refused::not_found()),
     }
@@ -272,7 +290,7 @@ fn not_allowed(method: &str) -> Refused {
 fn resources(version: &str) -> Value {
     let at = |name: &str| format!("/services/data/{version}/{name}");
     json!({ "sobjects": at("sobjects"), "query": at("query"), "queryAll": at("queryAll"),
-            "limits": at("limits"), "composite": at("composite") })
+            "limits": at("limits"), "composite": at("composite"), "jobs": at("jobs") })
 }
 
 /// The path with ids and keys replaced: what calls are counted by.
@@ -283,6 +301,7 @@ pub(crate) fn route(path: &str) -> String {
         ["sobjects", _, "describe" | "updated" | "deleted"] => {}
         ["sobjects", _, id] => *id = "{id}",
         ["sobjects", _, _, value] => *value = "{value}",
+        ["jobs", _, id] | ["jobs", _, id, _] => *id = "{id}",
         ["query" | "queryAll", locator] => *locator = "{locator}",
         _ => {}
     }

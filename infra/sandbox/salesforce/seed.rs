@@ -3,8 +3,9 @@
 //! The same amounts and seed make the same org. Some records are a nuisance on purpose, as in real orgs:
 //! phone numbers in every style, product lines with discounts and odd cents, accounts without a country.
 
+use jiff::Span;
+use jiff::tz::TimeZone;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::Salesforce;
 use super::answer::Refused;
 use super::org::Org;
+use crate::made_up::{self, Product, one};
 
 /// How much of what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,12 +26,43 @@ pub struct Amounts {
     pub opportunities: usize,
     /// Of them, so many are Closed Won from the start; the others stand in open stages.
     pub won: usize,
+    /// After them, so many are Closed Lost.
+    pub lost: usize,
     pub leads: usize,
+    /// Contacts besides the one that every account has.
+    pub colleagues: usize,
+}
+
+impl Amounts {
+    /// About so many records in all, in the proportions of an org that sells. A deal has three lines on average.
+    pub fn about(records: usize) -> Self {
+        let accounts = (records / 12).max(1);
+        let opportunities = accounts * 2;
+        Self {
+            seed: None,
+            accounts,
+            products: (records / 2_000).clamp(12, 2_000),
+            opportunities,
+            won: opportunities / 4,
+            lost: opportunities / 6,
+            leads: accounts,
+            colleagues: accounts,
+        }
+    }
 }
 
 impl Default for Amounts {
     fn default() -> Self {
-        Self { seed: None, accounts: 20, products: 12, opportunities: 40, won: 5, leads: 5 }
+        Self {
+            seed: None,
+            accounts: 20,
+            products: 12,
+            opportunities: 40,
+            won: 5,
+            lost: 0,
+            leads: 5,
+            colleagues: 0,
+        }
     }
 }
 
@@ -44,59 +77,26 @@ pub struct Seeded {
     pub campaigns: Vec<String>,
 }
 
-const FIRST: [&str; 12] = [
-    "Acme", "Boxwood", "Cobalt", "Dunmore", "Ember", "Fairfax", "Granite", "Harbour", "Ivy", "Juniper",
-    "Kestrel", "Larch",
-];
-const SECOND: [&str; 10] = [
-    "Foods",
-    "Logistics",
-    "Partners",
-    "Systems",
-    "Builders",
-    "Textiles",
-    "Dental",
-    "Studios",
-    "Energy",
-    "Marine",
-];
-const FORM: [&str; 5] = ["Ltd", "& Co", "Group", "PLC", "LLC"];
-const GIVEN: [&str; 10] = ["Ana", "Ben", "Chloe", "Dev", "Erin", "Fatima", "George", "Hana", "Ivan", "Joy"];
-const FAMILY: [&str; 10] =
-    ["Archer", "O'Brien", "Chen", "Dubois", "Evans", "Fischer", "García", "Hughes", "Ito", "Jones"];
 const OPEN_STAGES: [&str; 5] =
     ["Prospecting", "Qualification", "Needs Analysis", "Proposal/Price Quote", "Negotiation/Review"];
-/// Name, code, family, price.
-const PRODUCTS: [(&str, &str, &str, &str); 12] = [
-    ("Rack server", "HW-SERVER", "Hardware", "2499.00"),
-    ("Laptop 14\"", "HW-LAPTOP", "Hardware", "1189.50"),
-    ("Network switch", "HW-SWITCH", "Hardware", "329.99"),
-    ("Cable, per metre", "HW-CABLE", "Hardware", "0.85"),
-    ("Installation, day", "SV-INSTALL", "Services", "780.00"),
-    ("Consulting, hour", "SV-CONSULT", "Services", "145.00"),
-    ("Training, seat", "SV-TRAIN", "Services", "260.00"),
-    ("Support, month", "SV-SUPPORT", "Services", "99.00"),
-    ("Licence, seat", "SW-SEAT", "Software", "18.75"),
-    ("Licence, site", "SW-SITE", "Software", "4200.00"),
-    ("Backup, GB", "SW-BACKUP", "Software", "0.12"),
-    ("Shipping", "SHIP", "None", "25.00"),
+/// What a deal is about, and its type.
+const OCCASIONS: [(&str, &str); 6] = [
+    ("New business", "New Customer"),
+    ("Pilot", "New Customer"),
+    ("Renewal", "Existing Customer - Replacement"),
+    ("Replacement of servers", "Existing Customer - Replacement"),
+    ("More seats", "Existing Customer - Upgrade"),
+    ("Second site", "Existing Customer - Upgrade"),
 ];
-/// Country, city, postal code and phone numbers as people type them.
-const PLACES: [(&str, &str, &str, [&str; 3]); 6] = [
-    ("United Kingdom", "Leeds", "LS1 4AP", ["0113 496 0", "+44 113 496 0", "(0113) 4960"]),
-    ("United States", "Austin", "73301", ["512-555-0", "+1 (512) 555-0", "512.555.0"]),
-    ("Germany", "Köln", "50667", ["0221 99 55 ", "+49 221 9955", "0221/9955"]),
-    ("New Zealand", "Wellington", "6011", ["04 555 0", "+64 4 555 0", "(04) 5550"]),
-    ("Australia", "Perth", "6000", ["08 5550 0", "+61 8 5550 0", "(08) 55500"]),
-    ("France", "Lyon", "69001", ["04 99 55 0", "+33 4 99 55 0", "04.99.55.0"]),
-];
+const SOURCES: [&str; 4] = ["Web", "Phone Inquiry", "Partner Referral", "Other"];
 
 impl Salesforce {
     /// Fills the org. Can be called again for more.
     pub fn fill(&self, amounts: &Amounts) -> Seeded {
         let mut org = self.org();
         let seed = amounts.seed.unwrap_or(self.settings.seed);
-        let mut maker = Maker { org: &mut org, random: StdRng::seed_from_u64(seed), made: Seeded::default() };
+        let random = StdRng::seed_from_u64(seed);
+        let mut maker = Maker { org: &mut org, seed, random, made: Seeded::default() };
         maker.make(amounts).unwrap_or_else(|refused| panic!("the seed is refused: {}", refused.message));
         maker.made
     }
@@ -104,6 +104,7 @@ impl Salesforce {
 
 struct Maker<'a> {
     org: &'a mut Org,
+    seed: u64,
     random: StdRng,
     made: Seeded,
 }
@@ -111,21 +112,26 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn make(&mut self, amounts: &Amounts) -> Result<(), Refused> {
         let entries = self.products(amounts.products.max(1))?;
-        for number in 0..amounts.accounts.max(usize::from(amounts.opportunities > 0)) {
+        let accounts = amounts.accounts.max(usize::from(amounts.opportunities > 0));
+        for number in 0..accounts {
             self.account(number)?;
+        }
+        for number in 0..if accounts > 0 { amounts.colleagues } else { 0 } {
+            self.contact(number % accounts, 1 + number / accounts)?;
         }
         let campaign = self
             .insert("Campaign", json!({ "Name": "Spring fair", "Type": "Trade Show", "IsActive": true }))?;
         self.made.campaigns.push(campaign);
         for number in 0..amounts.leads {
-            let company = format!("{} {}", self.one(&FIRST), self.one(&SECOND));
-            let fields = json!({ "FirstName": self.one(&GIVEN), "LastName": self.one(&FAMILY), "Company": company,
-                "Email": format!("lead{number}@prospect.example"), "LeadSource": "Web" });
-            let lead = self.insert("Lead", fields)?;
-            self.made.leads.push(lead);
+            self.lead(number)?;
         }
         for number in 0..amounts.opportunities {
-            self.opportunity(number, number < amounts.won, &entries)?;
+            let stage = match number {
+                won if won < amounts.won => "Closed Won",
+                lost if lost < amounts.won + amounts.lost => "Closed Lost",
+                _ => one(&mut self.random, &OPEN_STAGES),
+            };
+            self.opportunity(number, stage, &entries)?;
         }
         Ok(())
     }
@@ -137,11 +143,9 @@ impl Maker<'_> {
         let book = books.first().cloned().unwrap_or_default();
         let mut entries = Vec::new();
         for number in 0..count {
-            let (name, code, family, price) = PRODUCTS[number % PRODUCTS.len()];
-            let again = number / PRODUCTS.len();
-            let suffix = if again == 0 { String::new() } else { format!("-{again}") };
-            let fields = json!({ "Name": format!("{name}{suffix}"), "ProductCode": format!("{code}{suffix}"),
-                "Family": family, "IsActive": true, "Description": format!("{name}, as agreed") });
+            let Product { name, code, family, price } = made_up::product(number);
+            let fields = json!({ "Name": name, "ProductCode": code, "Family": family, "IsActive": true,
+                "Description": format!("{name}, as agreed") });
             let product = self.insert("Product2", fields)?;
             let fields =
                 json!({ "Pricebook2Id": book, "Product2Id": product, "UnitPrice": price, "IsActive": true });
@@ -152,46 +156,59 @@ impl Maker<'_> {
     }
 
     fn account(&mut self, number: usize) -> Result<(), Refused> {
-        let (country, city, code, phones) = *self.one(&PLACES);
-        let name = format!(
-            "{} {} {}",
-            FIRST[number % FIRST.len()],
-            SECOND[number / FIRST.len() % SECOND.len()],
-            self.one(&FORM)
-        );
-        let again = number / (FIRST.len() * SECOND.len());
-        let name = if again == 0 { name } else { format!("{name} {again}") };
-        let phone = format!("{}{:03}", self.one(&phones), self.random.random_range(100..1000));
+        let company = made_up::customer(self.seed, number);
         let known = self.random.random_range(0..10) > 0;
-        let fields = json!({ "Name": name, "Phone": phone, "BillingCity": city, "BillingPostalCode": code,
-            "BillingCountry": known.then_some(country), "BillingStreet": format!("{} High Street", number + 1),
-            "Industry": "Technology", "AccountNumber": format!("A-{:05}", number + 1) });
+        let fields = json!({ "Name": company.name, "Phone": company.phone, "BillingStreet": company.street,
+            "BillingCity": company.city, "BillingState": some(company.region),
+            "BillingPostalCode": company.postal_code, "BillingCountry": known.then_some(company.country),
+            "Website": format!("https://www.{}", company.domain), "Industry": company.industry,
+            "Type": "Customer - Direct", "NumberOfEmployees": company.employees,
+            "AccountNumber": format!("A-{:05}", number + 1) });
         let account = self.insert("Account", fields)?;
-        let fields = json!({ "AccountId": account, "FirstName": self.one(&GIVEN), "LastName": self.one(&FAMILY),
-            "Email": format!("accounts{number}@customer.example"), "Phone": phone });
-        let contact = self.insert("Contact", fields)?;
         self.made.accounts.push(account);
+        self.contact(number, 0)
+    }
+
+    fn contact(&mut self, number: usize, place: usize) -> Result<(), Refused> {
+        let company = made_up::customer(self.seed, number);
+        let person = made_up::person(&mut self.random, &company, place);
+        let fields = json!({ "AccountId": self.made.accounts[number], "FirstName": person.given,
+            "LastName": person.family, "Email": person.email, "Phone": company.phone, "Title": person.title });
+        let contact = self.insert("Contact", fields)?;
         self.made.contacts.push(contact);
+        Ok(())
+    }
+
+    fn lead(&mut self, number: usize) -> Result<(), Refused> {
+        let company = made_up::prospect(self.seed, number);
+        let person = made_up::person(&mut self.random, &company, 0);
+        let fields = json!({ "FirstName": person.given, "LastName": person.family, "Title": person.title,
+            "Company": company.name, "Email": person.email, "Phone": company.phone, "City": company.city,
+            "Country": company.country, "LeadSource": one(&mut self.random, &SOURCES) });
+        let lead = self.insert("Lead", fields)?;
+        self.made.leads.push(lead);
         Ok(())
     }
 
     fn opportunity(
         &mut self,
         number: usize,
-        won: bool,
+        stage: &str,
         entries: &[(String, &'static str)],
     ) -> Result<(), Refused> {
-        let account = self.made.accounts[number % self.made.accounts.len()].clone();
-        let stage = if won { "Closed Won" } else { *self.one(&OPEN_STAGES) };
+        let customer = number % self.made.accounts.len();
+        let company = made_up::customer(self.seed, customer);
+        let (occasion, kind) = one(&mut self.random, &OCCASIONS);
         let days = self.random.random_range(0..60);
-        let close = self.org.now.strftime("%Y-%m-%d").to_string();
-        let close = close.parse::<jiff::civil::Date>().ok();
-        let close = close.and_then(|date| date.checked_add(jiff::Span::new().days(days)).ok());
-        let fields = json!({ "Name": format!("Deal {:04} {}", number + 1, self.one(&SECOND)), "AccountId": account,
-            "StageName": stage, "CloseDate": close.map(|date| date.to_string()), "LeadSource": "Web" });
+        let days = if stage == "Closed Lost" { -days } else { days };
+        let today = self.org.now.to_zoned(TimeZone::UTC).date();
+        let close = today.checked_add(Span::new().days(days)).unwrap_or(today);
+        let fields = json!({ "Name": format!("{} – {occasion} {:04}", company.name, number + 1),
+            "AccountId": self.made.accounts[customer], "StageName": stage, "CloseDate": close.to_string(),
+            "Type": kind, "LeadSource": one(&mut self.random, &SOURCES) });
         let deal = self.insert("Opportunity", fields)?;
         for place in 0..self.random.random_range(1..=5) {
-            let (entry, price) = self.one(entries).clone();
+            let (entry, price) = one(&mut self.random, entries).clone();
             let discount: Value = match self.random.random_range(0..4) {
                 0 => json!(10),
                 1 => json!("7.5"),
@@ -209,12 +226,13 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn one<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        choices.choose(&mut self.random).unwrap_or(&choices[0])
-    }
-
     fn insert(&mut self, object: &str, fields: Value) -> Result<String, Refused> {
+        self.org.store.tidy();
         let (object, writer) = (self.org.object(object)?, self.org.as_person());
         self.org.create(&object, fields.as_object().unwrap_or(&serde_json::Map::new()), &writer)
     }
+}
+
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }

@@ -49,6 +49,14 @@ impl Table {
         (record.id == id).then_some(record)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn newest(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.by_stamp.iter().rev().filter_map(|(_, slot)| self.slots.get(*slot))
+    }
+
     /// Oldest stamp first, from this stamp on.
     pub(crate) fn since(&self, stamp: &str) -> impl Iterator<Item = &Arc<Record>> {
         self.by_stamp.range((padded(stamp), 0)..).filter_map(|(_, slot)| self.slots.get(*slot))

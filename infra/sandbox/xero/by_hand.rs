@@ -2,7 +2,6 @@
 //!
 //! `Ledger` is one organisation's handle. Documents made here carry no `created_by`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -11,18 +10,29 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Xero;
+use super::documents::advance::Advance;
+use super::documents::bank_transactions::bank_transaction::BankTransaction;
 use super::documents::contacts::Contacts;
 use super::documents::contacts::contact::{Contact, ContactStatus, name_key, number_key};
 use super::documents::contacts::rules as contact_rules;
+use super::documents::credit_notes::credit_note::CreditNote;
 use super::documents::invoices::Invoices;
 use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number_key};
+use super::documents::payments;
+use super::documents::settlement::contact_key;
+use super::invariants;
+use super::journal;
 use super::organisation::Organisation;
 use super::reading;
 use super::request::Request;
 use super::resource::Resource;
 use super::settings::items::Item;
 use super::settings::tax_rates::TaxRate;
+use super::wire;
 use super::writing::Refused;
+
+/// The demo company's first bank account.
+const BANK: &str = "090";
 
 /// One organisation of a `Xero`.
 #[derive(Debug, Clone)]
@@ -119,17 +129,33 @@ impl Ledger {
         self.set_status(loser, ContactStatus::Archived, Some(winner));
         let now = self.xero.now();
         self.change(|organisation| {
-            let moved: Vec<Invoice> = organisation
-                .shelves
-                .invoices
-                .since(None)
-                .filter(|one| one.contact_id == loser)
-                .cloned()
-                .collect();
+            let key = contact_key(loser);
+            let moved: Vec<Invoice> = organisation.shelves.invoices.find_all(&key).cloned().collect();
             for mut invoice in moved {
                 invoice.contact_id = winner;
                 invoice.updated = now;
                 organisation.shelves.invoices.put(invoice);
+            }
+            let moved: Vec<CreditNote> = organisation.shelves.credit_notes.find_all(&key).cloned().collect();
+            for mut note in moved {
+                note.contact_id = winner;
+                note.updated = now;
+                organisation.shelves.credit_notes.put(note);
+            }
+            let moved: Vec<BankTransaction> =
+                organisation.shelves.bank_transactions.find_all(&key).cloned().collect();
+            for mut transaction in moved {
+                transaction.contact = Some(winner);
+                transaction.updated = now;
+                organisation.shelves.bank_transactions.put(transaction);
+            }
+            for shelf in [&mut organisation.shelves.prepayments, &mut organisation.shelves.overpayments] {
+                let moved: Vec<Advance> = shelf.find_all(&key).cloned().collect();
+                for mut advance in moved {
+                    advance.contact_id = winner;
+                    advance.updated = now;
+                    shelf.put(advance);
+                }
             }
         });
     }
@@ -249,31 +275,25 @@ impl Ledger {
         })
     }
 
-    pub fn void_invoice(&self, id: Uuid) {
-        let now = self.xero.now();
-        self.change(|organisation| {
-            if let Some(mut invoice) = organisation.shelves.invoices.get(id).cloned() {
-                invoice.status = InvoiceStatus::Voided;
-                invoice.updated = now;
-                organisation.shelves.invoices.put(invoice);
-                organisation.record(id, "Voided", now);
-            }
-        });
+    /// A draft is deleted instead. Not once something was paid or allocated.
+    pub fn void_invoice(&self, id: Uuid) -> Result<Invoice, NotTaken> {
+        let stands = self.invoice(id).is_some_and(|invoice| invoice.status.stands());
+        let status = if stands { InvoiceStatus::Voided } else { InvoiceStatus::Deleted };
+        self.edit_invoice(id, [("Status".to_owned(), status.as_str().into())].into_iter().collect())
     }
 
-    /// Paid in full, as by a bank reconciliation.
-    pub fn pay_invoice(&self, id: Uuid) {
+    /// What is still due, from or to the first bank account, as by a bank reconciliation.
+    pub fn pay_invoice(&self, id: Uuid) -> Result<Invoice, NotTaken> {
         let now = self.xero.now();
-        self.change(|organisation| {
-            if let Some(mut invoice) = organisation.shelves.invoices.get(id).cloned() {
-                invoice.amount_paid = invoice.total - invoice.amount_credited;
-                invoice.status = InvoiceStatus::Paid;
-                invoice.fully_paid_on = Some(organisation.today(now));
-                invoice.updated = now;
-                organisation.shelves.invoices.put(invoice);
-                organisation.record(id, "Paid", now);
-            }
-        });
+        self.enter(|organisation| {
+            let invoice = organisation.shelves.invoices.get(id).ok_or(Refused::NotFound)?;
+            let payment = wire::fields(json!({
+                "Invoice": { "InvoiceID": id.to_string() }, "Account": { "Code": BANK },
+                "Amount": wire::money(invoice.amount_due()),
+            }));
+            payments::rules::create(organisation, now, &payment, None)?;
+            Ok(organisation.shelves.invoices.get(id).cloned())
+        })
     }
 
     pub fn set_period_lock(&self, date: Option<Date>) {
@@ -348,6 +368,15 @@ impl Ledger {
         });
     }
 
+    /// What stands on an account in the books, debits positive.
+    pub fn balance(&self, code: &str) -> Decimal {
+        let balance = self.look(|organisation| {
+            let account = organisation.account(code)?.id;
+            journal::balances(organisation, |_| true).remove(&account)
+        });
+        balance.flatten().unwrap_or_default()
+    }
+
     pub fn count_contacts(&self) -> usize {
         self.look(|organisation| organisation.shelves.contacts.len()).unwrap_or(0)
     }
@@ -358,39 +387,6 @@ impl Ledger {
 
     /// What must not be: in sentences, empty when all is well.
     pub fn duplicates(&self) -> Vec<String> {
-        self.look(duplicates).unwrap_or_default()
+        self.look(invariants::duplicates).unwrap_or_default()
     }
-}
-
-/// Two living documents of an app with one marker, or two active contacts with one name or number.
-pub(crate) fn duplicates(organisation: &Organisation) -> Vec<String> {
-    let mut seen: HashMap<String, String> = HashMap::new();
-    let mut found = Vec::new();
-    let mut meet = |what: String, who: String| {
-        if let Some(other) = seen.insert(what.clone(), who.clone()) {
-            found.push(format!("{other} and {who} have the same {what}"));
-        }
-    };
-    for invoice in organisation.shelves.invoices.since(None) {
-        let gone = matches!(invoice.status, InvoiceStatus::Voided | InvoiceStatus::Deleted);
-        if gone || invoice.created_by.is_none() {
-            continue;
-        }
-        let who = format!("invoice {} {}", invoice.number, invoice.id);
-        match &invoice.url {
-            Some(url) => meet(format!("Url {url}"), who),
-            None if !invoice.reference.is_empty() => {
-                meet(format!("{} Reference {}", invoice.kind.as_str(), invoice.reference), who);
-            }
-            None => {}
-        }
-    }
-    for contact in organisation.shelves.contacts.since(None).filter(|contact| contact.is_active()) {
-        let who = format!("contact {}", contact.id);
-        meet(format!("contact name {}", contact.name().to_lowercase()), who.clone());
-        if let Some(number) = contact.number() {
-            meet(format!("contact number {number}"), who);
-        }
-    }
-    found
 }

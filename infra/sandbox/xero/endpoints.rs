@@ -5,8 +5,19 @@
 //! <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 
 use super::answer::{Found, Refusal, Reply};
+use super::browse::{self, Browse};
+use super::documents::bank_transactions::BankTransactions;
+use super::documents::bank_transfers::BankTransfers;
+use super::documents::batch_payments::BatchPayments;
 use super::documents::contacts::Contacts;
+use super::documents::credit_notes::CreditNotes;
 use super::documents::invoices::Invoices;
+use super::documents::manual_journals::ManualJournals;
+use super::documents::overpayments::Overpayments;
+use super::documents::payments::Payments;
+use super::documents::prepayments::Prepayments;
+use super::documents::purchase_orders::PurchaseOrders;
+use super::documents::quotes::Quotes;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
@@ -32,16 +43,31 @@ pub(crate) struct Endpoint {
     parts: &'static [Part],
     /// For kinds of documents: the list alone.
     pub(crate) list: Option<List>,
+    /// For the same kinds: how people look at them.
+    pub(crate) browse: Option<Browse>,
 }
 
 const CONTACTS: &[&str] = &["accounting.contacts"];
 const INVOICES: &[&str] = &["accounting.invoices"];
+const PAYMENTS: &[&str] = &["accounting.payments"];
+const BANK: &[&str] = &["accounting.banktransactions"];
+const JOURNALS: &[&str] = &["accounting.manualjournals"];
 const SETTINGS: &[&str] = &["accounting.settings"];
 const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<Contacts>("Contacts", CONTACTS),
     kind::<Invoices>("Invoices", INVOICES),
+    kind::<CreditNotes>("CreditNotes", INVOICES),
+    kind::<Payments>("Payments", PAYMENTS),
+    kind::<BatchPayments>("BatchPayments", PAYMENTS),
+    kind::<Prepayments>("Prepayments", PAYMENTS),
+    kind::<Overpayments>("Overpayments", PAYMENTS),
+    kind::<BankTransactions>("BankTransactions", BANK),
+    kind::<BankTransfers>("BankTransfers", BANK),
+    kind::<ManualJournals>("ManualJournals", JOURNALS),
+    kind::<PurchaseOrders>("PurchaseOrders", INVOICES),
+    kind::<Quotes>("Quotes", INVOICES),
     kind::<Accounts>("Accounts", SETTINGS),
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),
@@ -53,12 +79,19 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {
-    Endpoint { path, scopes, serve: resource::serve::<R>, parts: R::PARTS, list: Some(reading::list::<R>) }
+    Endpoint {
+        path,
+        scopes,
+        serve: resource::serve::<R>,
+        parts: R::PARTS,
+        list: Some(reading::list::<R>),
+        browse: Some(browse::newest::<R>),
+    }
 }
 
 /// Something that is no collection of documents.
 const fn single(path: &'static str, scopes: &'static [&'static str], serve: Serve) -> Endpoint {
-    Endpoint { path, scopes, serve, parts: &[], list: None }
+    Endpoint { path, scopes, serve, parts: &[], list: None, browse: None }
 }
 
 /// The row whose words the path begins with; the longest one wins.

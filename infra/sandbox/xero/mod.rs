@@ -8,6 +8,7 @@
 #![allow(dead_code, reason = "what the kinds share stands before the last of them is there")]
 
 mod answer;
+mod browse;
 mod by_hand;
 mod demo;
 mod documents;
@@ -18,6 +19,7 @@ mod filter_parser;
 mod held;
 mod idempotency;
 mod identity;
+mod invariants;
 mod journal;
 mod limits;
 mod organisation;
@@ -25,6 +27,7 @@ mod parts;
 mod reading;
 mod request;
 mod resource;
+mod seed;
 mod settings;
 mod shelf;
 mod shelves;
@@ -53,11 +56,13 @@ pub use identity::{
     ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,
 };
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
+pub use seed::Amounts;
 pub use settings::accounts::{Account, SystemAccount};
 pub use settings::items::Item;
 pub use settings::tax_rates::TaxRate;
 pub use settings::tracking::TrackingCategory;
 
+use crate::control::Look;
 use crate::harness::read_now;
 use crate::{Admission, Begun, Call, Clock, Harness, Provider, Settings, locked};
 use answer::Answer;
@@ -235,6 +240,8 @@ pub struct Caller {
 }
 
 impl Provider for Xero {
+    const NAME: &'static str = "Stand-in Xero";
+
     type Caller = Option<Caller>;
 
     fn harness(&self) -> &Harness {
@@ -316,8 +323,12 @@ impl Provider for Xero {
     }
 
     /// `{"contacts": 500}` or `{"contacts": ["Acme", …]}`, `{"hold": {"method", "path", "seconds", "times"}}`,
-    /// `{"period_lock": "2026-09-30"}`.
-    fn seed(&self, wanted: &Value) -> Result<Value, String> {
+    /// `{"period_lock": "2026-09-30"}`, `{"books": {"customers", "suppliers", "products", "invoices", "bills", "seed"}}`.
+    fn seed(self: &Arc<Self>, wanted: &Value) -> Result<Value, String> {
+        if let Some(books) = wanted.get("books") {
+            let amounts = serde_json::from_value(books.clone()).map_err(|error| error.to_string())?;
+            self.fill(&amounts).map_err(|refused| refused.0.join("; "))?;
+        }
         let ledger = |xero: &Self| locked(&xero.books).organisations.first().map(|one| one.tenant_id);
         let tenant = ledger(self).ok_or("there is no organisation")?;
         let mut made = 0_usize;
@@ -361,11 +372,16 @@ impl Provider for Xero {
         door::state_as_json(&self.state())
     }
 
+    fn kinds(&self) -> Value {
+        browse::kinds(&self.state())
+    }
+
+    fn browse(&self, look: &Look) -> Vec<Value> {
+        browse::browse(&self.state(), look)
+    }
+
     fn invariants(&self) -> Vec<String> {
-        let checks = [by_hand::duplicates, journal::imbalances];
-        let state = self.state();
-        let broken = state.organisations.iter().flat_map(|one| checks.map(|check| check(one)));
-        broken.flatten().collect()
+        self.state().organisations.iter().flat_map(invariants::broken).collect()
     }
 
     fn controls(xero: Arc<Self>) -> Router {

@@ -64,7 +64,7 @@ pub(crate) enum Parameter {
 }
 
 pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) -> Result<Found, Refusal> {
-    let archived = request.flag("includeArchived");
+    let archived = request.flag(R::WITH_ARCHIVED);
     let wanted: Vec<&Parameter> = R::PARAMETERS.iter().filter(|one| one.is_given(request)).collect();
     let filter = match request.parameter("where").filter(|_| R::FILTERED) {
         None => None,

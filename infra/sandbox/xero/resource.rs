@@ -36,6 +36,8 @@ pub(crate) trait Resource: 'static {
     const FIELDS: &'static [&'static str] = &[];
     /// As `order` would have it; without one it is by stamp, then by id.
     const DEFAULT_ORDER: Option<&'static str> = None;
+    /// The parameter that brings what lists leave out.
+    const WITH_ARCHIVED: &'static str = "includeArchived";
     /// What hangs on a document of this kind.
     const PARTS: &'static [Part] = &[history::PART];
 
@@ -46,7 +48,7 @@ pub(crate) trait Resource: 'static {
         None
     }
 
-    /// Left out of lists without `includeArchived=true`.
+    /// Left out of lists that aren't asked for it (`WITH_ARCHIVED`).
     fn is_archived(_document: &Self::Document) -> bool {
         false
     }

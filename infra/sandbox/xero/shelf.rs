@@ -54,7 +54,7 @@ impl<T: Document> Shelf<T> {
     }
 
     /// Everything with this key, in the order it was put there.
-    pub(crate) fn find_all(&self, key: &str) -> impl Iterator<Item = &T> {
+    pub(crate) fn find_all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
         self.keys.get(key).into_iter().flatten().filter_map(|id| self.documents.get(id))
     }
 

@@ -2,10 +2,20 @@
 //!
 //! The list is written once; marking, undoing, forgetting and the fold of the books follow from it.
 
+use super::documents::advance::Advance;
+use super::documents::bank_transactions::bank_transaction::BankTransaction;
+use super::documents::bank_transfers::BankTransfer;
+use super::documents::batch_payments::BatchPayment;
 use super::documents::contacts::contact::Contact;
+use super::documents::credit_notes::credit_note::CreditNote;
 use super::documents::invoices::invoice::Invoice;
+use super::documents::manual_journals::ManualJournal;
+use super::documents::payments::payment::Payment;
+use super::documents::purchase_orders::PurchaseOrder;
+use super::documents::quotes::Quote;
 use super::journal::Entry;
 use super::organisation::Organisation;
+use super::parts::allocations::Allocation;
 use super::settings::accounts::Account;
 use super::settings::branding_themes::BrandingTheme;
 use super::settings::currencies::Currency;
@@ -49,6 +59,17 @@ macro_rules! shelves {
 shelves! {
     contacts: Contact,
     invoices: Invoice,
+    credit_notes: CreditNote,
+    prepayments: Advance,
+    overpayments: Advance,
+    allocations: Allocation,
+    payments: Payment,
+    batch_payments: BatchPayment,
+    bank_transactions: BankTransaction,
+    bank_transfers: BankTransfer,
+    manual_journals: ManualJournal,
+    purchase_orders: PurchaseOrder,
+    quotes: Quote,
     accounts: Account,
     branding_themes: BrandingTheme,
     currencies: Currency,

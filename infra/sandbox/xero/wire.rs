@@ -30,6 +30,11 @@ pub(crate) fn day(date: Date) -> Value {
     stamp(midnight(date))
 }
 
+/// A day as the newer stack has it.
+pub(crate) fn bare_day(date: Date) -> Value {
+    bare_stamp(midnight(date))
+}
+
 pub(crate) fn day_text(date: Date) -> Value {
     format!("{date}T00:00:00").into()
 }

@@ -1,10 +1,14 @@
 //! The stand-in through its own front door: requests in, answers out. One file per story.
 
 mod breaking;
+mod bulk;
+mod change_events;
 mod collections;
 mod consent;
 mod errors;
+mod files;
 mod oauth;
+mod objects;
 mod outbound;
 mod query;
 mod records;
@@ -34,6 +38,7 @@ pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) text: String,
+    pub(super) bytes: Vec<u8>,
     pub(super) lost: bool,
 }
 
@@ -67,8 +72,8 @@ impl Door {
         let lost = response.extensions().get::<ConnectionLost>().is_some();
         let (head, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Reply { status: head.status.as_u16(), headers: head.headers, text, lost }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Reply { status: head.status.as_u16(), headers: head.headers, text, bytes: bytes.to_vec(), lost }
     }
 
     /// A call of the data API, below the version.

@@ -255,7 +255,7 @@ async fn describe_tells_fields_picklists_and_children() {
     assert_eq!(field("AccountId")["relationshipName"], "Account");
     assert_eq!(about["childRelationships"][0]["relationshipName"], "OpportunityLineItems");
     let all = door.call("GET", "/sobjects", None).await.json();
-    assert_eq!(all["sobjects"].as_array().unwrap().len(), 17);
+    assert_eq!(all["sobjects"].as_array().unwrap().len(), 32);
     assert_eq!(door.call("GET", "/sobjects/Nothing/describe", None).await.code(), "NOT_FOUND");
 }
 

@@ -10,11 +10,44 @@ use uuid::Uuid;
 use super::contacts::contact::{name_key, number_key};
 use super::contacts::rules::{self as contact_rules, ARCHIVED};
 use super::lines::{Line, Terms, read_lines, settle};
-use super::tax::{Totals, totals};
+use super::tax::{LineAmountTypes, Totals, totals};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::wire::{read_day, read_number};
 use crate::xero::writing::{Refused, given};
+
+/// Numbers and references.
+pub(crate) const LONGEST_TEXT: usize = 255;
+pub(crate) const NO_CONTACT: &str = "A Contact must be specified for this type of transaction";
+
+/// The id of the document that is meant, if one is named; 404 for what is no id.
+pub(crate) fn sent_id(sent: &Map<String, Value>, field: &str) -> Result<Option<Uuid>, Refused> {
+    match given(sent, field) {
+        None => Ok(None),
+        Some(id) => {
+            let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
+            Ok(Some(id).filter(|id| !id.is_nil()))
+        }
+    }
+}
+
+/// The contact that is sent, or else the one that the document has; one of them must be.
+pub(crate) fn contact_of(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+    held: Option<Uuid>,
+    messages: &mut Vec<String>,
+) -> Uuid {
+    let contact = contact(organisation, request, sent.get("Contact")).unwrap_or_else(|mut refused| {
+        messages.append(&mut refused);
+        Some(Uuid::nil())
+    });
+    contact.or(held).unwrap_or_else(|| {
+        messages.push(NO_CONTACT.to_owned());
+        Uuid::nil()
+    })
+}
 
 /// A block with nothing but an id refers; with more it edits that contact, or makes one.
 pub(crate) fn contact(
@@ -25,24 +58,7 @@ pub(crate) fn contact(
     let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else {
         return Ok(None);
     };
-    let contacts = &organisation.shelves.contacts;
-    let held = match given(block, "ContactID").map(|id| Uuid::parse_str(&id).ok()) {
-        Some(id) => {
-            let held = id.and_then(|id| contacts.get(id));
-            Some(held.ok_or_else(|| {
-                vec!["The contact with the specified ContactID could not be found".to_owned()]
-            })?)
-        }
-        None => {
-            let by_number =
-                given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
-            by_number.or_else(|| given(block, "Name").and_then(|name| contacts.find(&name_key(&name))))
-        }
-    };
-    if held.is_some_and(|held| !held.is_active()) {
-        return Err(vec![ARCHIVED.to_owned()]);
-    }
-    let held = held.map(|held| held.id);
+    let held = known_contact(organisation, block)?;
     let identifies = ["ContactID", "ContactNumber", "Name"];
     match held {
         Some(id) if block.len() == 1 && block.keys().all(|field| identifies.contains(&field.as_str())) => {
@@ -57,6 +73,31 @@ pub(crate) fn contact(
                 Err(_) => Err(vec!["The contact could not be found".to_owned()]),
             }
         }
+    }
+}
+
+/// The contact that a block names: by id, by number, or by name. An archived one takes no documents.
+pub(crate) fn known_contact(
+    organisation: &Organisation,
+    block: &Map<String, Value>,
+) -> Result<Option<Uuid>, Vec<String>> {
+    let contacts = &organisation.shelves.contacts;
+    let held = match given(block, "ContactID").map(|id| Uuid::parse_str(&id).ok()) {
+        Some(id) => {
+            let held = id.and_then(|id| contacts.get(id));
+            Some(held.ok_or_else(|| {
+                vec!["The contact with the specified ContactID could not be found".to_owned()]
+            })?)
+        }
+        None => {
+            let by_number =
+                given(block, "ContactNumber").and_then(|number| contacts.find(&number_key(&number)));
+            by_number.or_else(|| given(block, "Name").and_then(|name| contacts.find(&name_key(&name))))
+        }
+    };
+    match held {
+        Some(held) if !held.is_active() => Err(vec![ARCHIVED.to_owned()]),
+        held => Ok(held.map(|held| held.id)),
     }
 }
 
@@ -80,6 +121,30 @@ pub(crate) fn day(sent: &Map<String, Value>, field: &str, messages: &mut Vec<Str
         messages.push(format!("The {field} '{text}' is not a valid date"));
     }
     date
+}
+
+/// Why a link back to where a document comes from isn't taken.
+pub(crate) fn url_problem(url: &str) -> Option<String> {
+    if url.to_lowercase().contains("xero") {
+        Some("The Url must not contain 'xero'".to_owned())
+    } else if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+        Some("The Url must be a valid URL".to_owned())
+    } else {
+        None
+    }
+}
+
+/// How the lines' amounts are meant, if it is said.
+pub(crate) fn line_amount_types(
+    sent: &Map<String, Value>,
+    messages: &mut Vec<String>,
+) -> Option<LineAmountTypes> {
+    let text = given(sent, "LineAmountTypes")?;
+    let kind = LineAmountTypes::read(&text);
+    if kind.is_none() {
+        messages.push(format!("The LineAmountTypes '{text}' is not valid"));
+    }
+    kind
 }
 
 /// Currency and rate: as sent, as the document has them (`held`), as the contact has it, or the organisation's.

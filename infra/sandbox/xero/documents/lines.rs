@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::tax::{LineAmountTypes, line_amount, line_tax};
 use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
+use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::settings::tracking::TrackingCategory;
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{given, text_of};
 
@@ -168,7 +170,11 @@ fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages
     }
 }
 
-fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec<String>) -> Vec<Tracking> {
+pub(crate) fn read_tracking(
+    organisation: &Organisation,
+    sent: &[Value],
+    messages: &mut Vec<String>,
+) -> Vec<Tracking> {
     if sent.len() > MOST_TRACKING {
         messages.push(format!("A line item can have at most {MOST_TRACKING} tracking categories"));
     }
@@ -178,11 +184,12 @@ fn read_tracking(organisation: &Organisation, sent: &[Value], messages: &mut Vec
             Some(wanted) => wanted == id.to_string(),
             None => given(sent, by_name).is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)),
         };
-        let category = organisation
-            .shelves
-            .tracking
-            .since(None)
-            .find(|held| held.active && named("TrackingCategoryID", held.id, &held.name, "Name"));
+        // An option's id alone is enough.
+        let option_id = given(sent, "TrackingOptionID").and_then(|id| Uuid::parse_str(&id).ok());
+        let has_option = |held: &TrackingCategory| held.options.iter().any(|(id, _)| Some(*id) == option_id);
+        let category = organisation.shelves.tracking.since(None).find(|held| {
+            held.active && (named("TrackingCategoryID", held.id, &held.name, "Name") || has_option(held))
+        });
         let Some(category) = category else {
             let name = given(sent, "Name").or_else(|| given(sent, "TrackingCategoryID")).unwrap_or_default();
             messages.push(format!("The Tracking Category '{name}' does not exist"));
@@ -218,14 +225,11 @@ pub(crate) fn settle(
 ) {
     for line in lines {
         let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
-        let usable = account.filter(|account| account.active && account.kind != "BANK");
         line.account_id = account.map(|account| account.id);
         let counts = line.unit_amount.is_some() || line.item.is_some();
         if terms.approved {
             match &line.account_code {
-                Some(code) if usable.is_none() => {
-                    messages.push(format!("Account code '{code}' is not a valid code for this document."));
-                }
+                Some(code) if !organisation.is_usable(code) => messages.push(unusable(code)),
                 None if counts => messages.push("Account code must be specified".to_owned()),
                 _ => {}
             }
@@ -270,6 +274,26 @@ pub(crate) fn settle(
     }
 }
 
+/// What quotes and purchase orders ask of their lines: there are some, and the accounts that are named can be
+/// used. None need be named.
+pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages: &mut Vec<String>) {
+    if lines.is_empty() {
+        messages.push("One or more line items must be specified".to_owned());
+    }
+    for line in lines {
+        if let Some(code) = line.account_code.as_deref().filter(|code| !organisation.is_usable(code)) {
+            messages.push(unusable(code));
+        }
+        if line.description.as_deref().is_none_or(str::is_empty) {
+            messages.push("Description must be specified for each line item".to_owned());
+        }
+    }
+}
+
+fn unusable(code: &str) -> String {
+    format!("Account code '{code}' is not a valid code for this document.")
+}
+
 /// The lines' side of an entry: each to its account, their tax to GST. `sign` is 1 for debits.
 pub(crate) fn post(
     mut entry: EntryBuilder,
@@ -281,17 +305,54 @@ pub(crate) fn post(
     let gst = organisation.system_account(SystemAccount::Gst);
     let rounding = organisation.system_account(SystemAccount::Rounding);
     for line in lines {
-        let net = match amounts {
-            LineAmountTypes::Inclusive => line.line_amount - line.tax_amount,
-            _ => line.line_amount,
-        };
-        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * net);
+        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * line.net(amounts));
         entry = entry.debit(gst, sign * line.tax_amount);
     }
     entry.close(rounding)
 }
 
+/// A part of what the lines posted, back off their accounts; `base` is its sum, debits positive.
+pub(crate) fn share(
+    mut entry: EntryBuilder,
+    organisation: &Organisation,
+    lines: &[Line],
+    amounts: LineAmountTypes,
+    base: Decimal,
+) -> EntryBuilder {
+    let gst = organisation.system_account(SystemAccount::Gst);
+    let rounding = organisation.system_account(SystemAccount::Rounding);
+    let parts = lines
+        .iter()
+        .flat_map(|line| [(line.account_id.unwrap_or(rounding), line.net(amounts)), (gst, line.tax_amount)]);
+    let total: Decimal = parts.clone().map(|(_, amount)| amount).sum();
+    // Rounding what has been shared so far, not each share, loses no cent.
+    let (mut so_far, mut shared) = (Decimal::ZERO, Decimal::ZERO);
+    for (account, amount) in parts {
+        so_far += amount;
+        let until_here = places((base * so_far).checked_div(total).unwrap_or(base), 2);
+        entry = entry.debit_base(account, until_here - shared);
+        shared = until_here;
+    }
+    entry
+}
+
+/// Lists without pages have no lines.
+pub(crate) fn as_json(lines: &[Line], view: View, unit_places: u32) -> Value {
+    match view {
+        View::Listed | View::Summary | View::Embedded => json!([]),
+        _ => lines.iter().map(|line| line.as_json(view == View::Paged, unit_places)).collect(),
+    }
+}
+
 impl Line {
+    /// Without its tax.
+    pub(crate) fn net(&self, amounts: LineAmountTypes) -> Decimal {
+        match amounts {
+            LineAmountTypes::Inclusive => self.line_amount - self.tax_amount,
+            _ => self.line_amount,
+        }
+    }
+
     /// What the discount takes off.
     pub(crate) fn discount(&self) -> Decimal {
         if self.discount_rate.is_none() && self.discount_amount.is_none() {
@@ -347,7 +408,7 @@ impl Line {
 }
 
 impl Tracking {
-    fn as_json(&self, paged: bool) -> Value {
+    pub(crate) fn as_json(&self, paged: bool) -> Value {
         let mut body = json!({
             "Name": self.category, "Option": self.option,
             "TrackingCategoryID": self.category_id.to_string(),

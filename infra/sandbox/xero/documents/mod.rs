@@ -1,10 +1,23 @@
 //! What is written in the books: a file or a folder for each kind, its row is in `endpoints.rs`.
 //!
 //! A folder has the kind's shape, its rules of writing and, in `mod.rs`, how it is read over the API. What
-//! several kinds share: `head` (contact, dates, currency), `lines`, `tax`.
+//! several kinds share: `head` (contact, dates, currency), `lines`, `tax`,
+//! `settlement` (what is paid and what is left).
 
+pub(crate) mod advance;
+pub(crate) mod bank_transactions;
+pub(crate) mod bank_transfers;
+pub(crate) mod batch_payments;
 pub(crate) mod contacts;
+pub(crate) mod credit_notes;
 pub(crate) mod head;
 pub(crate) mod invoices;
 pub(crate) mod lines;
+pub(crate) mod manual_journals;
+pub(crate) mod overpayments;
+pub(crate) mod payments;
+pub(crate) mod prepayments;
+pub(crate) mod purchase_orders;
+pub(crate) mod quotes;
+pub(crate) mod settlement;
 pub(crate) mod tax;

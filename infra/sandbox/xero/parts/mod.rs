@@ -2,6 +2,7 @@
 //!
 //! A kind names the parts it has (`Resource::PARTS`). `resource.rs` finds the document and calls the part.
 
+pub(crate) mod allocations;
 pub(crate) mod history;
 
 use uuid::Uuid;

@@ -94,6 +94,11 @@ impl Organisation {
         self.shelves.accounts.find(&code_key(code))
     }
 
+    /// Whether lines of documents may name it.
+    pub(crate) fn is_usable(&self, code: &str) -> bool {
+        self.account(code).is_some_and(|account| account.active && account.kind != "BANK")
+    }
+
     /// Every organisation has them all; nobody can archive or delete one.
     pub(crate) fn system_account(&self, account: SystemAccount) -> Uuid {
         self.shelves.accounts.find(&system_key(account)).map(|account| account.id).unwrap_or_default()

@@ -313,7 +313,7 @@ async fn a_paid_invoice_takes_a_reference_but_no_new_lines() {
     let (client, invoice) = ready().await;
     let made = created(&client, invoice.clone()).await;
     let id = made["InvoiceID"].as_str().unwrap().parse().unwrap();
-    client.ledger().pay_invoice(id);
+    client.ledger().pay_invoice(id).unwrap();
     let reply = client.post("Invoices", json!({ "InvoiceID": id.to_string(), "Reference": "R" })).await;
     assert_eq!(reply.json()["Invoices"][0]["Status"], "PAID");
     let lines = json!({ "InvoiceID": id.to_string(), "LineItems": invoice["LineItems"] });
@@ -331,7 +331,7 @@ async fn two_documents_with_one_marker_are_reported_as_doubles() {
     assert_eq!(client.ledger().duplicates(), Vec::<String>::new());
     created(&client, marked).await;
     assert_eq!(client.ledger().duplicates().len(), 1);
-    client.ledger().void_invoice(first);
+    client.ledger().void_invoice(first).unwrap();
     assert_eq!(client.ledger().duplicates(), Vec::<String>::new());
 }
 

@@ -1,11 +1,16 @@
 //! The whole stand-in, spoken to over its router as a client would.
 
+mod bank;
 mod bodies;
 mod consent;
 mod contacts;
+mod credit;
 mod identity;
 mod invoices;
 mod keys;
+mod payments;
+mod purchase_orders;
+mod quotes;
 
 use std::sync::Arc;
 
@@ -44,9 +49,9 @@ impl Reply {
     /// The messages of the first refused element.
     pub(super) fn messages(&self) -> Vec<String> {
         let body = self.json();
-        let list = ["Elements", "Contacts", "Invoices"].iter().find_map(|key| body.get(key)).unwrap();
-        let refused =
-            list.as_array().unwrap().iter().find_map(|element| element.get("ValidationErrors")).unwrap();
+        let lists = body.as_object().unwrap().values().filter_map(Value::as_array);
+        let mut elements = lists.flatten().filter_map(|element| element.get("ValidationErrors"));
+        let refused = elements.find(|errors| errors.as_array().is_some_and(|all| !all.is_empty())).unwrap();
         refused.as_array().unwrap().iter().map(|one| one["Message"].as_str().unwrap().to_owned()).collect()
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! <https://developer.xero.com/documentation/api/accounting/contacts>
 
+mod balances;
 pub(crate) mod contact;
 pub(crate) mod rules;
 
@@ -48,8 +49,18 @@ impl Resource for Contacts {
         !contact.is_active()
     }
 
-    fn show(_: &Organisation, _: &Request, contact: &Contact, view: View) -> Map<String, Value> {
-        contact.as_json(view)
+    fn show(
+        organisation: &Organisation,
+        request: &Request,
+        contact: &Contact,
+        view: View,
+    ) -> Map<String, Value> {
+        let mut body = contact.as_json(view);
+        if matches!(view, View::Single | View::Paged) {
+            let today = organisation.today(request.now);
+            body.extend(balances::as_json(organisation, contact.id, today));
+        }
+        body
     }
 
     fn row<'a>(_: &'a Organisation, _: &Request, contact: &'a Contact) -> Box<dyn Fields + 'a> {

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::settlement::{SettledKind, contact_key, control_account};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
-use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::shelf::Document;
 use crate::xero::wire;
 
@@ -68,6 +68,18 @@ impl InvoiceStatus {
     }
 }
 
+impl InvoiceStatus {
+    /// Part of the books.
+    pub(crate) fn stands(self) -> bool {
+        matches!(self, Self::Authorised | Self::Paid)
+    }
+
+    /// Complete, or said to be.
+    pub(crate) fn is_approved(self) -> bool {
+        matches!(self, Self::Submitted | Self::Authorised)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Invoice {
     pub id: Uuid,
@@ -106,7 +118,7 @@ impl Invoice {
 
     pub(crate) fn as_json(
         &self,
-        contact: Option<&Contact>,
+        organisation: &Organisation,
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
@@ -118,15 +130,17 @@ impl Invoice {
         put("InvoiceID", self.id.to_string().into());
         put("InvoiceNumber", self.number.as_str().into());
         put("Reference", self.reference.as_str().into());
-        if matches!(view, Paged | Listed) {
-            put("Payments", json!([]));
+        // After a write none of them is shown; alone, payments only if there are any.
+        let payments = || organisation.payments_of(self.id).map(|payment| payment.inside());
+        if matches!(view, Paged | Listed) || (view == Single && payments().next().is_some()) {
+            put("Payments", payments().collect());
         }
         if matches!(view, Paged | Listed | Single) {
-            put("CreditNotes", json!([]));
+            put("CreditNotes", self.credits(organisation, SettledKind::CreditNote));
         }
         if view != Summary {
-            put("Prepayments", json!([]));
-            put("Overpayments", json!([]));
+            put("Prepayments", self.credits(organisation, SettledKind::Prepayment));
+            put("Overpayments", self.credits(organisation, SettledKind::Overpayment));
         }
         put("AmountDue", wire::money(self.amount_due()));
         put("AmountPaid", wire::money(self.amount_paid));
@@ -157,7 +171,7 @@ impl Invoice {
         }
         put("InvoicePaymentServices", json!([]));
         put("UpdatedDateUTCString", wire::stamp_text(self.updated));
-        if let Some(contact) = contact {
+        if let Some(contact) = organisation.shelves.contacts.get(self.contact_id) {
             let inner = if matches!(view, Written | Single) { View::Written } else { View::Embedded };
             put("Contact", Value::Object(contact.as_json(inner)));
         }
@@ -178,15 +192,8 @@ impl Invoice {
         }
         put("Status", self.status.as_str().into());
         put("LineAmountTypes", self.line_amount_types.as_str().into());
-        match view {
-            Summary => {}
-            Listed => {
-                put("LineItems", json!([]));
-            }
-            _ => {
-                let lines = self.lines.iter().map(|line| line.as_json(view == Paged, unit_places)).collect();
-                put("LineItems", lines);
-            }
+        if view != Summary {
+            put("LineItems", lines::as_json(&self.lines, view, unit_places));
         }
         put("SubTotal", wire::money(self.sub_total));
         put("TotalTax", wire::money(self.total_tax));
@@ -197,6 +204,22 @@ impl Invoice {
             put("FullyPaidOnDate", wire::day(paid));
         }
         body
+    }
+
+    /// The credit of one kind that was allocated to it.
+    fn credits(&self, organisation: &Organisation, kind: SettledKind) -> Value {
+        let shelves = &organisation.shelves;
+        let allocations = organisation.allocations_of(self.id).filter(|one| one.credit.kind == kind);
+        let credits = allocations.filter_map(|allocation| {
+            let (id, amount) = (allocation.credit.id, allocation.amount);
+            match kind {
+                SettledKind::Invoice => None,
+                SettledKind::CreditNote => shelves.credit_notes.get(id).map(|note| note.inside(amount)),
+                SettledKind::Prepayment => shelves.prepayments.get(id).map(|one| one.inside(kind, amount)),
+                SettledKind::Overpayment => shelves.overpayments.get(id).map(|one| one.inside(kind, amount)),
+            }
+        });
+        credits.collect()
     }
 
     fn total_discount(&self) -> Decimal {
@@ -221,20 +244,19 @@ impl Document for Invoice {
     /// Voided and deleted invoices go on holding their number.
     fn keys(&self) -> Vec<String> {
         let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };
-        vec![format!("{prefix}{}", invoice_number_key(&self.number))]
+        let number = format!("{prefix}{}", invoice_number_key(&self.number));
+        vec![number, contact_key(self.contact_id)]
     }
 
     /// From the day it is approved: what is owed, against what was sold or bought and its tax.
     fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        if !matches!(self.status, InvoiceStatus::Authorised | InvoiceStatus::Paid) {
+        if !self.status.stands() {
             return Vec::new();
         }
-        let (control, sign) = match self.kind {
-            InvoiceType::AccRec => (SystemAccount::Debtors, Decimal::ONE),
-            InvoiceType::AccPay => (SystemAccount::Creditors, Decimal::NEGATIVE_ONE),
-        };
+        let is_sale = self.kind == InvoiceType::AccRec;
+        let sign = if is_sale { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let entry = Entry::on(self.date, self.currency_rate)
-            .debit(organisation.system_account(control), sign * self.total);
+            .debit(control_account(organisation, is_sale), sign * self.total);
         vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
     }
 }

@@ -49,8 +49,7 @@ impl Resource for Invoices {
         invoice: &Invoice,
         view: View,
     ) -> Map<String, Value> {
-        let contact = organisation.shelves.contacts.get(invoice.contact_id);
-        invoice.as_json(contact, view, request.unit_places())
+        invoice.as_json(organisation, view, request.unit_places())
     }
 
     fn row<'a>(organisation: &'a Organisation, _: &Request, invoice: &'a Invoice) -> Box<dyn Fields + 'a> {

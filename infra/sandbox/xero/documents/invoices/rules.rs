@@ -3,12 +3,13 @@
 //! <https://developer.xero.com/documentation/api/accounting/invoices>. Wordings are recorded or from the
 //! documentation where one is known.
 
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
-use crate::xero::documents::head::{self, day};
+use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::organisation::Organisation;
@@ -16,9 +17,8 @@ use crate::xero::request::Request;
 use crate::xero::wire::read_day;
 use crate::xero::writing::{Refused, given, text_of};
 
-const WRONG_STATUS: &str = "Invoice not of valid status for modification";
+const NOUN: &str = "Invoice";
 const NUMBER_TAKEN: &str = "Invoice # must be unique.";
-const LONGEST_TEXT: usize = 255;
 
 pub(crate) fn save(
     organisation: &mut Organisation,
@@ -29,27 +29,23 @@ pub(crate) fn save(
     let before = find(organisation, sent, creates_only)?;
     let id = before.as_ref().map(|held| held.id);
     let refuse = |messages: Vec<String>| Refused::Element { id, messages };
-    let status = next_status(before.as_ref(), sent).map_err(|message| refuse(vec![message]))?;
+    let settled = before.as_ref().map_or(Decimal::ZERO, |held| held.amount_paid + held.amount_credited);
+    let status = next_status(before.as_ref().map(|held| held.status), !settled.is_zero(), sent, NOUN)
+        .map_err(|message| refuse(vec![message]))?;
     let mut messages = Vec::new();
     let mut invoice = match before.clone() {
         Some(held) => held,
         None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
     };
     if let Some(held) = &before {
-        if !held.amount_paid.is_zero() && touches_paid(sent, held) {
-            return Err(refuse(vec![WRONG_STATUS.to_owned()]));
+        if !settled.is_zero() && touches_books(sent, held.date, &held.currency) {
+            return Err(refuse(vec![wrong_status(NOUN)]));
         }
         messages.extend(organisation.locked(held.date));
     }
     invoice.status = status;
-    match head::contact(organisation, request, sent.get("Contact")) {
-        Ok(Some(contact)) => invoice.contact_id = contact,
-        Ok(None) if before.is_none() => {
-            messages.push("A Contact must be specified for this type of transaction".to_owned());
-        }
-        Ok(None) => {}
-        Err(mut refused) => messages.append(&mut refused),
-    }
+    let held = before.as_ref().map(|held| held.contact_id);
+    invoice.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut invoice, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut invoice, &mut messages);
     if !messages.is_empty() {
@@ -60,14 +56,7 @@ pub(crate) fn save(
     head::mark_contact(organisation, invoice.contact_id, invoice.kind == InvoiceType::AccRec);
     invoice.updated = request.now;
     let id = invoice.id;
-    let changes = match (before.map(|held| held.status), invoice.status) {
-        (None, _) => "Created",
-        (Some(was), is) if was == is => "Edited",
-        (_, InvoiceStatus::Authorised | InvoiceStatus::Paid) => "Approved",
-        (_, InvoiceStatus::Voided) => "Voided",
-        (_, InvoiceStatus::Deleted) => "Deleted",
-        _ => "Edited",
-    };
+    let changes = changes(before.map(|held| held.status), invoice.status);
     organisation.shelves.invoices.put(invoice);
     organisation.record(id, changes, request.now);
     Ok(id)
@@ -96,37 +85,44 @@ fn find(
     }
 }
 
+/// Shared with credit notes. `is_settled`: something was paid or allocated.
 /// <https://developer.xero.com/documentation/api/accounting/types#invoice-status-codes>
-fn next_status(before: Option<&Invoice>, sent: &Map<String, Value>) -> Result<InvoiceStatus, String> {
+pub(crate) fn next_status(
+    before: Option<InvoiceStatus>,
+    is_settled: bool,
+    sent: &Map<String, Value>,
+    noun: &str,
+) -> Result<InvoiceStatus, String> {
     use InvoiceStatus::{Authorised, Deleted, Draft, Paid, Submitted, Voided};
     let wanted = match given(sent, "Status") {
-        None => before.map_or(Draft, |held| held.status),
+        None => before.unwrap_or(Draft),
         Some(text) => {
             InvoiceStatus::read(&text).ok_or_else(|| format!("The Status '{text}' is not valid"))?
         }
     };
-    let allowed = match before.map(|held| held.status) {
+    let allowed = match before {
         None => matches!(wanted, Draft | Submitted | Authorised),
         Some(Draft | Submitted) => matches!(wanted, Draft | Submitted | Authorised | Deleted),
-        Some(Authorised) => {
-            let settled = before.is_some_and(|held| !(held.amount_paid + held.amount_credited).is_zero());
-            wanted == Authorised || (wanted == Voided && !settled)
-        }
+        Some(Authorised) => wanted == Authorised || (wanted == Voided && !is_settled),
         Some(Paid) => wanted == Paid || wanted == Authorised,
         Some(Voided | Deleted) => false,
     };
     match (allowed, before) {
-        (true, Some(held)) if held.status == Paid => Ok(Paid),
+        (true, Some(Paid)) => Ok(Paid),
         (true, _) => Ok(wanted),
-        (false, Some(_)) => Err(WRONG_STATUS.to_owned()),
-        (false, None) => Err("Invoice not of valid status for creation".to_owned()),
+        (false, Some(_)) => Err(wrong_status(noun)),
+        (false, None) => Err(format!("{noun} not of valid status for creation")),
     }
 }
 
+fn wrong_status(noun: &str) -> String {
+    format!("{noun} not of valid status for modification")
+}
+
 /// After a payment only what doesn't change the books may be edited.
-fn touches_paid(sent: &Map<String, Value>, held: &Invoice) -> bool {
-    let other_date = given(sent, "Date").and_then(|day| read_day(&day)).is_some_and(|date| date != held.date);
-    let other_currency = given(sent, "CurrencyCode").is_some_and(|currency| currency != held.currency);
+pub(crate) fn touches_books(sent: &Map<String, Value>, date: Date, currency: &str) -> bool {
+    let other_date = given(sent, "Date").and_then(|day| read_day(&day)).is_some_and(|sent| sent != date);
+    let other_currency = given(sent, "CurrencyCode").is_some_and(|sent| sent != currency);
     let lines = sent.get("LineItems").and_then(Value::as_array);
     other_date
         || other_currency
@@ -137,6 +133,18 @@ fn touches_paid(sent: &Map<String, Value>, held: &Invoice) -> bool {
                     .any(|f| line.get(*f).is_some())
             })
         })
+}
+
+/// What the history calls it.
+pub(crate) fn changes(before: Option<InvoiceStatus>, after: InvoiceStatus) -> &'static str {
+    match (before, after) {
+        (None, _) => "Created",
+        (Some(was), is) if was == is => "Edited",
+        (_, InvoiceStatus::Authorised | InvoiceStatus::Paid) => "Approved",
+        (_, InvoiceStatus::Voided) => "Voided",
+        (_, InvoiceStatus::Deleted) => "Deleted",
+        _ => "Edited",
+    }
 }
 
 fn blank(
@@ -209,21 +217,14 @@ fn read_head(
         messages.extend(organisation.locked(invoice.date));
     }
     if let Some(url) = text_of(sent, "Url") {
-        if url.to_lowercase().contains("xero") {
-            messages.push("The Url must not contain 'xero'".to_owned());
-        } else if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            messages.push("The Url must be a valid URL".to_owned());
-        }
+        messages.extend(head::url_problem(&url));
         invoice.url = Some(url).filter(|url| !url.is_empty());
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
     (invoice.currency, invoice.currency_rate) =
         head::currency(organisation, sent, invoice.contact_id, held, messages);
-    if let Some(kind) = given(sent, "LineAmountTypes") {
-        match LineAmountTypes::read(&kind) {
-            Some(kind) => invoice.line_amount_types = kind,
-            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
-        }
+    if let Some(kind) = head::line_amount_types(sent, messages) {
+        invoice.line_amount_types = kind;
     }
     if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
         invoice.sent_to_contact = flag && invoice.status == InvoiceStatus::Authorised;
@@ -231,13 +232,9 @@ fn read_head(
     if let Some(theme) = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok()) {
         invoice.branding_theme = Some(theme);
     }
-    if invoice.due_date.is_none() && is_approved(invoice.status) {
+    if invoice.due_date.is_none() && invoice.status.is_approved() {
         invoice.due_date = Some(invoice.date);
     }
-}
-
-fn is_approved(status: InvoiceStatus) -> bool {
-    matches!(status, InvoiceStatus::Submitted | InvoiceStatus::Authorised)
 }
 
 /// Totals of nothing are paid at once.
@@ -256,7 +253,7 @@ fn read_amounts(
     let terms = Terms {
         is_sale,
         amounts: invoice.line_amount_types,
-        approved: is_approved(invoice.status),
+        approved: invoice.status.is_approved(),
         discounted: is_sale,
         taxed_by_account: true,
         unit_places: request.unit_places(),

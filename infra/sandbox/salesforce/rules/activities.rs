@@ -1,0 +1,86 @@
+//! Cases, tasks and events.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::super::answer::Refused;
+use super::super::org::Org;
+use super::super::store::{Fields, Record};
+use super::super::values::{instant, stamp};
+use super::text;
+
+pub(super) fn case(org: &mut Org, fields: &mut Fields, before: Option<&Record>) {
+    if before.is_none() {
+        let number = 1000 + org.next_number("Case");
+        fields.insert("CaseNumber".into(), format!("{number:08}").into());
+    }
+    let closed = text(fields, "Status") == "Closed";
+    let closed_at = match before.filter(|before| before.is("IsClosed")) {
+        _ if !closed => Value::Null,
+        Some(before) => before.get("ClosedDate").clone(),
+        None => stamp(org.now).into(),
+    };
+    fields.insert("ClosedDate".into(), closed_at);
+    fields.insert("IsClosed".into(), closed.into());
+}
+
+pub(super) fn task(org: &Org, fields: &mut Fields, before: Option<&Record>) {
+    let completed = text(fields, "Status") == "Completed";
+    fields.insert("IsClosed".into(), completed.into());
+    fields.insert("IsHighPriority".into(), (text(fields, "Priority") == "High").into());
+    let at = match before.filter(|before| before.is("IsClosed")) {
+        _ if !completed => Value::Null,
+        Some(before) => before.get("CompletedDateTime").clone(),
+        None => stamp(org.now).into(),
+    };
+    fields.insert("CompletedDateTime".into(), at);
+    fields.insert("AccountId".into(), account(org, fields));
+}
+
+/// The account behind what an activity is about, or behind whom it is with.
+fn account(org: &Org, fields: &Fields) -> Value {
+    let (what, who) = (text(fields, "WhatId"), text(fields, "WhoId"));
+    let of = |object: &str, id: &str| {
+        org.store.table(object).get(id).map(|record| record.get("AccountId").clone()).unwrap_or_default()
+    };
+    match what.get(..3) {
+        Some("001") => what.into(),
+        Some("006") => of("Opportunity", what),
+        Some("500") => of("Case", what),
+        Some("801") => of("Order", what),
+        Some("0Q0") => of("Quote", what),
+        _ => of("Contact", who),
+    }
+}
+
+/// A start, and either an end or a length; the missing one follows.
+pub(super) fn event(org: &Org, fields: &mut Fields) -> Result<(), Refused> {
+    let start = [text(fields, "StartDateTime"), text(fields, "ActivityDateTime")];
+    let start = start.into_iter().find(|at| !at.is_empty()).unwrap_or_default().to_owned();
+    if start.is_empty() && text(fields, "ActivityDate").is_empty() {
+        let message = "Required fields are missing: [ActivityDateTime]";
+        return Err(Refused::record("REQUIRED_FIELD_MISSING", message, &["ActivityDateTime"]));
+    }
+    fields.insert("AccountId".into(), account(org, fields));
+    let Some(begins) = instant(&start) else { return Ok(()) };
+    fields.insert("ActivityDate".into(), start[..10].into());
+    fields.insert("StartDateTime".into(), start.clone().into());
+    fields.insert("ActivityDateTime".into(), start.into());
+    let minutes = fields.get("DurationInMinutes").and_then(Value::as_i64);
+    match (minutes, instant(text(fields, "EndDateTime"))) {
+        (_, Some(ends)) if ends < begins => {
+            let message = "Event end must not be before its start";
+            return Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &["EndDateTime"]));
+        }
+        (None, Some(ends)) => {
+            let minutes = ends.duration_since(begins).as_mins();
+            fields.insert("DurationInMinutes".into(), minutes.into());
+        }
+        (Some(minutes), _) => {
+            let ends = begins + SignedDuration::from_mins(minutes);
+            fields.insert("EndDateTime".into(), stamp(ends).into());
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Opportunities and their stages, orders and quotes.
+
+use jiff::civil::Date;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::super::answer::Refused;
+use super::super::org::Org;
+use super::super::store::{Fields, Record};
+use super::super::values::{amount, stamp, written};
+use super::text;
+
+/// Stage, its forecast category, its probability.
+const STAGES: [(&str, &str, u32); 10] = [
+    ("Prospecting", "Pipeline", 10),
+    ("Qualification", "Pipeline", 10),
+    ("Needs Analysis", "Pipeline", 20),
+    ("Value Proposition", "Pipeline", 50),
+    ("Id. Decision Makers", "Pipeline", 60),
+    ("Perception Analysis", "Pipeline", 70),
+    ("Proposal/Price Quote", "Pipeline", 75),
+    ("Negotiation/Review", "Pipeline", 90),
+    ("Closed Won", "Closed", 100),
+    ("Closed Lost", "Omitted", 0),
+];
+
+pub(super) fn opportunity(org: &Org, fields: &mut Fields, before: Option<&Record>) {
+    let stage = text(fields, "StageName").to_owned();
+    let moved = before.is_none_or(|before| before.text("StageName") != stage);
+    if moved && !stage.is_empty() {
+        let known = STAGES.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(&stage));
+        let (forecast, probability) =
+            known.map_or(("Pipeline", 50), |(_, forecast, chance)| (*forecast, *chance));
+        fields.insert("IsClosed".into(), stage.starts_with("Closed").into());
+        fields.insert("IsWon".into(), stage.eq_ignore_ascii_case("Closed Won").into());
+        fields.insert("Probability".into(), written(probability.into(), false));
+        fields.insert("ForecastCategory".into(), forecast.into());
+        fields.insert("ForecastCategoryName".into(), forecast.into());
+        if before.is_some() {
+            fields.insert("LastStageChangeDate".into(), stamp(org.now).into());
+        }
+    }
+    // An amount that follows from lines is not overwritten by hand.
+    if let Some(before) = before.filter(|before| before.is("HasOpportunityLineItem")) {
+        fields.insert("Amount".into(), before.get("Amount").clone());
+    } else if before.is_none() {
+        fields.insert("HasOpportunityLineItem".into(), false.into());
+    }
+    let number = |name: &str| fields.get(name).and_then(amount);
+    let expected = number("Amount").zip(number("Probability")).map(|(amount, chance)| {
+        let expected = (amount * chance / Decimal::ONE_HUNDRED)
+            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        written(expected, false)
+    });
+    fields.insert("ExpectedRevenue".into(), expected.unwrap_or_default());
+    if let Ok(close) = text(fields, "CloseDate").parse::<Date>() {
+        fields.insert("FiscalYear".into(), i64::from(close.year()).into());
+        fields.insert("FiscalQuarter".into(), i64::from((close.month() - 1) / 3 + 1).into());
+    }
+}
+
+/// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_order.htm
+pub(super) fn order(org: &mut Org, fields: &mut Fields, before: Option<&Record>) -> Result<(), Refused> {
+    if before.is_none() {
+        let number = org.next_number("Order");
+        fields.insert("OrderNumber".into(), format!("{number:08}").into());
+        fields.insert("TotalAmount".into(), written(Decimal::ZERO, false));
+    }
+    let activated = text(fields, "Status") == "Activated";
+    let was = before.is_some_and(|before| before.text("Status") == "Activated");
+    if activated && !was {
+        let id = before.map(|before| before.id.as_str()).unwrap_or_default();
+        let mut items = org.store.table("OrderItem").with("OrderId", id);
+        if !items.any(|item| !item.is("IsDeleted")) {
+            let message = "An order must have at least one product.";
+            return Err(Refused::record("FAILED_ACTIVATION", message, &[]));
+        }
+        fields.insert("ActivatedDate".into(), stamp(org.now).into());
+    }
+    fields.insert("StatusCode".into(), if activated { "Activated" } else { "Draft" }.into());
+    Ok(())
+}
+
+/// Its account is the deal's.
+pub(super) fn quote(org: &mut Org, fields: &mut Fields, before: Option<&Record>) {
+    if before.is_none() {
+        let number = org.next_number("Quote");
+        fields.insert("QuoteNumber".into(), format!("{number:08}").into());
+        fields.insert("LineItemCount".into(), 0.into());
+    }
+    if let Some(deal) = org.store.table("Opportunity").get(text(fields, "OpportunityId")) {
+        fields.insert("AccountId".into(), deal.get("AccountId").clone());
+    }
+}

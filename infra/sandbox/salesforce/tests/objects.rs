@@ -1,0 +1,153 @@
+//! What the standard objects work out: orders, quotes, prices, campaigns, activities.
+
+use serde_json::{Value, json};
+
+use super::Door;
+
+/// A product's standard price; the ids of the product and the entry.
+fn product(door: &Door, price: u32) -> (String, String) {
+    let org = door.org();
+    let product = org.insert("Product2", json!({ "Name": "Day", "ProductCode": "DAY", "IsActive": true }));
+    let book = org.find("Pricebook2", "IsStandard = true").unwrap()[0]["Id"].clone();
+    let fields = json!({ "Pricebook2Id": book, "Product2Id": product, "UnitPrice": price, "IsActive": true });
+    let entry = org.insert("PricebookEntry", fields);
+    (product, entry)
+}
+
+async fn made(door: &Door, object: &str, fields: Value) -> String {
+    let reply = door.call("POST", &format!("/sobjects/{object}"), Some(fields)).await;
+    assert_eq!(reply.status, 201, "{}", reply.text);
+    reply.json()["id"].as_str().unwrap().to_owned()
+}
+
+async fn refused(door: &Door, object: &str, fields: Value) -> String {
+    door.call("POST", &format!("/sobjects/{object}"), Some(fields)).await.code()
+}
+
+#[tokio::test]
+async fn an_order_adds_up_its_items_and_is_activated_with_at_least_one() {
+    let door = Door::new();
+    let (product, entry) = product(&door, 20);
+    let account = made(&door, "Account", json!({ "Name": "Acme" })).await;
+    let order = made(&door, "Order", json!({ "AccountId": account, "EffectiveDate": "2026-12-01" })).await;
+    let path = format!("/sobjects/Order/{order}");
+    let activate = json!({ "Status": "Activated" });
+    assert_eq!(door.call("PATCH", &path, Some(activate.clone())).await.code(), "FAILED_ACTIVATION");
+    let item = json!({ "OrderId": order, "PricebookEntryId": entry, "Quantity": 3 });
+    let item = made(&door, "OrderItem", item).await;
+    made(
+        &door,
+        "OrderItem",
+        json!({ "OrderId": order, "PricebookEntryId": entry, "Quantity": 1, "UnitPrice": "0.5" }),
+    )
+    .await;
+    assert_eq!(door.call("PATCH", &path, Some(activate)).await.status, 204);
+    let kept = door.org().get("Order", &order).unwrap();
+    assert_eq!(
+        (kept["TotalAmount"].to_string().as_str(), &kept["OrderNumber"]),
+        ("60.5", &json!("00000001"))
+    );
+    assert_eq!((&kept["StatusCode"], kept["ActivatedDate"].is_string()), (&json!("Activated"), true));
+    assert_eq!(door.org().get("OrderItem", &item).unwrap()["Product2Id"], product);
+}
+
+#[tokio::test]
+async fn a_quote_has_its_deals_account_and_a_total_with_tax() {
+    let door = Door::new();
+    let (_, entry) = product(&door, 100);
+    let account = made(&door, "Account", json!({ "Name": "Acme" })).await;
+    let deal =
+        json!({ "Name": "D", "StageName": "Prospecting", "CloseDate": "2026-12-01", "AccountId": account });
+    let deal = made(&door, "Opportunity", deal).await;
+    let quote = made(&door, "Quote", json!({ "Name": "Q", "OpportunityId": deal, "Tax": 20 })).await;
+    let line = json!({ "QuoteId": quote, "PricebookEntryId": entry, "Quantity": 2, "Discount": 10 });
+    let line = made(&door, "QuoteLineItem", line).await;
+    let total = |field: &str| door.org().get("Quote", &quote).unwrap()[field].to_string();
+    assert_eq!([total("Subtotal"), total("TotalPrice"), total("GrandTotal")], ["200.0", "180.0", "200.0"]);
+    assert_eq!(door.org().get("Quote", &quote).unwrap()["AccountId"], account);
+    let path = format!("/sobjects/Quote/{quote}");
+    door.call("PATCH", &path, Some(json!({ "ShippingHandling": "5.25" }))).await;
+    assert_eq!(total("GrandTotal"), "205.25");
+    door.call("DELETE", &format!("/sobjects/QuoteLineItem/{line}"), None).await;
+    assert_eq!([total("LineItemCount"), total("GrandTotal")], ["0", "25.25"]);
+}
+
+#[tokio::test]
+async fn a_product_has_a_standard_price_before_any_other_and_one_in_each_book() {
+    let door = Door::new();
+    let product2 = made(&door, "Product2", json!({ "Name": "Hour" })).await;
+    let book = made(&door, "Pricebook2", json!({ "Name": "Partners", "IsActive": true })).await;
+    let standard = door.org().find("Pricebook2", "IsStandard = true").unwrap()[0]["Id"].clone();
+    let entry = |book: &Value, price: u32| json!({ "Pricebook2Id": book, "Product2Id": product2, "UnitPrice": price });
+    let book = json!(book);
+    assert_eq!(refused(&door, "PricebookEntry", entry(&book, 5)).await, "STANDARD_PRICE_NOT_DEFINED");
+    made(&door, "PricebookEntry", entry(&standard, 9)).await;
+    assert_eq!(refused(&door, "PricebookEntry", entry(&standard, 9)).await, "DUPLICATE_VALUE");
+    let mut usual = entry(&book, 5);
+    usual["UseStandardPrice"] = true.into();
+    let usual = made(&door, "PricebookEntry", usual).await;
+    assert_eq!(door.org().get("PricebookEntry", &usual).unwrap()["UnitPrice"].to_string(), "9.0");
+}
+
+#[tokio::test]
+async fn a_members_status_is_one_of_its_campaigns() {
+    let door = Door::new();
+    let campaign = made(&door, "Campaign", json!({ "Name": "Fair" })).await;
+    let soql = format!(
+        "SELECT Label, IsDefault FROM CampaignMemberStatus WHERE CampaignId = '{campaign}' ORDER BY SortOrder"
+    );
+    let labels = door.query(&soql).await.json();
+    assert_eq!(
+        (&labels["records"][0]["Label"], &labels["records"][1]["Label"]),
+        (&json!("Sent"), &json!("Responded"))
+    );
+    made(
+        &door,
+        "CampaignMemberStatus",
+        json!({ "CampaignId": campaign, "Label": "Came", "HasResponded": true }),
+    )
+    .await;
+    let lead = async |name: &str| made(&door, "Lead", json!({ "LastName": name, "Company": "Ivy" })).await;
+    let (one, two, three) = (lead("A").await, lead("B").await, lead("C").await);
+    let member =
+        |lead: &str, status: Value| json!({ "CampaignId": campaign, "LeadId": lead, "Status": status });
+    let usual = made(&door, "CampaignMember", member(&one, json!(null))).await;
+    let came = made(&door, "CampaignMember", member(&two, json!("came"))).await;
+    let kept = |id: &str, field: &str| door.org().get("CampaignMember", id).unwrap()[field].clone();
+    assert_eq!((kept(&usual, "Status"), kept(&usual, "HasResponded")), (json!("Sent"), json!(false)));
+    assert_eq!(
+        (kept(&came, "HasResponded"), kept(&came, "FirstRespondedDate")),
+        (json!(true), json!("2026-11-22"))
+    );
+    let unknown = refused(&door, "CampaignMember", member(&three, json!("Ignored"))).await;
+    assert_eq!(unknown, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
+}
+
+#[tokio::test]
+async fn tasks_know_their_account_and_when_they_were_done() {
+    let door = Door::new();
+    let account = made(&door, "Account", json!({ "Name": "Acme" })).await;
+    let contact = made(&door, "Contact", json!({ "LastName": "Chen", "AccountId": account })).await;
+    let task = made(&door, "Task", json!({ "Subject": "Ring", "WhoId": contact, "Priority": "High" })).await;
+    door.call("PATCH", &format!("/sobjects/Task/{task}"), Some(json!({ "Status": "Completed" }))).await;
+    let kept = door.org().get("Task", &task).unwrap();
+    assert_eq!((&kept["AccountId"], &kept["IsHighPriority"]), (&json!(account), &json!(true)));
+    assert_eq!(
+        (&kept["IsClosed"], &kept["CompletedDateTime"]),
+        (&json!(true), &json!("2026-11-22T10:00:00.000+0000"))
+    );
+}
+
+#[tokio::test]
+async fn an_event_ends_when_its_length_says() {
+    let door = Door::new();
+    let event =
+        json!({ "Subject": "Visit", "StartDateTime": "2026-12-01T09:00:00Z", "DurationInMinutes": 90 });
+    let event = made(&door, "Event", event).await;
+    assert_eq!(door.org().get("Event", &event).unwrap()["EndDateTime"], "2026-12-01T10:30:00.000+0000");
+    let until = json!({ "Subject": "Visit", "StartDateTime": "2026-12-01T09:00:00Z", "EndDateTime": "2026-12-01T09:45:00Z" });
+    let until = made(&door, "Event", until).await;
+    assert_eq!(door.org().get("Event", &until).unwrap()["DurationInMinutes"], 45);
+    let back = json!({ "Subject": "Visit", "StartDateTime": "2026-12-01T09:00:00Z", "EndDateTime": "2026-12-01T08:00:00Z" });
+    assert_eq!(refused(&door, "Event", back).await, "FIELD_INTEGRITY_EXCEPTION");
+}

@@ -1,0 +1,59 @@
+//! `/BankTransactions` over the API: money received and spent. Writing is in `rules.rs`.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/banktransactions>
+
+pub(crate) mod bank_transaction;
+pub(crate) mod rules;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::xero::filter::Fields;
+use crate::xero::organisation::Organisation;
+use crate::xero::reading::View;
+use crate::xero::request::Request;
+use crate::xero::resource::Resource;
+use crate::xero::shelf::Shelf;
+use crate::xero::shelves::Shelves;
+use crate::xero::writing::Refused;
+use bank_transaction::{BankTransaction, FIELDS, Row};
+
+pub(crate) struct BankTransactions;
+
+impl Resource for BankTransactions {
+    type Document = BankTransaction;
+    const KEY: &'static str = "BankTransactions";
+    const ID: &'static str = "BankTransactionID";
+    const FIELDS: &'static [&'static str] = FIELDS;
+
+    fn shelf(shelves: &Shelves) -> &Shelf<BankTransaction> {
+        &shelves.bank_transactions
+    }
+
+    fn show(
+        organisation: &Organisation,
+        request: &Request,
+        transaction: &BankTransaction,
+        view: View,
+    ) -> Map<String, Value> {
+        transaction.as_json(organisation, view, request.unit_places())
+    }
+
+    fn row<'a>(
+        organisation: &'a Organisation,
+        _: &Request,
+        transaction: &'a BankTransaction,
+    ) -> Box<dyn Fields + 'a> {
+        let contact = transaction.contact.and_then(|id| organisation.shelves.contacts.get(id));
+        let account = organisation.shelves.accounts.get(transaction.bank_account);
+        Box::new(Row { transaction, contact, account })
+    }
+
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        rules::save(organisation, request, sent)
+    }
+}

@@ -1,0 +1,293 @@
+//! Writing money received and spent: which kinds, on which account, and what can't be changed any more.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/banktransactions>. Wordings are from the documentation
+//! where one is known.
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::bank_transaction::{BankTransaction, BankTransactionType, Purpose};
+use crate::xero::documents::advance::{self, NewAdvance};
+use crate::xero::documents::head::{self, day};
+use crate::xero::documents::lines::Terms;
+use crate::xero::documents::settlement::{Settled, SettledKind, control_account};
+use crate::xero::documents::tax::{LineAmountTypes, Totals};
+use crate::xero::organisation::Organisation;
+use crate::xero::request::Request;
+use crate::xero::settings::accounts::Account;
+use crate::xero::writing::{Refused, given, text_of};
+
+const UNIDENTIFIED_CONTACT: &str = "The Contact must contain at least 1 of the following elements to identify the \
+                                    contact: Name, ContactID, ContactNumber";
+
+pub(crate) fn save(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let before = find(organisation, request, sent)?;
+    let id = before.as_ref().map(|held| held.id);
+    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
+    if let Some(message) = before.as_ref().and_then(|held| stays_as_it_is(organisation, held, sent)) {
+        return Err(refuse(vec![message]));
+    }
+    let deletes = match given(sent, "Status").as_deref() {
+        None | Some("AUTHORISED") => false,
+        Some("DELETED") if before.is_some() => true,
+        Some(status) => return Err(refuse(vec![format!("The Status '{status}' is not valid")])),
+    };
+    let mut messages = Vec::new();
+    let mut transaction = match before.clone() {
+        Some(held) => held,
+        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+    };
+    if deletes {
+        transaction.is_deleted = true;
+    } else {
+        read(organisation, request, sent, &mut transaction, before.as_ref(), &mut messages);
+    }
+    if !messages.is_empty() {
+        messages.dedup();
+        return Err(refuse(messages));
+    }
+    transaction.updated = request.now;
+    match (transaction.advance, transaction.kind.purpose.advance()) {
+        (None, Some(kind)) => transaction.advance = Some(open(organisation, request, kind, &transaction)),
+        (Some(settled), _) if deletes => {
+            advance::void(organisation, settled, request.now).map_err(|message| refuse(vec![message]))?;
+        }
+        _ => {}
+    }
+    let changes = match (&before, deletes) {
+        (None, _) => "Created",
+        (Some(_), false) => "Edited",
+        (Some(_), true) => "Deleted",
+    };
+    let id = transaction.id;
+    organisation.shelves.bank_transactions.put(transaction);
+    organisation.record(id, changes, request.now);
+    Ok(id)
+}
+
+fn find(
+    organisation: &Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Option<BankTransaction>, Refused> {
+    let Some(id) = given(sent, "BankTransactionID") else { return Ok(None) };
+    let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
+    if id.is_nil() {
+        return Ok(None);
+    }
+    let held = organisation.shelves.bank_transactions.get(id).ok_or(Refused::NotFound)?;
+    if request.method == "PUT" {
+        return Err(Refused::because(Some(id), "The BankTransaction exists already"));
+    }
+    Ok(Some(held.clone()))
+}
+
+/// Why nothing of it can be changed.
+fn stays_as_it_is(
+    organisation: &Organisation,
+    held: &BankTransaction,
+    sent: &Map<String, Value>,
+) -> Option<String> {
+    let deletes = given(sent, "Status").as_deref() == Some("DELETED");
+    let reconciles = sent.get("IsReconciled").and_then(Value::as_bool);
+    if held.is_deleted {
+        return Some("This Bank Transaction cannot be edited as it has been deleted.".to_owned());
+    }
+    if held.kind.purpose == Purpose::Transfer {
+        return Some("This Bank Transaction cannot be edited as it is part of a Bank Transfer.".to_owned());
+    }
+    if held.kind.purpose != Purpose::Plain && !deletes {
+        return Some("Prepayments and overpayments cannot be edited; they can be deleted.".to_owned());
+    }
+    if held.is_reconciled && reconciles != Some(false) {
+        return Some("This Bank Transaction cannot be edited as it is currently reconciled.".to_owned());
+    }
+    organisation.locked(held.date)
+}
+
+fn blank(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<BankTransaction, String> {
+    let kind = given(sent, "Type").unwrap_or_default();
+    let kind = BankTransactionType::read(&kind)
+        .filter(|kind| kind.purpose != Purpose::Transfer)
+        .ok_or_else(|| format!("The Type '{kind}' is not valid for a new Bank Transaction"))?;
+    Ok(BankTransaction {
+        id: organisation.ids.next(),
+        kind,
+        bank_account: Uuid::nil(),
+        contact: None,
+        date: organisation.today(request.now),
+        reference: String::new(),
+        url: None,
+        is_reconciled: false,
+        is_deleted: false,
+        line_amount_types: match kind.purpose {
+            Purpose::Overpayment => LineAmountTypes::NoTax,
+            _ => LineAmountTypes::Inclusive,
+        },
+        lines: Vec::new(),
+        currency: organisation.base_currency.clone(),
+        currency_rate: Decimal::ONE,
+        sub_total: Decimal::ZERO,
+        total_tax: Decimal::ZERO,
+        total: Decimal::ZERO,
+        advance: None,
+        updated: request.now,
+    })
+}
+
+fn read(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+    transaction: &mut BankTransaction,
+    before: Option<&BankTransaction>,
+    messages: &mut Vec<String>,
+) {
+    match head::contact(organisation, request, sent.get("Contact")) {
+        Ok(None) if before.is_none() => messages.push(UNIDENTIFIED_CONTACT.to_owned()),
+        Ok(contact) => transaction.contact = contact.or(transaction.contact),
+        Err(mut refused) => messages.append(&mut refused),
+    }
+    match bank_account(organisation, sent.get("BankAccount"), "BankAccount") {
+        Ok(Some(account)) => transaction.bank_account = account.id,
+        Ok(None) if before.is_none() => messages.push("A BankAccount must be specified".to_owned()),
+        Ok(None) => {}
+        Err(message) => messages.push(message),
+    }
+    let was_on = transaction.date;
+    transaction.date = day(sent, "Date", messages).unwrap_or(transaction.date);
+    if before.is_none() || transaction.date != was_on {
+        messages.extend(organisation.locked(transaction.date));
+    }
+    if let Some(reference) = text_of(sent, "Reference") {
+        // Prepayments and overpayments have none of their own.
+        if transaction.kind.purpose == Purpose::Plain {
+            transaction.reference = reference;
+        }
+    }
+    if let Some(url) = text_of(sent, "Url") {
+        messages.extend(head::url_problem(&url));
+        transaction.url = Some(url).filter(|url| !url.is_empty());
+    }
+    if let Some(flag) = sent.get("IsReconciled").and_then(Value::as_bool) {
+        transaction.is_reconciled = flag;
+    }
+    if let Some(kind) = given(sent, "LineAmountTypes") {
+        match LineAmountTypes::read(&kind) {
+            Some(_) if transaction.kind.purpose == Purpose::Overpayment => {}
+            Some(kind) => transaction.line_amount_types = kind,
+            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
+        }
+    }
+    let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
+    // The money is in the account's currency, whatever the contact usually has.
+    (transaction.currency, transaction.currency_rate) =
+        head::currency(organisation, sent, Uuid::nil(), held, messages);
+    read_amounts(organisation, request, sent, transaction, messages);
+}
+
+fn read_amounts(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+    transaction: &mut BankTransaction,
+    messages: &mut Vec<String>,
+) {
+    let terms = Terms {
+        is_sale: transaction.kind.is_received,
+        amounts: transaction.line_amount_types,
+        approved: true,
+        discounted: false,
+        taxed_by_account: true,
+        unit_places: request.unit_places(),
+    };
+    let owed;
+    let sent = if transaction.kind.purpose == Purpose::Overpayment {
+        owed = on_what_is_owed(organisation, sent, transaction.kind.is_received, messages);
+        &owed
+    } else {
+        sent
+    };
+    let totals = head::amounts(organisation, sent, &mut transaction.lines, terms, messages);
+    if transaction.kind.purpose != Purpose::Plain && totals.total.is_zero() {
+        messages.push("The total must be greater than zero".to_owned());
+    }
+    transaction.sub_total = totals.sub_total;
+    transaction.total_tax = totals.total_tax;
+    transaction.total = totals.total;
+}
+
+fn open(
+    organisation: &mut Organisation,
+    request: &Request,
+    kind: SettledKind,
+    transaction: &BankTransaction,
+) -> Settled {
+    let new = NewAdvance {
+        kind,
+        is_received: transaction.kind.is_received,
+        contact_id: transaction.contact.unwrap_or_default(),
+        date: transaction.date,
+        reference: transaction.reference.clone(),
+        line_amount_types: transaction.line_amount_types,
+        lines: transaction.lines.clone(),
+        totals: Totals {
+            sub_total: transaction.sub_total,
+            total_tax: transaction.total_tax,
+            total: transaction.total,
+        },
+        currency: transaction.currency.clone(),
+        currency_rate: transaction.currency_rate,
+    };
+    Settled { kind, id: advance::open(organisation, new, request.now) }
+}
+
+/// An overpayment is on no account but the one of what customers owe, or of what suppliers are owed.
+fn on_what_is_owed(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    is_received: bool,
+    messages: &mut Vec<String>,
+) -> Map<String, Value> {
+    let control = organisation.shelves.accounts.get(control_account(organisation, is_received));
+    let code = control.map(|account| account.code.as_str()).unwrap_or_default();
+    let mut sent = sent.clone();
+    let lines = sent.get_mut("LineItems").and_then(Value::as_array_mut).into_iter().flatten();
+    for line in lines.filter_map(Value::as_object_mut) {
+        if given(line, "AccountCode").is_some_and(|other| other != code) {
+            messages.push(format!("An overpayment must be on account '{code}'"));
+        }
+        line.insert("AccountCode".into(), code.into());
+    }
+    sent
+}
+
+/// The bank account of a block with its id or code; `None` where nothing was sent.
+pub(crate) fn bank_account<'a>(
+    organisation: &'a Organisation,
+    sent: Option<&Value>,
+    field: &str,
+) -> Result<Option<&'a Account>, String> {
+    let Some(block) = sent.and_then(Value::as_object).filter(|block| !block.is_empty()) else {
+        return Ok(None);
+    };
+    let accounts = &organisation.shelves.accounts;
+    let account = match given(block, "AccountID") {
+        Some(id) => Uuid::parse_str(&id).ok().and_then(|id| accounts.get(id)),
+        None => given(block, "Code").and_then(|code| organisation.account(&code)),
+    };
+    match account {
+        Some(account) if account.kind == "BANK" && account.active => Ok(Some(account)),
+        Some(account) => Err(format!("The {field} '{}' is not an active bank account", account.name)),
+        None => Err(format!("The {field} could not be found")),
+    }
+}

@@ -1,0 +1,253 @@
+//! `/BankTransfers`: money moved between two accounts of one's own, and the two bank transactions that it makes.
+//!
+//! <https://developer.xero.com/documentation/api/accounting/banktransfers>. A transfer is made and deleted, never
+//! edited.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::bank_transactions::bank_transaction::{
+    BankTransaction, BankTransactionType, Purpose, account_block,
+};
+use super::bank_transactions::rules::bank_account;
+use super::head::day;
+use super::lines::{Tracking, read_tracking};
+use super::tax::LineAmountTypes;
+use crate::xero::journal::Entry;
+use crate::xero::organisation::Organisation;
+use crate::xero::reading::{Paging, View};
+use crate::xero::request::Request;
+use crate::xero::resource::Resource;
+use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::shelf::{Document, Shelf};
+use crate::xero::shelves::Shelves;
+use crate::xero::wire::{self, places, read_number};
+use crate::xero::writing::{Refused, given};
+
+#[derive(Debug, Clone)]
+pub(crate) struct BankTransfer {
+    id: Uuid,
+    from: End,
+    to: End,
+    amount: Decimal,
+    date: Date,
+    reference: String,
+    is_deleted: bool,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+/// One of the two accounts, and what the transfer made there.
+#[derive(Debug, Clone)]
+struct End {
+    account: Uuid,
+    transaction: Uuid,
+    is_reconciled: bool,
+    tracking: Vec<Tracking>,
+}
+
+impl Document for BankTransfer {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    fn keys(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+        if self.is_deleted {
+            return Vec::new();
+        }
+        let entry = Entry::on(self.date, Decimal::ONE)
+            .debit(self.to.account, self.amount)
+            .credit(self.from.account, self.amount);
+        vec![entry.close(organisation.system_account(SystemAccount::Rounding))]
+    }
+}
+
+pub(crate) struct BankTransfers;
+
+impl Resource for BankTransfers {
+    type Document = BankTransfer;
+    const KEY: &'static str = "BankTransfers";
+    const ID: &'static str = "BankTransferID";
+    const PAGING: Paging = Paging::Never;
+    const WITH_ARCHIVED: &'static str = "includeDeleted";
+
+    fn shelf(shelves: &Shelves) -> &Shelf<BankTransfer> {
+        &shelves.bank_transfers
+    }
+
+    fn is_archived(transfer: &BankTransfer) -> bool {
+        transfer.is_deleted
+    }
+
+    fn show(
+        organisation: &Organisation,
+        _: &Request,
+        transfer: &BankTransfer,
+        view: View,
+    ) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        put("BankTransferID", transfer.id.to_string().into());
+        put("CreatedDateUTCString", transfer.created.strftime("%Y-%m-%dT%H:%M:%S").to_string().into());
+        put("CreatedDateUTC", wire::stamp(transfer.created));
+        put("DateString", wire::day_text(transfer.date));
+        put("Date", wire::day(transfer.date));
+        put("Status", if transfer.is_deleted { "DELETED" } else { "AUTHORISED" }.into());
+        for (side, end) in [("From", &transfer.from), ("To", &transfer.to)] {
+            let account = organisation.shelves.accounts.get(end.account).map(account_block);
+            put(&format!("{side}BankAccount"), account.unwrap_or_default());
+        }
+        put("Amount", wire::money(transfer.amount));
+        for (side, end) in [("From", &transfer.from), ("To", &transfer.to)] {
+            put(&format!("{side}BankTransactionID"), end.transaction.to_string().into());
+            put(&format!("{side}IsReconciled"), end.is_reconciled.into());
+            put(&format!("{side}Tracking"), end.tracking.iter().map(|one| one.as_json(false)).collect());
+        }
+        put("CurrencyRate", wire::number(Decimal::new(10, 1)));
+        put("Reference", transfer.reference.as_str().into());
+        put("HasAttachments", false.into());
+        if view == View::Single {
+            put("Attachments", json!([]));
+        }
+        body
+    }
+
+    /// `PUT` makes one; `POST` does nothing but delete.
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        if request.method == "PUT" {
+            create(organisation, request, sent)
+        } else {
+            delete(organisation, request, sent)
+        }
+    }
+}
+
+fn create(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let mut messages = Vec::new();
+    let mut accounts = [Uuid::nil(); 2];
+    for (place, field) in accounts.iter_mut().zip(["FromBankAccount", "ToBankAccount"]) {
+        match bank_account(organisation, sent.get(field), field) {
+            Ok(Some(account)) => *place = account.id,
+            Ok(None) => messages.push(format!("A {field} must be specified")),
+            Err(message) => messages.push(message),
+        }
+    }
+    let [from, to] = accounts;
+    if from == to && !from.is_nil() {
+        messages.push("The FromBankAccount and the ToBankAccount must not be the same".to_owned());
+    }
+    let amount = sent.get("Amount").and_then(read_number).map(|amount| places(amount, 2)).unwrap_or_default();
+    if amount <= Decimal::ZERO {
+        messages.push("The Amount must be greater than zero".to_owned());
+    }
+    let date = day(sent, "Date", &mut messages).unwrap_or_else(|| organisation.today(request.now));
+    messages.extend(organisation.locked(date));
+    let mut end = |account: Uuid, side: &str| {
+        let tracking = sent.get(&format!("{side}Tracking")).and_then(Value::as_array);
+        End {
+            account,
+            transaction: organisation.ids.next(),
+            is_reconciled: sent.get(&format!("{side}IsReconciled")).and_then(Value::as_bool).unwrap_or(false),
+            tracking: tracking
+                .map(|sent| read_tracking(organisation, sent, &mut messages))
+                .unwrap_or_default(),
+        }
+    };
+    let (from, to) = (end(from, "From"), end(to, "To"));
+    if !messages.is_empty() {
+        return Err(Refused::Element { id: None, messages });
+    }
+    let transfer = BankTransfer {
+        id: organisation.ids.next(),
+        from,
+        to,
+        amount,
+        date,
+        reference: given(sent, "Reference").unwrap_or_default(),
+        is_deleted: false,
+        created: request.now,
+        updated: request.now,
+    };
+    for is_received in [false, true] {
+        let transaction = transaction(organisation, &transfer, is_received);
+        organisation.shelves.bank_transactions.put(transaction);
+    }
+    let id = transfer.id;
+    organisation.shelves.bank_transfers.put(transfer);
+    organisation.record(id, "Created", request.now);
+    Ok(id)
+}
+
+/// One end as the account's own list shows it.
+fn transaction(organisation: &Organisation, transfer: &BankTransfer, is_received: bool) -> BankTransaction {
+    let end = if is_received { &transfer.to } else { &transfer.from };
+    BankTransaction {
+        id: end.transaction,
+        kind: BankTransactionType { is_received, purpose: Purpose::Transfer },
+        bank_account: end.account,
+        contact: None,
+        date: transfer.date,
+        reference: transfer.reference.clone(),
+        url: None,
+        is_reconciled: end.is_reconciled,
+        is_deleted: transfer.is_deleted,
+        line_amount_types: LineAmountTypes::NoTax,
+        lines: Vec::new(),
+        currency: organisation.base_currency.clone(),
+        currency_rate: Decimal::ONE,
+        sub_total: transfer.amount,
+        total_tax: Decimal::ZERO,
+        total: transfer.amount,
+        advance: None,
+        updated: transfer.updated,
+    }
+}
+
+fn delete(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let id = given(sent, "BankTransferID").and_then(|id| Uuid::parse_str(&id).ok());
+    let held = id.and_then(|id| organisation.shelves.bank_transfers.get(id));
+    let mut transfer = held.cloned().ok_or(Refused::NotFound)?;
+    let refuse = |message: String| Err(Refused::because(Some(transfer.id), message));
+    if given(sent, "Status").as_deref() != Some("DELETED") {
+        return refuse("A BankTransfer cannot be edited; its Status can be set to DELETED".to_owned());
+    }
+    if transfer.is_deleted {
+        return refuse("The BankTransfer has been deleted already".to_owned());
+    }
+    if let Some(message) = organisation.locked(transfer.date) {
+        return refuse(message);
+    }
+    transfer.is_deleted = true;
+    transfer.updated = request.now;
+    for is_received in [false, true] {
+        let transaction = transaction(organisation, &transfer, is_received);
+        organisation.shelves.bank_transactions.put(transaction);
+    }
+    let id = transfer.id;
+    organisation.shelves.bank_transfers.put(transfer);
+    organisation.record(id, "Deleted", request.now);
+    Ok(id)
+}

@@ -1,0 +1,61 @@
+//! `/CreditNotes` over the API: to customers (`ACCRECCREDIT`) and from suppliers (`ACCPAYCREDIT`).
+//!
+//! Setting one against an invoice is `parts/allocations.rs`, paying one back is a payment.
+//! <https://developer.xero.com/documentation/api/accounting/creditnotes>
+
+pub(crate) mod credit_note;
+pub(crate) mod rules;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::xero::filter::Fields;
+use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, allocations, history};
+use crate::xero::reading::View;
+use crate::xero::request::Request;
+use crate::xero::resource::Resource;
+use crate::xero::shelf::Shelf;
+use crate::xero::shelves::Shelves;
+use crate::xero::writing::Refused;
+use credit_note::{CreditNote, CreditNoteRow, FIELDS, credit_note_key};
+
+pub(crate) struct CreditNotes;
+
+impl Resource for CreditNotes {
+    type Document = CreditNote;
+    const KEY: &'static str = "CreditNotes";
+    const ID: &'static str = "CreditNoteID";
+    const FIELDS: &'static [&'static str] = FIELDS;
+    const PARTS: &'static [Part] = &[history::PART, allocations::PART];
+
+    fn shelf(shelves: &Shelves) -> &Shelf<CreditNote> {
+        &shelves.credit_notes
+    }
+
+    fn named<'a>(organisation: &'a Organisation, key: &str) -> Option<&'a CreditNote> {
+        organisation.shelves.credit_notes.find(&credit_note_key(key))
+    }
+
+    fn show(
+        organisation: &Organisation,
+        request: &Request,
+        note: &CreditNote,
+        view: View,
+    ) -> Map<String, Value> {
+        note.as_json(organisation, view, request.unit_places())
+    }
+
+    fn row<'a>(organisation: &'a Organisation, _: &Request, note: &'a CreditNote) -> Box<dyn Fields + 'a> {
+        let contact = organisation.shelves.contacts.get(note.contact_id);
+        Box::new(CreditNoteRow { note, contact })
+    }
+
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        rules::save(organisation, request, sent)
+    }
+}

@@ -1,0 +1,187 @@
+//! Writing credit notes: which one is meant, what it has, which states follow which (as with invoices).
+//!
+//! <https://developer.xero.com/documentation/api/accounting/creditnotes>
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::credit_note::{CreditNote, credit_note_key};
+use crate::xero::documents::head::{self, LONGEST_TEXT, day};
+use crate::xero::documents::invoices::invoice::InvoiceStatus;
+use crate::xero::documents::invoices::rules::{changes, next_status, touches_books};
+use crate::xero::documents::lines::Terms;
+use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::organisation::Organisation;
+use crate::xero::request::Request;
+use crate::xero::writing::{Refused, given, text_of};
+
+const NOUN: &str = "Credit note";
+const NUMBER_TAKEN: &str = "Credit note # must be unique.";
+
+pub(crate) fn save(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<Uuid, Refused> {
+    let before = find(organisation, sent, request.method == "PUT")?;
+    let id = before.as_ref().map(|held| held.id);
+    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
+    let is_used = before.as_ref().is_some_and(|held| held.remaining_credit != held.total);
+    let status = next_status(before.as_ref().map(|held| held.status), is_used, sent, NOUN)
+        .map_err(|message| refuse(vec![message]))?;
+    let mut messages = Vec::new();
+    let mut note = match before.clone() {
+        Some(held) => held,
+        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+    };
+    if let Some(held) = &before {
+        if is_used && touches_books(sent, held.date, &held.currency) {
+            return Err(refuse(vec![format!("{NOUN} not of valid status for modification")]));
+        }
+        messages.extend(organisation.locked(held.date));
+    }
+    note.status = status;
+    let held = before.as_ref().map(|held| held.contact_id);
+    note.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
+    read_head(organisation, sent, &mut note, before.as_ref(), &mut messages);
+    read_amounts(organisation, request, sent, &mut note, &mut messages);
+    if !messages.is_empty() {
+        messages.dedup();
+        return Err(refuse(messages));
+    }
+    if note.is_sale && note.number.is_empty() {
+        note.number = organisation.next_number("CN-", |shelves, number| {
+            shelves.credit_notes.find(&credit_note_key(number)).is_none()
+        });
+    }
+    head::mark_contact(organisation, note.contact_id, note.is_sale);
+    note.updated = request.now;
+    let id = note.id;
+    let changes = changes(before.map(|held| held.status), note.status);
+    organisation.shelves.credit_notes.put(note);
+    organisation.record(id, changes, request.now);
+    Ok(id)
+}
+
+/// By either of its ids; those to customers also by number.
+fn find(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    creates_only: bool,
+) -> Result<Option<CreditNote>, Refused> {
+    let taken = || Refused::because(None, NUMBER_TAKEN);
+    if let Some(id) = given(sent, "CreditNoteID").or_else(|| given(sent, "ID")) {
+        let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
+        if !id.is_nil() {
+            let held = organisation.shelves.credit_notes.get(id).ok_or(Refused::NotFound)?;
+            return if creates_only { Err(taken()) } else { Ok(Some(held.clone())) };
+        }
+    }
+    let from_supplier = sent.get("Type").and_then(Value::as_str) == Some("ACCPAYCREDIT");
+    let number = given(sent, "CreditNoteNumber").filter(|_| !from_supplier);
+    match number.and_then(|number| organisation.shelves.credit_notes.find(&credit_note_key(&number))) {
+        Some(_) if creates_only => Err(taken()),
+        held => Ok(held.cloned()),
+    }
+}
+
+fn blank(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+) -> Result<CreditNote, String> {
+    let is_sale = match given(sent, "Type").unwrap_or_default().as_str() {
+        "ACCRECCREDIT" => true,
+        "ACCPAYCREDIT" => false,
+        other => return Err(format!("The Type '{other}' is not valid: ACCRECCREDIT or ACCPAYCREDIT")),
+    };
+    Ok(CreditNote {
+        id: organisation.ids.next(),
+        is_sale,
+        number: String::new(),
+        reference: String::new(),
+        contact_id: Uuid::nil(),
+        date: organisation.today(request.now),
+        due_date: None,
+        status: InvoiceStatus::Draft,
+        line_amount_types: LineAmountTypes::default(),
+        lines: Vec::new(),
+        currency: organisation.base_currency.clone(),
+        currency_rate: Decimal::ONE,
+        branding_theme: organisation.default_theme().filter(|_| is_sale),
+        sent_to_contact: false,
+        sub_total: Decimal::ZERO,
+        total_tax: Decimal::ZERO,
+        total: Decimal::ZERO,
+        remaining_credit: Decimal::ZERO,
+        fully_paid_on: None,
+        updated: request.now,
+    })
+}
+
+fn read_head(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    note: &mut CreditNote,
+    before: Option<&CreditNote>,
+    messages: &mut Vec<String>,
+) {
+    if let Some(number) = given(sent, "CreditNoteNumber") {
+        let holder = organisation.shelves.credit_notes.find(&credit_note_key(&number));
+        if note.is_sale && holder.is_some_and(|holder| holder.id != note.id) {
+            messages.push(NUMBER_TAKEN.to_owned());
+        }
+        note.number = number;
+    }
+    note.reference = text_of(sent, "Reference").unwrap_or_else(|| std::mem::take(&mut note.reference));
+    for (field, text) in [("CreditNoteNumber", &note.number), ("Reference", &note.reference)] {
+        if text.chars().count() > LONGEST_TEXT {
+            messages.push(format!("The {field} field must not exceed {LONGEST_TEXT} characters"));
+        }
+    }
+    note.date = day(sent, "Date", messages).unwrap_or(note.date);
+    note.due_date = day(sent, "DueDate", messages).or(note.due_date);
+    if before.is_none_or(|held| held.date != note.date) {
+        messages.extend(organisation.locked(note.date));
+    }
+    let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
+    (note.currency, note.currency_rate) = head::currency(organisation, sent, note.contact_id, held, messages);
+    if let Some(kind) = head::line_amount_types(sent, messages) {
+        note.line_amount_types = kind;
+    }
+    if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
+        note.sent_to_contact = flag && note.status == InvoiceStatus::Authorised;
+    }
+    if let Some(theme) = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok()) {
+        note.branding_theme = Some(theme);
+    }
+}
+
+/// What was used already stays used: then amounts can't have changed.
+fn read_amounts(
+    organisation: &mut Organisation,
+    request: &Request,
+    sent: &Map<String, Value>,
+    note: &mut CreditNote,
+    messages: &mut Vec<String>,
+) {
+    use InvoiceStatus::{Deleted, Paid, Voided};
+    if matches!(note.status, Voided | Deleted | Paid) {
+        return;
+    }
+    let terms = Terms {
+        is_sale: note.is_sale,
+        amounts: note.line_amount_types,
+        approved: note.status.is_approved(),
+        discounted: false,
+        taxed_by_account: true,
+        unit_places: request.unit_places(),
+    };
+    let used = note.total - note.remaining_credit;
+    let totals = head::amounts(organisation, sent, &mut note.lines, terms, messages);
+    note.sub_total = totals.sub_total;
+    note.total_tax = totals.total_tax;
+    note.total = totals.total;
+    note.remaining_credit = totals.total - used;
+}

@@ -1,0 +1,224 @@
+//! A payment as it is kept, and the shapes it is shown in. Rules are in `rules.rs`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::xero::documents::settlement::{Settled, SettledKind, clear, settles_key};
+use crate::xero::filter::{Field, Fields};
+use crate::xero::journal::{Entry, in_base};
+use crate::xero::organisation::Organisation;
+use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::shelf::Document;
+use crate::xero::wire;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Payment {
+    pub(crate) id: Uuid,
+    pub(crate) settles: Settled,
+    /// Of the customers' side; payments to suppliers aren't.
+    pub(crate) is_sale: bool,
+    pub(crate) account: Uuid,
+    pub(crate) date: Date,
+    /// In the document's currency.
+    pub(crate) amount: Decimal,
+    pub(crate) currency_rate: Decimal,
+    pub(crate) reference: String,
+    pub(crate) is_reconciled: bool,
+    pub(crate) deleted: bool,
+    pub(crate) batch: Option<Uuid>,
+    /// `BankAccountNumber`, `Particulars`, `Details`: for the bank's file, kept as sent.
+    pub(crate) for_the_bank: Map<String, Value>,
+    pub(crate) updated: Timestamp,
+}
+
+pub(crate) fn batch_key(batch: Uuid) -> String {
+    format!("batch:{batch}")
+}
+
+impl Document for Payment {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn updated(&self) -> Timestamp {
+        self.updated
+    }
+
+    fn keys(&self) -> Vec<String> {
+        [settles_key(self.settles.id)].into_iter().chain(self.batch.map(batch_key)).collect()
+    }
+
+    /// The money, against what it settles; what the rate made of it meanwhile is a gain.
+    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+        if self.deleted {
+            return Vec::new();
+        }
+        let comes_in = self.is_sale == (self.settles.kind == SettledKind::Invoice);
+        let money = if comes_in { self.amount } else { -self.amount };
+        let entry = Entry::on(self.date, self.currency_rate).debit(self.account, money);
+        let entry = clear(organisation, entry, self.settles, self.amount);
+        vec![entry.close(organisation.system_account(SystemAccount::RealisedCurrencyGain))]
+    }
+}
+
+impl Payment {
+    /// <https://developer.xero.com/documentation/api/accounting/types#payment-types>
+    pub(crate) fn payment_type(&self) -> &'static str {
+        match (self.settles.kind, self.is_sale) {
+            (SettledKind::Invoice, true) => "ACCRECPAYMENT",
+            (SettledKind::Invoice, false) => "ACCPAYPAYMENT",
+            (SettledKind::CreditNote, true) => "ARCREDITPAYMENT",
+            (SettledKind::CreditNote, false) => "APCREDITPAYMENT",
+            (SettledKind::Prepayment, true) => "ARPREPAYMENTPAYMENT",
+            (SettledKind::Prepayment, false) => "APPREPAYMENTPAYMENT",
+            (SettledKind::Overpayment, true) => "AROVERPAYMENTPAYMENT",
+            (SettledKind::Overpayment, false) => "APOVERPAYMENTPAYMENT",
+        }
+    }
+
+    /// The type of the document, as its block in a payment has it.
+    fn document_type(&self) -> &'static str {
+        match (self.settles.kind, self.is_sale) {
+            (SettledKind::Invoice, true) => "ACCREC",
+            (SettledKind::Invoice, false) => "ACCPAY",
+            (SettledKind::CreditNote, true) => "ACCRECCREDIT",
+            (SettledKind::CreditNote, false) => "ACCPAYCREDIT",
+            (SettledKind::Prepayment, true) => "ARPREPAYMENT",
+            (SettledKind::Prepayment, false) => "APPREPAYMENT",
+            (SettledKind::Overpayment, true) => "AROVERPAYMENT",
+            (SettledKind::Overpayment, false) => "APOVERPAYMENT",
+        }
+    }
+
+    fn status(&self) -> &'static str {
+        if self.deleted { "DELETED" } else { "AUTHORISED" }
+    }
+
+    /// In the currency of the account, which is the organisation's.
+    pub(crate) fn bank_amount(&self) -> Decimal {
+        in_base(self.amount, self.currency_rate)
+    }
+
+    /// Inside the document that it settles.
+    pub(crate) fn inside(&self) -> Value {
+        let mut body = json!({ "PaymentID": self.id.to_string() });
+        if let Some(batch) = self.batch {
+            body["BatchPaymentID"] = batch.to_string().into();
+        }
+        body["Date"] = wire::day(self.date);
+        body["Amount"] = wire::money(self.amount);
+        body["Reference"] = self.reference.as_str().into();
+        body["CurrencyRate"] = wire::number(self.currency_rate);
+        body["HasAccount"] = false.into();
+        body["HasValidationErrors"] = false.into();
+        body
+    }
+
+    /// A payment's document is always its `Invoice`, whatever it is.
+    pub(crate) fn as_json(&self, organisation: &Organisation) -> Map<String, Value> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        put("PaymentID", self.id.to_string().into());
+        if let Some(batch) = self.batch {
+            put("BatchPaymentID", batch.to_string().into());
+            if let Some(batch) = organisation.shelves.batch_payments.get(batch) {
+                put("BatchPayment", batch.head_as_json(organisation));
+            }
+        }
+        put("Date", wire::day(self.date));
+        put("BankAmount", wire::money(self.bank_amount()));
+        put("Amount", wire::money(self.amount));
+        put("Reference", self.reference.as_str().into());
+        put("CurrencyRate", wire::number(self.currency_rate));
+        put("PaymentType", self.payment_type().into());
+        put("Status", self.status().into());
+        put("UpdatedDateUTC", wire::stamp(self.updated));
+        put("UpdatedDateUTCString", wire::stamp_text(self.updated));
+        put("HasAccount", true.into());
+        put("IsReconciled", self.is_reconciled.into());
+        for (field, value) in &self.for_the_bank {
+            put(field, value.clone());
+        }
+        if let Some(account) = organisation.shelves.accounts.get(self.account) {
+            put(
+                "Account",
+                json!({ "AccountID": account.id.to_string(), "Code": account.code, "Name": account.name }),
+            );
+        }
+        if let Some(standing) = organisation.standing(self.settles) {
+            let contact = organisation.shelves.contacts.get(standing.contact);
+            put(
+                "Invoice",
+                json!({
+                    "Type": self.document_type(), "InvoiceID": self.settles.id.to_string(),
+                    "InvoiceNumber": standing.number, "Payments": [], "CreditNotes": [], "Prepayments": [],
+                    "Overpayments": [], "IsDiscounted": false, "HasErrors": false,
+                    "Contact": contact.map(|contact| contact.as_json(crate::xero::reading::View::Embedded)),
+                    "LineItems": [], "CurrencyCode": standing.currency,
+                }),
+            );
+        }
+        put("HasValidationErrors", false.into());
+        body
+    }
+}
+
+pub(crate) const FIELDS: &[&str] = &[
+    "paymentid",
+    "date",
+    "amount",
+    "reference",
+    "currencyrate",
+    "paymenttype",
+    "status",
+    "updateddateutc",
+    "isreconciled",
+    "batchpaymentid",
+    "account.accountid",
+    "account.code",
+    "invoice.invoiceid",
+    "invoice.invoicenumber",
+    "invoice.contact.contactid",
+];
+
+/// A payment as a query sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PaymentRow<'a> {
+    pub(crate) payment: &'a Payment,
+    pub(crate) organisation: &'a Organisation,
+}
+
+impl Fields for PaymentRow<'_> {
+    fn field(&self, path: &str) -> Option<Field<'_>> {
+        let Self { payment, organisation } = self;
+        let standing = || organisation.standing(payment.settles);
+        Some(match path {
+            "paymentid" => Field::Id(payment.id),
+            "date" => Field::Moment(wire::midnight(payment.date)),
+            "amount" => Field::Number(payment.amount),
+            "reference" => Field::text(&payment.reference),
+            "currencyrate" => Field::Number(payment.currency_rate),
+            "paymenttype" => Field::text(payment.payment_type()),
+            "status" => Field::text(payment.status()),
+            "updateddateutc" => Field::Moment(payment.updated),
+            "isreconciled" => Field::Flag(payment.is_reconciled),
+            "batchpaymentid" => payment.batch.map_or(Field::Null, Field::Id),
+            "account.accountid" => Field::Id(payment.account),
+            "account.code" => {
+                let account = organisation.shelves.accounts.get(payment.account);
+                Field::maybe(account.map(|account| account.code.as_str()))
+            }
+            "invoice.invoiceid" => Field::Id(payment.settles.id),
+            "invoice.invoicenumber" => {
+                standing().map_or(Field::Null, |standing| Field::Text(standing.number.into()))
+            }
+            "invoice.contact.contactid" => {
+                standing().map_or(Field::Null, |standing| Field::Id(standing.contact))
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,32 @@
+"""Every answer that the other files got from Xero, against Xero's published documents. Runs after them."""
+
+import pytest
+
+from disagreements import PLACES
+from internet import Answer
+from published import FOLDER, Published, are_at_hand
+
+if not are_at_hand():
+    pytest.skip(f"Xero's published documents are not at {FOLDER}", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def published() -> Published:
+    return Published()
+
+
+@pytest.fixture(scope="module")
+def violations(published: Published, answers: list[Answer]) -> dict[str, str]:
+    """The places that disagree, each with one example."""
+    found = (violation for answer in answers for violation in published.violations(answer))
+    return {violation.place: str(violation) for violation in found}
+
+
+def test_every_answer_is_as_xero_has_published_it(answers: list[Answer], violations: dict[str, str]) -> None:
+    assert answers, "nothing was asked: run this together with the other files"
+    unexpected = sorted(example for place, example in violations.items() if place not in PLACES)
+    assert not unexpected, "\n".join(["", *unexpected])
+
+
+def test_every_disagreement_is_real(violations: dict[str, str]) -> None:
+    assert set(PLACES) <= set(violations)

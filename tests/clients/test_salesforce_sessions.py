@@ -1,0 +1,41 @@
+"""simple-salesforce: logging in, and what becomes of a session that has ended."""
+
+import pytest
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
+
+from conftest import CLIENT_ID, VERSION, World
+
+
+def test_a_client_logs_in_and_is_led_to_the_org_s_own_address(world: World) -> None:
+    salesforce = world.salesforce()
+    assert salesforce.sf_instance == "sandbox.my.salesforce.com"
+    versions = salesforce.session.get(f"https://{salesforce.sf_instance}/services/data").json()
+    assert VERSION in [one["version"] for one in versions]
+
+
+def test_a_wrong_secret_is_refused(world: World) -> None:
+    with pytest.raises(SalesforceAuthenticationFailed) as refused:
+        world.salesforce(consumer_key=CLIENT_ID, consumer_secret="wrong", domain="sandbox.my")
+    assert refused.value.code == "invalid_client"
+
+
+def test_a_session_that_has_ended_is_renewed_by_the_client_itself(world: World) -> None:
+    salesforce = world.salesforce()
+    before = salesforce.session_id
+    salesforce.oauth2("revoke", {"token": before}, method="POST")
+    assert salesforce.query("SELECT Id FROM Account LIMIT 1")["done"] is True
+    assert salesforce.session_id != before
+
+
+def test_a_session_that_nobody_can_renew_is_an_error(world: World) -> None:
+    login = {"session_id": "00D!AQ", "instance_url": "https://sandbox.my.salesforce.com"}
+    with pytest.raises(SalesforceExpiredSession) as refused:
+        world.salesforce(**login).query("SELECT Id FROM Account")
+    assert refused.value.content[0]["errorCode"] == "INVALID_SESSION_ID"
+
+
+def test_the_session_says_whose_it_is(salesforce: Salesforce) -> None:
+    told = salesforce.oauth2("userinfo")
+    (user,) = salesforce.query(f"SELECT Username FROM User WHERE Id = '{told['user_id']}'")["records"]
+    assert told["preferred_username"] == user["Username"]
