@@ -25,3 +25,4 @@ mod trouble;
 mod waits;
 mod webhooks;
 mod world;
+mod xero_triggers;

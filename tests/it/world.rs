@@ -26,7 +26,7 @@ use counterfoil::ports::http::{Http, HttpError, Request, Response};
 use counterfoil::ports::queue::{Delivery, QueueName};
 use counterfoil::ports::random::SeededRandom;
 use counterfoil::ports::table::Table;
-use counterfoil::runtime::{catalog, engine, pump};
+use counterfoil::runtime::{catalog, engine, local_machine, pump};
 use counterfoil_sandbox::{ConnectionLost, Sandbox};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -227,7 +227,7 @@ impl World {
 
     pub(crate) async fn poll(&self) -> Vec<poll::Report> {
         let mut reports = Vec::new();
-        for trigger in ["salesforce.new_record", "salesforce.updated_record"] {
+        for trigger in local_machine::polled(&self.stack) {
             poll::wake(&self.stack, trigger, "manual").await.expect("woken");
             let polled = self.flowing(pump::wakes(&self.stack, trigger)).await;
             reports.extend(polled.expect("polled"));

@@ -296,6 +296,12 @@ impl Ledger {
         })
     }
 
+    /// The invoice is due again.
+    pub fn remove_payment(&self, id: Uuid) -> Result<(), NotTaken> {
+        let now = self.xero.now();
+        self.enter(|organisation| payments::rules::delete(organisation, id, now).map(|_| Some(())))
+    }
+
     pub fn set_period_lock(&self, date: Option<Date>) {
         self.change(|organisation| organisation.period_lock = date);
     }

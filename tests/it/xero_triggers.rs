@@ -1,0 +1,215 @@
+//! What happens in Xero: each change once, also where the books say nothing of when a record was made or by whom.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use counterfoil::domain::connection::Connection;
+use counterfoil::domain::ids::ConnectionId;
+use counterfoil::domain::run::Status;
+use counterfoil::flow::rows::StoredRun;
+use counterfoil_sandbox::xero::{Contact, Invoice};
+use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
+use serde_json::{Map, Value, json};
+
+use crate::main_job::{FLOW, opportunity, win};
+use crate::world::World;
+
+/// A flow that does nothing but take notice.
+fn noticing(name: &str, trigger: &str, options: &str) -> String {
+    format!("flow: {name}\ntrigger:\n  type: {trigger}\n{options}\nsteps:\n  - set: {{ seen: yes }}\n")
+}
+
+async fn world() -> World {
+    let world = World::new().await;
+    let books = ConnectionId::from("books");
+    let connection = world.stack.connections.get(&books).await.expect("read").expect("there");
+    let mut scopes = connection.scopes.clone();
+    scopes.extend(["accounting.payments", "accounting.banktransactions"].map(str::to_owned));
+    world.stack.connections.save(&Connection { scopes, ..(*connection).clone() }).await.expect("saved");
+    world
+}
+
+fn contact(world: &World, name: &str) -> Contact {
+    world.sandbox.xero.ledger().add_contact_named(name).expect("a contact")
+}
+
+/// An approved sales invoice that a person has typed in.
+fn invoice(world: &World, contact: &Contact) -> Invoice {
+    let line = json!({"Description": "Desk", "Quantity": 2, "UnitAmount": "100.50", "AccountCode": "200"});
+    let fields = json!({"Type": "ACCREC", "Status": "AUTHORISED", "Contact": {"ContactID": contact.id},
+        "Date": "2026-11-20", "DueDate": "2026-12-20", "LineItems": [line]});
+    world.sandbox.xero.ledger().add_invoice(fields).expect("an invoice")
+}
+
+fn edit(world: &World, invoice: &Invoice, reference: &str) {
+    let fields = Map::from_iter([("Reference".to_owned(), reference.into())]);
+    world.sandbox.xero.ledger().edit_invoice(invoice.id, fields).expect("edited");
+}
+
+async fn seen(world: &World, flow: &str) -> Vec<Value> {
+    let of_flow = |run: &StoredRun| run.row.flow_name == flow;
+    let record = |run: StoredRun| run.row.message.event.expect("an event").record;
+    world.runs().await.into_iter().filter(of_flow).map(record).collect()
+}
+
+/// Long enough for a second of its own, and for what was written to count as settled.
+async fn later(world: &World) {
+    world.settle().await;
+    world.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_that_becomes_paid_is_told_of_in_salesforce_once() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let old = invoice(&world, &acme);
+    world.sandbox.xero.ledger().pay_invoice(old.id).expect("paid");
+    world.advance(Duration::from_secs(5));
+    world
+        .given_flow(
+            "flow: paid\ntrigger: { type: xero.new_or_updated_invoice, changed: { Status: { to: PAID } } }\nsteps:\n  \
+             - action: salesforce.create_task\n    with: { Subject: 'Paid: {{ record.InvoiceNumber }} {{ record.AmountPaid }}' }\n",
+        )
+        .await;
+    let invoice = invoice(&world, &acme);
+    later(&world).await;
+    assert_eq!(world.tasks().len(), 0, "neither paid before nor paid yet");
+
+    world.sandbox.xero.ledger().pay_invoice(invoice.id).expect("paid");
+    later(&world).await;
+    edit(&world, &invoice, "as agreed");
+    later(&world).await;
+    let subjects: Vec<Value> = world.tasks().iter().map(|task| task["Subject"].clone()).collect();
+    assert_eq!(subjects, [json!(format!("Paid: {} 231.15", invoice.number))]);
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]));
+    let event = world.runs().await.remove(0).row.message.event.expect("an event");
+    assert_eq!(event.previous, json!({"Status": "AUTHORISED"}));
+    assert!(event.url.expect("an address").contains(&format!("InvoiceID={}", invoice.id)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_updated_and_both_tell_of_what_they_say() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let old = invoice(&world, &acme);
+    world.advance(Duration::from_secs(5));
+    for only in ["new", "updated", "both"] {
+        let options = format!("  only: {only}");
+        world.given_flow(&noticing(only, "xero.new_or_updated_invoice", &options)).await;
+    }
+    edit(&world, &old, "edited after going live");
+    later(&world).await;
+    let new = invoice(&world, &acme);
+    later(&world).await;
+    edit(&world, &new, "edited as well");
+    later(&world).await;
+    let mut told = BTreeMap::new();
+    for only in ["new", "updated", "both"] {
+        let mut numbers: Vec<String> =
+            seen(&world, only).await.iter().map(|record| record["InvoiceNumber"].to_string()).collect();
+        numbers.sort();
+        told.insert(only, numbers);
+    }
+    let (old, new) = (format!("\"{}\"", old.number), format!("\"{}\"", new.number));
+    assert_eq!(told["new"], [new.clone()]);
+    assert_eq!(told["updated"], [old.clone(), new.clone()]);
+    assert_eq!(told["both"], [old, new.clone(), new]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_of_an_old_invoice_is_new_and_one_that_is_removed_is_not() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let (first, second) = (invoice(&world, &acme), invoice(&world, &acme));
+    world.sandbox.xero.ledger().pay_invoice(first.id).expect("paid");
+    world.advance(Duration::from_secs(5));
+    world.given_flow(&noticing("payments", "xero.new_payment", "  kind: sale")).await;
+    later(&world).await;
+    assert_eq!(seen(&world, "payments").await.len(), 0, "paid before");
+
+    world.sandbox.xero.ledger().pay_invoice(second.id).expect("paid");
+    later(&world).await;
+    let payments = seen(&world, "payments").await;
+    assert_eq!(payments.len(), 1);
+    assert_eq!(payments[0]["Invoice"]["InvoiceNumber"], second.number);
+    assert_eq!(payments[0]["Amount"].to_string(), "231.15");
+
+    let id = payments[0]["PaymentID"].as_str().expect("an id").parse().expect("a GUID");
+    world.sandbox.xero.ledger().remove_payment(id).expect("removed");
+    later(&world).await;
+    assert_eq!(seen(&world, "payments").await.len(), 1, "removed is not new");
+    world.sandbox.xero.ledger().pay_invoice(second.id).expect("paid again");
+    later(&world).await;
+    assert_eq!(seen(&world, "payments").await.len(), 2);
+}
+
+/// A person's work while a flow goes live: between the question for Xero's time and the last page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_while_a_flow_goes_live_is_new_and_what_is_edited_meanwhile_is_not() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let old = invoice(&world, &acme);
+    world.advance(Duration::from_secs(5));
+    let xero = &world.sandbox.xero;
+    // Xero's time is asked for; then the pages are read, which takes a while.
+    xero.harness().faults.add(Fault::on("GET", "/Invoices", FaultKind::Delay(300)).skip(1));
+    let flow = noticing("invoices", "xero.new_or_updated_invoice", "  only: new");
+    let made = async {
+        while xero.calls_to("GET /Invoices") == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.advance(Duration::from_secs(5));
+        edit(&world, &old, "edited meanwhile");
+        invoice(&world, &acme)
+    };
+    let (_, new) = tokio::join!(world.given_flow(&flow), made);
+    later(&world).await;
+    let numbers: Vec<Value> =
+        seen(&world, "invoices").await.iter().map(|record| record["InvoiceNumber"].clone()).collect();
+    assert_eq!(numbers, [json!(new.number)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_invoice_starts_no_flow_and_a_persons_edit_of_it_does() {
+    let world = world().await;
+    world.given_flow(FLOW).await;
+    world.given_flow(&noticing("invoices", "xero.new_or_updated_invoice", "")).await;
+    world.given_flow(&noticing("contacts", "xero.new_or_updated_contact", "")).await;
+    let id = opportunity(&world, "Acme Ltd");
+    win(&world, &id);
+    later(&world).await;
+    later(&world).await;
+    assert_eq!((world.invoices().len(), world.contacts().len()), (1, 1));
+    assert_eq!(world.runs().await.len(), 1, "ours is no news to us");
+
+    let invoice = world.sandbox.xero.ledger().invoices().remove(0);
+    edit(&world, &invoice, "a person was here");
+    later(&world).await;
+    let seen = seen(&world, "invoices").await;
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0]["Reference"], "a person was here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_that_holds_more_than_a_page_loses_nothing() {
+    let world = world().await;
+    world.given_flow(&noticing("contacts", "xero.new_or_updated_contact", "")).await;
+    world.sandbox.xero.ledger().seed_contacts(1_100);
+    later(&world).await;
+    assert_eq!(seen(&world, "contacts").await.len(), 1_100);
+    world.redeliver_everything().await;
+    later(&world).await;
+    assert_eq!(world.runs().await.len(), 1_100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archiving_a_contact_is_an_update() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    world.advance(Duration::from_secs(5));
+    let options = "  changed: { ContactStatus: { to: ARCHIVED } }";
+    world.given_flow(&noticing("archived", "xero.new_or_updated_contact", options)).await;
+    world.sandbox.xero.ledger().archive_contact(acme.id);
+    later(&world).await;
+    assert_eq!(seen(&world, "archived").await.len(), 1);
+}
