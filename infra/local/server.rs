@@ -1,5 +1,6 @@
 //! API Gateway's routes on one loopback port.
 
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body as HandlerBody;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -7,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::post;
+use counterfoil::domain::connection::Provider;
 use counterfoil::flow::Stack;
 use counterfoil::flow::receive::WebhookRequest;
 use counterfoil::runtime::{events, handlers};
@@ -18,6 +20,8 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 pub(crate) fn router(stack: Stack) -> Router {
     Router::new()
         .route("/webhook/{*path}", post(webhook))
+        .route("/hooks/xero", post(xero))
+        .route("/hooks/salesforce/{secret}", post(salesforce))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -25,16 +29,30 @@ pub(crate) fn router(stack: Stack) -> Router {
 }
 
 async fn webhook(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    answered(handlers::http_webhook(&stack, event(&uri, &headers, &body)).await)
+}
+
+async fn xero(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    answered(handlers::notification(&stack, Provider::Xero, event(&uri, &headers, &body)).await)
+}
+
+async fn salesforce(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    answered(handlers::notification(&stack, Provider::Salesforce, event(&uri, &headers, &body)).await)
+}
+
+fn event(uri: &Uri, headers: &HeaderMap, body: &Bytes) -> ApiGatewayV2httpRequest {
     let headers = headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    let request = WebhookRequest {
+    events::http_event(WebhookRequest {
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         headers: headers.collect(),
         body: body.to_vec(),
-    };
-    let answer = handlers::http_webhook(&stack, events::http_event(request)).await;
+    })
+}
+
+fn answered(answer: ApiGatewayV2httpResponse) -> Response<Body> {
     let status = u16::try_from(answer.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let body = match answer.body {
         Some(HandlerBody::Text(text)) => Body::from(text),

@@ -17,8 +17,7 @@ pub(crate) async fn until_quiet(
     at_most: Duration,
     looked: impl Fn(),
 ) -> anyhow::Result<bool> {
-    let living: Vec<QueueName> =
-        QueueName::ALL.into_iter().filter(|queue| queue.dead_letters().is_some()).collect();
+    let living: Vec<QueueName> = QueueName::all().filter(|queue| queue.dead_letters().is_some()).collect();
     let queue = local.embedded.queue();
     let began = SystemClock.now();
     loop {

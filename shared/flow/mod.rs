@@ -12,6 +12,7 @@ pub mod file;
 pub mod flows;
 mod fresh;
 pub mod gate;
+pub mod hear;
 pub mod keep;
 mod kinds;
 pub mod lifecycle;

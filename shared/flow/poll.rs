@@ -74,8 +74,12 @@ pub async fn wake(stack: &Stack, trigger: &str, why: &str) -> Result<(), FlowErr
     let Some(queue) = QueueName::wake(trigger) else {
         return Err(Failure::new("not_polled", format!("{trigger} is not polled")).into());
     };
-    let body = serde_json::json!({"v": 1, "why": why}).to_string();
-    Ok(stack.ports.queue.send(queue, vec![Outgoing { body, ..Outgoing::default() }]).await?)
+    Ok(stack.ports.queue.send(queue, vec![Outgoing { body: wake_up(why), ..Outgoing::default() }]).await?)
+}
+
+/// A wake-up's message.
+pub(super) fn wake_up(why: &str) -> String {
+    serde_json::json!({"v": 1, "why": why}).to_string()
 }
 
 /// One poll of every watch of a trigger.

@@ -22,6 +22,7 @@ use crate::domain::Value;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::{EventKey, RunId};
 use crate::domain::outcome::Failure;
+use crate::ports::notification::Reply;
 use crate::ports::table::{Condition, Key, TableError, Write};
 
 /// The largest body that is taken.
@@ -54,13 +55,6 @@ impl WebhookRequest {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookAnswer {
-    pub status: u16,
-    pub content_type: &'static str,
-    pub body: String,
 }
 
 /// The trigger's options; the flow file was checked against them.
@@ -119,7 +113,7 @@ pub fn webhook_secret_name(secret: &str) -> String {
 }
 
 /// Takes a webhook, and answers once its event is durable.
-pub async fn webhook(stack: &Stack, request: WebhookRequest) -> WebhookAnswer {
+pub async fn webhook(stack: &Stack, request: WebhookRequest) -> Reply {
     match receive(stack, &request).await {
         Ok((run, duplicate)) => {
             answer(202, &serde_json::json!({"accepted": true, "run": run, "duplicate": duplicate}))
@@ -147,8 +141,8 @@ impl<E: Into<FlowError>> From<E> for Refusal {
     }
 }
 
-fn answer(status: u16, body: &Value) -> WebhookAnswer {
-    WebhookAnswer { status, content_type: "application/json", body: body.to_string() }
+fn answer(status: u16, body: &Value) -> Reply {
+    Reply { status, content_type: Some("application/json"), body: body.to_string() }
 }
 
 async fn receive(stack: &Stack, request: &WebhookRequest) -> Result<(RunId, bool), Refusal> {

@@ -109,6 +109,7 @@ fn http_webhook() -> TriggerDescription {
         }),
         order: Order::Every,
         minutes: 0,
+        scope: None,
         example: "type: http.webhook\nevent_id: record.id\n",
         sample: json!({ "id": "evt_1", "company": "Acme Ltd", "amount": 120.50 }),
     }
@@ -139,6 +140,7 @@ fn schedule() -> TriggerDescription {
         }),
         order: Order::Every,
         minutes: 0,
+        scope: None,
         example: "type: schedule\ncron: 0 7 * * 1-5\nzone: Pacific/Auckland\n",
         sample: json!({ "at": "2026-01-05T18:00:00Z" }),
     }
@@ -153,6 +155,7 @@ fn manual() -> TriggerDescription {
         options: json!({ "type": "object", "additionalProperties": false, "properties": {} }),
         order: Order::Every,
         minutes: 0,
+        scope: None,
         example: "type: manual\n",
         sample: json!({ "month": "2026-01" }),
     }

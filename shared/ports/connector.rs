@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::http::{HttpError, Method, Request, Response};
+use super::notification::{Heard, Notification, Reply};
 use super::random::Random;
 use super::table::Table;
 use crate::domain::connection::{Connection, Provider};
@@ -267,6 +268,17 @@ pub trait Connector: Send + Sync {
     ) -> Result<Request, Failure>;
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault>;
 
+    /// Whether the connection is allowed what this scope allows, as far as is known.
+    fn allows(&self, _connection: &Connection, _scope: &str) -> bool {
+        true
+    }
+
+    /// Whether a notification is the provider's, and what it says has changed; else how it is refused. `keys`: what the
+    /// provider's notifications are known by.
+    fn hear(&self, _notification: &Notification<'_>, _keys: &[SecretString]) -> Result<Heard, Reply> {
+        Err(Reply::empty(404))
+    }
+
     /// Which version of which record a document is that one of our own calls wrote, where the provider doesn't say who
     /// wrote a version: so that our own writes are known when they are seen again.
     fn version_of(&self, _document: &Value) -> Option<(RecordId, Timestamp)> {
@@ -381,6 +393,9 @@ pub struct TriggerDescription {
     pub order: Order,
     /// How often it is polled when nothing wakes it; 0 where it isn't polled.
     pub minutes: u32,
+    /// What the connection must be allowed, where the provider gives out leave piece by piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
     /// A trigger in YAML that passes `flow check`.
     pub example: &'static str,
     /// An event's `record` as this trigger gives it.

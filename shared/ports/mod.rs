@@ -9,6 +9,7 @@ pub mod contract;
 pub mod counted;
 pub mod http;
 pub mod mailer;
+pub mod notification;
 pub mod queue;
 pub mod random;
 pub mod table;

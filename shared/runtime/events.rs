@@ -7,7 +7,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageA
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::flow::receive::{WebhookAnswer, WebhookRequest};
+use crate::flow::receive::WebhookRequest;
+use crate::ports::notification::Reply;
 use crate::ports::queue::{Delivery, QueueName};
 
 const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
@@ -117,11 +118,13 @@ pub fn http_event(request: WebhookRequest) -> ApiGatewayV2httpRequest {
     event
 }
 
-pub fn http_response(answer: WebhookAnswer) -> ApiGatewayV2httpResponse {
+pub fn http_response(reply: Reply) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = answer.status.into();
-    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    response.body = Some(Body::Text(answer.body));
+    response.status_code = reply.status.into();
+    if let Some(kind) = reply.content_type {
+        response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    response.body = Some(Body::Text(reply.body));
     response
 }
 
@@ -221,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_api_gateway_takes() -> Result<(), serde_json::Error> {
-        let answer = WebhookAnswer { status: 202, content_type: "application/json", body: "{}".to_owned() };
+        let answer = Reply { status: 202, content_type: Some("application/json"), body: "{}".to_owned() };
         let sent = serde_json::to_value(http_response(answer))?;
         assert_eq!(sent["statusCode"].to_string(), "202");
         assert_eq!(sent["headers"]["content-type"], "application/json");

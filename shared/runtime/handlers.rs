@@ -7,11 +7,12 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 
 use super::events::{batch_response, deliveries, http_response, queue_of, webhook_request};
+use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
 use crate::flow::FlowError;
-use crate::flow::receive::WebhookAnswer;
 use crate::flow::stack::Stack;
-use crate::flow::{dispatch, keep, poll, receive};
+use crate::flow::{dispatch, hear, keep, poll, receive};
+use crate::ports::notification::{Notification, Reply};
 use crate::ports::queue::Settle;
 
 /// A batch of runs. What isn't done with comes back when its run asked for it.
@@ -46,14 +47,30 @@ pub async fn dispatcher(
 pub async fn http_webhook(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
     let answer = match webhook_request(event) {
         Some(request) => receive::webhook(stack, request).await,
-        None => WebhookAnswer {
-            status: 400,
-            content_type: "application/json",
-            body: r#"{"code":"bad_body","message":"the body is not the base64 that it says it is"}"#
-                .to_owned(),
-        },
+        None => bad_body(),
     };
     http_response(answer)
+}
+
+/// What a provider sends when something has changed there.
+pub async fn notification(
+    stack: &Stack,
+    provider: Provider,
+    event: ApiGatewayV2httpRequest,
+) -> ApiGatewayV2httpResponse {
+    let Some(request) = webhook_request(event) else { return http_response(bad_body()) };
+    let place = format!("{HOOKS}{}", provider.as_str());
+    let secret = request.path.strip_prefix(&place).unwrap_or_default().trim_matches('/');
+    let notification = Notification { secret, headers: &request.headers, body: &request.body };
+    http_response(hear::hear(stack, provider, &notification).await)
+}
+
+/// Where providers' notifications are taken: the provider's name follows.
+pub const HOOKS: &str = "/hooks/";
+
+fn bad_body() -> Reply {
+    let body = r#"{"code":"bad_body","message":"the body is not the base64 that it says it is"}"#;
+    Reply { status: 400, content_type: Some("application/json"), body: body.to_owned() }
 }
 
 /// A batch of wake-ups is one poll. When it fails, all of them come back.

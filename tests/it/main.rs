@@ -13,6 +13,7 @@ mod lifecycle;
 mod limits;
 mod lost_replies;
 mod main_job;
+mod notifications;
 mod order;
 mod polling;
 mod reruns;

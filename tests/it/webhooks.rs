@@ -8,7 +8,8 @@ use base64::Engine as _;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::Stack;
 use counterfoil::flow::flows::{FlowHead, FlowState};
-use counterfoil::flow::receive::{WebhookAnswer, WebhookRequest, webhook, webhook_secret_name};
+use counterfoil::flow::receive::{WebhookRequest, webhook, webhook_secret_name};
+use counterfoil::ports::notification::Reply;
 use counterfoil::ports::queue::QueueName;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
@@ -56,11 +57,11 @@ fn url(head: &FlowHead) -> String {
     format!("/webhook/{}/{}", head.name, head.webhook_path.as_deref().expect("a secret path"))
 }
 
-async fn post(stack: &Stack, path: &str, headers: &[(&str, &str)], body: &[u8]) -> WebhookAnswer {
+async fn post(stack: &Stack, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     webhook(stack, request(path, headers, body)).await
 }
 
-fn said(answer: &WebhookAnswer) -> Value {
+fn said(answer: &Reply) -> Value {
     serde_json::from_str(&answer.body).expect("JSON")
 }
 

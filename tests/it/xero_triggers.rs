@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use counterfoil::domain::connection::Connection;
+use counterfoil::domain::connection::{Connection, ConnectionState};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::run::Status;
+use counterfoil::flow::lifecycle;
 use counterfoil::flow::rows::StoredRun;
 use counterfoil_sandbox::xero::{Contact, Invoice};
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
@@ -200,6 +201,19 @@ async fn a_second_that_holds_more_than_a_page_loses_nothing() {
     world.redeliver_everything().await;
     later(&world).await;
     assert_eq!(world.runs().await.len(), 1_100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_whose_connection_lacks_a_scope_does_not_go_live_and_parks_nobody() {
+    let world = World::new().await;
+    let text = noticing("payments", "xero.new_payment", "");
+    lifecycle::push(&world.stack, "payments", "flow.yaml", &text, BTreeMap::new()).await.expect("pushed");
+    let refused = lifecycle::enable(&world.stack, "payments").await.expect_err("is refused").failure();
+    assert_eq!(refused.code, "missing_scope");
+    assert!(refused.message.contains("accounting.payments.read"), "{refused}");
+    let books =
+        world.stack.connections.get(&ConnectionId::from("books")).await.expect("read").expect("there");
+    assert_eq!(books.state, ConnectionState::Active);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

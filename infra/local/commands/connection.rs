@@ -7,8 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
-use counterfoil::flow::Stack;
+use counterfoil::flow::{Stack, hear};
 use counterfoil::ports::connector::Identity;
+use counterfoil::ports::random::random_uuid;
+use counterfoil::runtime::handlers::HOOKS;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -26,6 +28,8 @@ Examples:
     --username integration@acme.example --secret-file private-key.pem
   counterfoil connection check
   counterfoil connection reconnect books --secret-file new-secret.txt
+  counterfoil connection listen xero --secret-file webhook-key.txt
+  counterfoil connection listen salesforce
 
 A secret or private key is read from --secret-file or from standard input, never from the command line, where others
 could see it. The account must answer before a connection is saved.";
@@ -65,6 +69,13 @@ enum ConnectionCommand {
         /// Print one JSON document
         #[arg(long)]
         json: bool,
+    },
+    /// Take notifications of changes, so that polls needn't wait for their turn
+    Listen {
+        /// Whose
+        provider: ProviderName,
+        #[command(flatten)]
+        secret: SecretFrom,
     },
     /// Take a connection away, with its secrets
     Remove {
@@ -114,6 +125,15 @@ enum ProviderName {
     Xero,
 }
 
+impl ProviderName {
+    fn provider(self) -> Provider {
+        match self {
+            Self::Salesforce => Provider::Salesforce,
+            Self::Xero => Provider::Xero,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Grant {
     ClientCredentials,
@@ -135,6 +155,9 @@ impl ConnectionArgs {
                 let known = named(&stack, &name).await?;
                 connected(&stack, again(known), secret.read("Client secret")?, json).await
             }
+            ConnectionCommand::Listen { provider, secret } => {
+                listen(&place.existing()?, provider.provider(), &secret).await
+            }
             ConnectionCommand::Remove { name } => {
                 let stack = place.existing()?;
                 let known = named(&stack, &name).await?;
@@ -148,10 +171,7 @@ impl ConnectionArgs {
 
 impl Add {
     fn wanted(self) -> anyhow::Result<Wanted> {
-        let provider = match self.provider {
-            ProviderName::Salesforce => Provider::Salesforce,
-            ProviderName::Xero => Provider::Xero,
-        };
+        let provider = self.provider.provider();
         let grant = match self.grant {
             Grant::ClientCredentials => GrantKind::ClientCredentials,
             Grant::Jwt => GrantKind::JwtBearer,
@@ -194,6 +214,28 @@ fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
         (Provider::Salesforce, GrantKind::ClientCredentials) => None,
         (Provider::Salesforce, GrantKind::JwtBearer) => Some("https://login.salesforce.com"),
     }
+}
+
+/// Xero signs with a key of its own making; Salesforce signs nothing, so its address is the secret.
+async fn listen(stack: &Stack, provider: Provider, secret: &SecretFrom) -> anyhow::Result<ExitCode> {
+    let place = match provider {
+        Provider::Xero => {
+            let key = secret.read("The webhook's signing key, as Xero shows it")?;
+            hear::add_key(stack, provider, key).await?;
+            format!("{HOOKS}xero")
+        }
+        Provider::Salesforce => {
+            let key = random_uuid(stack.ports.random.as_ref()).simple().to_string();
+            let place = format!("{HOOKS}salesforce/{key}");
+            hear::add_key(stack, provider, SecretString::from(key)).await?;
+            place
+        }
+    };
+    output::note(
+        "notifications wake the polls from now on; what was given before stays good until the next time",
+    );
+    output::line(format!("POST {place} (behind the address that `http.webhook` flows have)"));
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn named(stack: &Stack, name: &str) -> anyhow::Result<Connection> {

@@ -11,6 +11,7 @@ mod endpoints;
 mod fake;
 mod limits;
 mod metadata;
+mod notification;
 mod query;
 mod record;
 mod refusal;
@@ -31,6 +32,7 @@ use crate::ports::connector::{
     Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
+use crate::ports::notification::{Heard, Notification, Reply};
 
 /// Summer '26. Older versions stay available for years; a newer one may rename inputs, so it is fixed here.
 /// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_versions.htm>
@@ -124,6 +126,10 @@ impl Connector for Salesforce {
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
         auth::read_token(exchange, now)
+    }
+
+    fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {
+        notification::hear(notification, keys)
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

@@ -150,6 +150,16 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
+/// The scope itself, its reading half, or the broad one that it was part of until 2026.
+/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
+pub(super) fn allows(connection: &Connection, scope: &str) -> bool {
+    const BROAD: &str = "accounting.transactions";
+    let is = |given: &str, wanted: &str| given.strip_suffix(".read").unwrap_or(given) == wanted;
+    let was_broad = scope != "accounting.contacts" && scope != "accounting.settings";
+    connection.scopes.is_empty()
+        || connection.scopes.iter().any(|given| is(given, scope) || (was_broad && is(given, BROAD)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ mod fields;
 mod identify;
 mod limits;
 mod marker;
+mod notification;
 mod refusals;
 #[cfg(test)]
 mod testing;
@@ -37,6 +38,7 @@ use crate::ports::connector::{
     Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
+use crate::ports::notification::{Heard, Notification, Reply};
 use directory::Directory;
 
 /// Xero, for as many connections as there are. What it learns of their accounts is shared by all plans of the process.
@@ -106,6 +108,14 @@ impl Connector for Xero {
 
     fn version_of(&self, document: &Value) -> Option<(RecordId, Timestamp)> {
         triggers::version_of(document)
+    }
+
+    fn allows(&self, connection: &Connection, scope: &str) -> bool {
+        auth::allows(connection, scope)
+    }
+
+    fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {
+        notification::hear(notification, keys)
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

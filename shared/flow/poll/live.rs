@@ -14,7 +14,7 @@ use super::lease::{Place, watch_key};
 use super::{OVERLAP, known, write_memories};
 use crate::domain::connection::Provider;
 use crate::domain::ids::FlowId;
-use crate::domain::outcome::Fault;
+use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Account, Interest, PollAsk, Trigger};
 use crate::ports::table::{Condition, Key, Write};
 
@@ -74,6 +74,16 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
     let Some(provider) = Provider::of(trigger_id) else { return Ok(live) };
     let connection =
         stack.connections.choose(provider, compiled.flow.trigger.connection.as_ref()).await.map_err(asked)?;
+    if let (Some(scope), Some(connector)) = (trigger.describe().scope, stack.catalog.connector(provider))
+        && !connector.allows(&connection, scope)
+    {
+        let name = &connection.id;
+        let advice = format!(
+            "`{name}` may not read what {trigger_id} needs: give its app the scope {scope}.read and connect it again, \
+             `counterfoil connection add {name} --scopes …`"
+        );
+        return Err(Failure::new("missing_scope", advice).into());
+    }
     let interest = trigger.interest(&compiled.flow.trigger.options)?;
     let account =
         stack.client(connection, Priority::Bulk, now + SignedDuration::from_mins(30)).map_err(asked)?;

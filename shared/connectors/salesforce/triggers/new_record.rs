@@ -26,6 +26,7 @@ impl Trigger for NewRecord {
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
             options: options::schema(false),
             minutes: 1,
+            scope: None,
             order: Order::Every,
             example: "\
 type: salesforce.new_record

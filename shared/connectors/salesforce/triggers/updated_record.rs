@@ -28,6 +28,7 @@ impl Trigger for UpdatedRecord {
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm",
             options: options::schema(true),
             minutes: 1,
+            scope: None,
             order: Order::Newest,
             example: "\
 type: salesforce.updated_record

@@ -8,6 +8,8 @@ pub(super) struct Kind {
     pub(super) title: &'static str,
     pub(super) about: &'static str,
     pub(super) documentation: &'static str,
+    /// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
+    pub(super) scope: &'static str,
     /// The collection, as the path and as the answer call it.
     pub(super) collection: &'static str,
     /// The field that names a record.

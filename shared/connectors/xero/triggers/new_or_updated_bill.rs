@@ -9,6 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New or updated Xero bill",
     about: "For each new version of a bill (an invoice from a supplier), whoever made it; with `changed`, only when the named fields change as you say. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/invoices",
+    scope: "accounting.invoices",
     collection: "Invoices",
     key: "InvoiceID",
     only_where: Some("Type==\"ACCPAY\""),

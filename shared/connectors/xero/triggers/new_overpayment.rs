@@ -9,6 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New Xero overpayment",
     about: "Once for each new overpayment: money beyond what was invoiced. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/overpayments",
+    scope: "accounting.payments",
     collection: "Overpayments",
     key: "OverpaymentID",
     only_where: None,

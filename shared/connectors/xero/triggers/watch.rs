@@ -124,6 +124,7 @@ impl Trigger for Watch {
             options: options::schema(kind),
             order: if kind.updates { Order::Newest } else { Order::Every },
             minutes: MINUTES,
+            scope: Some(kind.scope),
             example: kind.example,
             sample: (kind.sample)(),
         }

@@ -1,0 +1,46 @@
+//! What providers send when something has changed. It carries no data into a run: it wakes the poll that would have
+//! found the change anyway, so that a missed, repeated, forged or reordered one can cost time, never data.
+
+/// A notification as it came.
+pub struct Notification<'a> {
+    /// What stands in the address behind the provider's name.
+    pub secret: &'a str,
+    /// Names in lower case.
+    pub headers: &'a [(String, String)],
+    /// To the byte: that is what is signed.
+    pub body: &'a [u8],
+}
+
+impl Notification<'_> {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What a notification that is the provider's says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Account and trigger: whose poll would find what changed.
+    pub changed: Vec<(String, &'static str)>,
+    /// Its place among all notifications, where the provider numbers them: first and last.
+    pub sequence: Option<(u64, u64)>,
+    /// What the provider waits for.
+    pub answer: Reply,
+}
+
+/// An answer in the provider's own manner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub content_type: Option<&'static str>,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: None, body: String::new() }
+    }
+}

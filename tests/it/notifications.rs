@@ -1,0 +1,127 @@
+//! Notifications: they wake a poll, and nothing in them is believed. A missed, repeated, forged or reordered one costs
+//! time, never data.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use counterfoil::domain::connection::Provider;
+use counterfoil::flow::hear;
+use counterfoil::ports::notification::{Notification, Reply};
+use counterfoil::ports::queue::QueueName;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::SecretString;
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::world::World;
+
+async fn world() -> World {
+    let world = World::new().await;
+    for provider in [Provider::Xero, Provider::Salesforce] {
+        hear::add_key(&world.stack, provider, SecretString::from("key")).await.expect("kept");
+    }
+    world
+}
+
+/// What Xero posts; its events are about contacts of the connected organisation.
+async fn xero(world: &World, key: &str, sequence: u64) -> Reply {
+    let tenant = world.sandbox.xero.ledger().tenant_id().to_string();
+    let event = json!({"eventCategory": "CONTACT", "eventType": "UPDATE", "tenantId": tenant});
+    let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence});
+    let body = body.to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("any length");
+    mac.update(body.as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    let headers = [("x-xero-signature".to_owned(), signature)];
+    let notification = Notification { secret: "", headers: &headers, body: body.as_bytes() };
+    hear::hear(&world.stack, Provider::Xero, &notification).await
+}
+
+async fn woken(world: &World, trigger: &str) -> u64 {
+    let queue = QueueName::wake(trigger).expect("is polled");
+    world.stack.ports.queue.depth(queue).await.expect("counted")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_notifications_at_once_wake_one_poll() {
+    let world = world().await;
+    for sequence in 1..=1_000 {
+        assert_eq!(xero(&world, "key", sequence).await, Reply::empty(200));
+    }
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 1);
+    assert_eq!(woken(&world, "xero.new_or_updated_invoice").await, 0);
+    // What comes after that poll has begun wakes another.
+    world.advance(Duration::from_secs(4));
+    xero(&world, "key", 1_001).await;
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_notification_has_everything_looked_at_and_a_late_or_repeated_one_has_not() {
+    let world = world().await;
+    for sequence in [5, 6, 6, 4] {
+        xero(&world, "key", sequence).await;
+    }
+    assert_eq!(woken(&world, "xero.new_payment").await, 0);
+    xero(&world, "key", 9).await;
+    for trigger in ["xero.new_payment", "xero.new_or_updated_quote", "xero.new_or_updated_contact"] {
+        assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
+    }
+    assert_eq!(woken(&world, "salesforce.updated_record").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_notification_wakes_nobody_and_a_key_stays_good_while_it_is_changed() {
+    let world = world().await;
+    assert_eq!(xero(&world, "another", 1).await, Reply::empty(401));
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 0);
+    hear::add_key(&world.stack, Provider::Xero, SecretString::from("new")).await.expect("kept");
+    for (key, status) in [("new", 200), ("key", 200), ("another", 401)] {
+        assert_eq!(xero(&world, key, 1).await.status, status, "{key}");
+    }
+    hear::add_key(&world.stack, Provider::Xero, SecretString::from("newest")).await.expect("kept");
+    assert_eq!(xero(&world, "key", 1).await.status, 401, "two changes later it is forgotten");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outbound_message_is_acknowledged_when_its_wake_up_is_durable() {
+    let world = world().await;
+    let salesforce = &world.sandbox.salesforce;
+    salesforce.notify_of("Account", None, &["Id", "Name"]).expect("a rule");
+    salesforce.insert("Account", json!({"Name": "Acme"}));
+    let message = salesforce.outbound_due().remove(0);
+    let hear = async |secret: &str| {
+        let notification = Notification { secret, headers: &[], body: message.body.as_bytes() };
+        hear::hear(&world.stack, Provider::Salesforce, &notification).await
+    };
+    assert_eq!(hear("wrong").await.status, 404);
+    // The connection of this world doesn't know its organisation's real id: nothing is woken for strangers.
+    assert_eq!(hear("key").await.status, 200);
+    assert_eq!(woken(&world, "salesforce.updated_record").await, 0);
+
+    let crm = "crm".into();
+    let connection = world.stack.connections.get(&crm).await.expect("read").expect("there");
+    let mut known = (*connection).clone();
+    known.account = salesforce.organization_id();
+    world.stack.connections.save(&known).await.expect("saved");
+    let reply = hear("key").await;
+    assert!(salesforce.outbound_answered(&message, reply.status, &reply.body), "acknowledged");
+    for trigger in ["salesforce.new_record", "salesforce.updated_record"] {
+        assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_brings_the_change_in_seconds() {
+    let world = world().await;
+    world
+        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
+        .await;
+    world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
+    xero(&world, "key", 1).await;
+    world.advance(Duration::from_secs(4));
+    let polled = counterfoil::runtime::pump::wakes(&world.stack, "xero.new_or_updated_contact");
+    world.flowing(polled).await.expect("polled");
+    world.drain().await;
+    assert_eq!(world.runs().await.len(), 1);
+}
