@@ -12,6 +12,8 @@
 //! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): a fault by its name
 //! - `POST duplicate-rules` (`{"object", "against"?, "fields": {"Email": "Email"}, "allow_save"?, "name"?}`),
 //!   `POST record-types` (`{"object", "developer_name", "name"}`)
+//! - `POST flows` (a flow with its inputs and writes), `POST reports` (`{"name", "object", "columns", "where"?,
+//!   "group_by"?}`), `GET emails` (what `emailSimple` sent)
 //! - `GET|PATCH options`, `DELETE sessions`, `DELETE queries`, `POST calls` (`{"used": 1000}`)
 
 use std::collections::HashMap;
@@ -28,7 +30,7 @@ use super::answer::Refused;
 use super::clients::Client;
 use super::outbound::OutboundMessage;
 use super::refusals::Refusal;
-use super::{DuplicateRule, Options, Salesforce, change_events, failures};
+use super::{DuplicateRule, Email, Flow, Options, Report, Salesforce, change_events, failures};
 
 type Org = State<Arc<Salesforce>>;
 
@@ -43,6 +45,9 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
         .route("/failures", get(failures).post(failure))
         .route("/duplicate-rules", post(duplicate_rule))
         .route("/record-types", post(record_type))
+        .route("/flows", post(flow))
+        .route("/reports", post(report))
+        .route("/emails", get(emails))
         .route("/clients", post(client))
         .route("/grants", post(grant))
         .route("/outbound", get(outbound).post(notify))
@@ -173,6 +178,19 @@ async fn record_type(State(org): Org, Json(wanted): Json<Value>) -> Response {
         Ok(id) => (StatusCode::CREATED, Json(json!({ "id": id }))).into_response(),
         Err(message) => said(Err(message)),
     }
+}
+
+async fn flow(State(org): Org, Json(flow): Json<Flow>) -> StatusCode {
+    org.add_flow(flow);
+    StatusCode::NO_CONTENT
+}
+
+async fn report(State(org): Org, Json(report): Json<Report>) -> Response {
+    (StatusCode::CREATED, Json(json!({ "id": org.add_report(report) }))).into_response()
+}
+
+async fn emails(State(org): Org) -> Json<Vec<Email>> {
+    Json(org.emails())
 }
 
 async fn client(State(org): Org, Json(wanted): Json<Value>) -> Response {
