@@ -7,8 +7,8 @@
 //!   (`{"object"?, "record"?, "times"?}` and `name` or `code`, `message`, `status`?), `DELETE rules` clears both
 //! - `POST clients` (`{"id", "secret", "name"?, "callbacks"?, "scopes"?, "rotate"?, "proof_key"?, "public"?,
 //!   "blocked"?, "idle_seconds"?, "flows_off"?, "unapproved"?, "public_key_pem"?}`), `POST grants` (`{"client"}`)
-//! - `POST outbound` (`{"object", "where"?, "fields"}`) makes an outbound message, `GET outbound` gives the
-//!   bodies due now, `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
+//! - `POST outbound` (`{"object", "where"?, "fields", "url"?}`) makes an outbound message; with a `url` on this
+//!   machine it is delivered there, without one `GET outbound` gives the bodies due now, `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
 //! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): a fault by its name
 //! - `POST duplicate-rules` (`{"object", "against"?, "fields": {"Email": "Email"}, "allow_save"?, "name"?}`),
 //!   `POST record-types` (`{"object", "developer_name", "name"}`)
@@ -233,7 +233,7 @@ async fn notify(State(org): Org, Json(wanted): Json<Value>) -> Response {
     let fields: Vec<&str> =
         wanted["fields"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let object = wanted["object"].as_str().unwrap_or_default();
-    done(org.notify_of(object, wanted["where"].as_str(), &fields))
+    done(org.notify_at(wanted["url"].as_str(), object, wanted["where"].as_str(), &fields))
 }
 
 async fn outbound(State(org): Org) -> Json<Value> {
@@ -243,7 +243,8 @@ async fn outbound(State(org): Org) -> Json<Value> {
 
 async fn answered(State(org): Org, Json(wanted): Json<Value>) -> Json<Value> {
     let ids = wanted["notifications"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let message = OutboundMessage { notifications: ids.map(str::to_owned).collect(), body: String::new() };
+    let message =
+        OutboundMessage { url: None, notifications: ids.map(str::to_owned).collect(), body: String::new() };
     let status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
     let acknowledged = org.outbound_answered(&message, status, wanted["body"].as_str().unwrap_or_default());
     Json(json!({ "acknowledged": acknowledged }))

@@ -1,9 +1,10 @@
 //! Outbound messages: SOAP notifications of saved records, repeated until they are acknowledged.
 //!
 //! https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-notifications.html
-//! The stand-in keeps them and writes their bodies; whoever runs it delivers them, since it has no client of
-//! its own. A notification keeps its id over all tries, and carries the record as it is when it is sent.
+//! The stand-in keeps them and writes their bodies; the sandbox's sender delivers those of rules with an address,
+//! whoever runs the stand-in the others. A notification keeps its id over all tries, and carries the record as it is when it is sent.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use super::ids;
 use super::objects::Object;
 use super::org::Org;
 use super::store::Record;
+use crate::sender::{Letter, Outbox, Reply, is_deliverable};
 
 /// A message carries so many notifications at most.
 const MOST_NOTIFICATIONS: usize = 100;
@@ -27,6 +29,8 @@ const DROPPED_AFTER_SECONDS: i64 = 24 * 3600;
 /// One delivery: POST the body as `text/xml`, then say what came back.
 #[derive(Debug, Clone)]
 pub struct OutboundMessage {
+    /// Where it goes, for rules that say so.
+    pub url: Option<String>,
     pub notifications: Vec<String>,
     pub body: String,
 }
@@ -36,6 +40,7 @@ struct Rule {
     object: String,
     filter: Option<Filter>,
     fields: Vec<String>,
+    url: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,13 +58,17 @@ pub(crate) struct Outbound {
     rules: Vec<Rule>,
     waiting: Vec<Notification>,
     made: u64,
+    /// Letters handed to the sender and not yet answered.
+    under_way: HashMap<u64, OutboundMessage>,
+    letters: u64,
 }
 
 impl Outbound {
-    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str]) {
+    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str], url: Option<&str>) {
         let action = ids::make("04k", 1 + self.rules.len() as u64);
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-        self.rules.push(Rule { action, object: object.to_owned(), filter, fields });
+        let url = url.map(str::to_owned);
+        self.rules.push(Rule { action, object: object.to_owned(), filter, fields, url });
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -108,11 +117,13 @@ impl Org {
     }
 
     /// What is due now, in messages; each of it is due again later unless it is acknowledged.
-    pub(crate) fn due_messages(&mut self, base: &str) -> Vec<OutboundMessage> {
+    fn due_messages(&mut self, base: &str, wanted: fn(&Rule) -> bool) -> Vec<OutboundMessage> {
         let now = self.now;
         self.outbound.waiting.retain(|it| now.as_second() - it.made.as_second() < DROPPED_AFTER_SECONDS);
         let mut due: Vec<Notification> = Vec::new();
-        for notification in self.outbound.waiting.iter_mut().filter(|notification| notification.due <= now) {
+        let Outbound { rules, waiting, .. } = &mut self.outbound;
+        let is_due = |it: &Notification| it.due <= now && rules.get(it.rule).is_some_and(wanted);
+        for notification in waiting.iter_mut().filter(|notification| is_due(notification)) {
             due.push(notification.clone());
             notification.due = now + SignedDuration::from_secs(notification.gap);
             notification.gap = (notification.gap * 2).min(LONGEST_GAP_SECONDS);
@@ -122,10 +133,15 @@ impl Org {
             let of_rule: Vec<&Notification> = due.iter().filter(|it| it.rule == place).collect();
             for batch in of_rule.chunks(MOST_NOTIFICATIONS) {
                 let notifications = batch.iter().map(|it| it.id.clone()).collect();
-                messages.push(OutboundMessage { notifications, body: self.envelope(rule, batch, base) });
+                let body = self.envelope(rule, batch, base);
+                messages.push(OutboundMessage { url: rule.url.clone(), notifications, body });
             }
         }
         messages
+    }
+
+    fn message_base(&self) -> String {
+        self.options.instance_url.clone().unwrap_or_else(|| "https://sandbox.my.salesforce.com".into())
     }
 
     fn envelope(&self, rule: &Rule, batch: &[&Notification], base: &str) -> String {
@@ -176,23 +192,66 @@ fn shown(value: &Value) -> Option<String> {
 impl super::Salesforce {
     /// A rule that notifies of every saved record that the SOQL condition accepts (all of them without one).
     pub fn notify_of(&self, object: &str, condition: Option<&str>, fields: &[&str]) -> Result<(), Refused> {
+        self.notify_at(None, object, condition, fields)
+    }
+
+    /// The same, delivered to an address on this machine by the sandbox's sender.
+    pub fn notify_at(
+        &self,
+        url: Option<&str>,
+        object: &str,
+        condition: Option<&str>,
+        fields: &[&str],
+    ) -> Result<(), Refused> {
+        if let Some(url) = url.filter(|url| !is_deliverable(url)) {
+            let message = format!("{url}: the stand-in only delivers to http:// on this machine");
+            return Err(Refused::record("INVALID_FIELD", message, &["url"]));
+        }
         let mut org = self.org();
         let object = org.object(object)?;
         let filter = condition.map(|text| super::person::condition_of(&org, &object, text)).transpose()?;
-        org.outbound.add(&object.name, filter, fields);
+        org.outbound.add(&object.name, filter, fields, url);
         Ok(())
     }
 
-    /// The messages to deliver now. Without `outbound_answered` they come again, further and further apart.
+    /// The messages that whoever runs the stand-in is to deliver now. Without `outbound_answered` they come again, further and further apart.
     pub fn outbound_due(&self) -> Vec<OutboundMessage> {
         let mut org = self.org();
-        let base =
-            org.options.instance_url.clone().unwrap_or_else(|| "https://sandbox.my.salesforce.com".into());
-        org.due_messages(&base)
+        let base = org.message_base();
+        org.due_messages(&base, |rule| rule.url.is_none())
     }
 
     /// What came back for a message; true when it was the acknowledgement.
     pub fn outbound_answered(&self, message: &OutboundMessage, status: u16, body: &str) -> bool {
         self.org().outbound.answered(message, status, body)
+    }
+}
+
+impl Outbox for super::Salesforce {
+    fn due(&self) -> Vec<Letter> {
+        let mut org = self.org();
+        let base = org.message_base();
+        let messages = org.due_messages(&base, |rule| rule.url.is_some());
+        let headers = [("content-type", "text/xml; charset=utf-8"), ("soapaction", "\"\"")];
+        let letters = messages.into_iter().map(|message| {
+            org.outbound.letters += 1;
+            let letter = Letter {
+                number: org.outbound.letters,
+                url: message.url.clone().unwrap_or_default(),
+                headers: headers.map(|(name, value)| (name, value.to_owned())).to_vec(),
+                body: message.body.clone(),
+            };
+            org.outbound.under_way.insert(letter.number, message);
+            letter
+        });
+        letters.collect()
+    }
+
+    fn answered(&self, letter: &Letter, reply: Option<&Reply>) {
+        let mut org = self.org();
+        let Some(message) = org.outbound.under_way.remove(&letter.number) else { return };
+        if let Some(reply) = reply {
+            org.outbound.answered(&message, reply.status, &reply.body);
+        }
     }
 }

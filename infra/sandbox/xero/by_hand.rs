@@ -64,7 +64,8 @@ impl Ledger {
         let organisation = state.organisations.iter_mut().find(|one| one.tenant_id == self.tenant)?;
         organisation.actor = "A Person".to_owned();
         let changed = change(organisation);
-        organisation.shelves.forget_journal();
+        let at = self.xero.harness.clock.now();
+        self.xero.webhooks.notice(organisation, &self.xero.identity, at);
         Some(changed)
     }
 

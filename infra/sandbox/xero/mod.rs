@@ -33,6 +33,7 @@ mod shelf;
 mod shelves;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 mod writing;
 
@@ -61,6 +62,7 @@ pub use settings::accounts::{Account, SystemAccount};
 pub use settings::items::Item;
 pub use settings::tax_rates::TaxRate;
 pub use settings::tracking::TrackingCategory;
+pub use webhooks::{Category, State as WebhookState};
 
 use crate::control::Look;
 use crate::harness::read_now;
@@ -70,6 +72,7 @@ use idempotency::{Fingerprint, Idempotency};
 use identity::Identity;
 use limits::Limiter;
 use organisation::{Ids, Organisation};
+use webhooks::Webhooks;
 
 /// The app that is registered from the start: a custom connection to the demo company.
 pub const CLIENT_ID: &str = "sandbox-client";
@@ -99,6 +102,7 @@ pub struct Xero {
     identity: Identity,
     limiter: Limiter,
     idempotency: Idempotency,
+    webhooks: Webhooks,
     books: Mutex<Books>,
 }
 
@@ -118,6 +122,7 @@ impl Xero {
             identity: Identity::new(settings.seed.wrapping_add(1)),
             limiter: Limiter::new(settings.limits),
             idempotency: Idempotency::default(),
+            webhooks: Webhooks::new(settings.seed.wrapping_add(3)),
             books: Mutex::new(Books {
                 organisations: Vec::new(),
                 ids: Ids::new(settings.seed.wrapping_add(2)),
@@ -319,6 +324,7 @@ impl Provider for Xero {
     fn reset(&self) {
         self.limiter.clear();
         self.idempotency.clear();
+        self.webhooks.clear(self.seed.wrapping_add(3));
         self.open_books();
     }
 
@@ -385,6 +391,6 @@ impl Provider for Xero {
     }
 
     fn controls(xero: Arc<Self>) -> Router {
-        identity::controls(xero)
+        identity::controls(xero.clone()).merge(webhooks::controls(xero))
     }
 }

@@ -23,6 +23,7 @@ use super::settings::items::Item;
 use super::settings::tax_rates::TaxRate;
 use super::settings::tracking::TrackingCategory;
 use super::shelf::{Document, Shelf};
+use super::webhooks::Change;
 
 macro_rules! shelves {
     ($($name:ident: $kind:ty,)+) => {
@@ -40,6 +41,12 @@ macro_rules! shelves {
 
             pub(crate) fn roll_back(&mut self, marks: Marks) {
                 $(self.$name.roll_back(marks.$name);)+
+            }
+
+            pub(crate) fn changes(&self) -> Vec<Change> {
+                let mut changes = Vec::new();
+                $(changes.extend(self.$name.changes());)+
+                changes
             }
 
             pub(crate) fn forget_journal(&mut self) {
