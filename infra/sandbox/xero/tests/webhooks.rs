@@ -236,7 +236,7 @@ async fn payments_are_told_of_or_not_as_the_webhook_is_set() {
         app.take(rightly);
         let id = client.ledger().add_invoice(invoice.clone()).unwrap().id;
         app.take(rightly);
-        client.ledger().pay_invoice(id);
+        client.ledger().pay_invoice(id).unwrap();
         let told = app.take(rightly).len();
         client.control("DELETE", &format!("webhooks/{webhook}"), json!({})).await;
         told
@@ -369,4 +369,34 @@ async fn a_webhook_is_made_shown_and_changed_through_the_control_routes() {
     assert_eq!(shown["state"], "INTENT_TO_RECEIVE_REQUIRED");
     let last = shown["deliveries"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["status"], &last["problem"]), (&json!(404), &json!("not answered with 200")));
+}
+
+#[tokio::test]
+async fn credit_notes_and_advances_say_their_type_and_status() {
+    let client = Client::new().await;
+    let app = App::new(&client, &[Category::CreditNote, Category::Prepayment, Category::Overpayment]);
+    app.take(rightly);
+    let line = json!([{ "Description": "Desk", "Quantity": 1, "UnitAmount": 10, "AccountCode": "200" }]);
+    let contact = json!({ "Name": "Acme" });
+    let note = json!({
+        "Type": "ACCRECCREDIT", "Contact": contact, "Date": "2026-11-22", "LineItems": line,
+    });
+    assert_eq!(client.put("CreditNotes", note).await.status, 200);
+    let received = json!({
+        "Type": "RECEIVE-PREPAYMENT", "Contact": contact, "Date": "2026-11-22", "LineItems": line,
+        "BankAccount": { "Code": "090" }, "LineAmountTypes": "Inclusive",
+    });
+    assert_eq!(client.put("BankTransactions", received).await.status, 200);
+    let told: Vec<Value> = app.take(rightly).iter().flat_map(events).collect();
+    let said: Vec<(&str, &Value)> =
+        told.iter().map(|event| (event["eventCategory"].as_str().unwrap(), &event["data"])).collect();
+    assert_eq!(
+        said,
+        [
+            ("CREDITNOTE", &json!({ "Type": "ACCRECCREDIT", "Status": "DRAFT" })),
+            ("PREPAYMENT", &json!({ "Type": "RECEIVE-PREPAYMENT", "Status": "AUTHORISED" })),
+        ]
+    );
+    let url = told[1]["resourceUrl"].as_str().unwrap();
+    assert!(url.starts_with("https://api.xero.com/api.xro/2.0/Prepayments/"), "{url}");
 }
