@@ -9,6 +9,7 @@ SAMPLE = "the document's own samples of answers have it, and so have recorded on
 LINE = "recorded lines have an empty list of errors in single answers"
 OPTION = "recorded options say in three ways whether they are in use"
 SERVICES = "recorded invoices have the list, which is empty without a payment service"
+QUOTES = "recorded quotes begin with it: they come from another stack than the rest"
 REFUSED = "recorded refused invoices have it; the other documents are taken to be alike"
 
 PLACES: dict[str, str] = {
@@ -16,6 +17,7 @@ PLACES: dict[str, str] = {
     "envelope.Status": ENVELOPE,
     "envelope.ProviderName": ENVELOPE,
     "envelope.DateTimeUTC": ENVELOPE,
+    "envelope.SummarizeErrors": QUOTES,
     "BankTransaction.Attachments": SAMPLE,
     "BankTransaction.DateString": SAMPLE,
     "BankTransaction.HasErrors": REFUSED,
@@ -33,6 +35,12 @@ PLACES: dict[str, str] = {
     "Overpayment.ID": SAMPLE,
     "Prepayment.DateString": SAMPLE,
     "Prepayment.ID": SAMPLE,
+    "PurchaseOrder.DateString": SAMPLE,
+    "PurchaseOrder.DeliveryDateString": SAMPLE,
+    "PurchaseOrder.HasErrors": SAMPLE,
+    "PurchaseOrder.IsDiscounted": SAMPLE,
+    "PurchaseOrder.Type": SAMPLE,
+    "Quote.HasErrors": REFUSED,
     "TrackingOption.HasValidationErrors": OPTION,
     "TrackingOption.IsActive": OPTION,
     "TrackingOption.IsArchived": OPTION,
