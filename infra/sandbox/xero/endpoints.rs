@@ -21,6 +21,7 @@ use super::documents::quotes::Quotes;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
+use super::reports::{aged, balance_sheet, bank_summary, executive_summary, profit_and_loss, trial_balance};
 use super::request::Request;
 use super::resource::{self, Resource};
 use super::settings::accounts::Accounts;
@@ -76,6 +77,17 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     single("Organisations", SETTINGS, organisation::serve),
     kind::<TaxRates>("TaxRates", SETTINGS),
     kind::<TrackingCategories>("TrackingCategories", SETTINGS),
+    single("Reports/AgedPayablesByContact", &["accounting.reports.aged.read"], aged::payables),
+    single("Reports/AgedReceivablesByContact", &["accounting.reports.aged.read"], aged::receivables),
+    single("Reports/BalanceSheet", &["accounting.reports.balancesheet.read"], balance_sheet::serve),
+    single("Reports/BankSummary", &["accounting.reports.banksummary.read"], bank_summary::serve),
+    single(
+        "Reports/ExecutiveSummary",
+        &["accounting.reports.executivesummary.read"],
+        executive_summary::serve,
+    ),
+    single("Reports/ProfitAndLoss", &["accounting.reports.profitandloss.read"], profit_and_loss::serve),
+    single("Reports/TrialBalance", &["accounting.reports.trialbalance.read"], trial_balance::serve),
 ];
 
 const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {

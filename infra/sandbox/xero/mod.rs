@@ -25,6 +25,7 @@ mod limits;
 mod organisation;
 mod parts;
 mod reading;
+mod reports;
 mod request;
 mod resource;
 mod seed;

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::xero::answer::{Refusal, Reply};
-use crate::xero::organisation::Organisation;
+use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
 use crate::xero::reading::single;
 use crate::xero::request::Request;
 use crate::xero::wire;
@@ -33,7 +33,7 @@ fn as_json(organisation: &Organisation) -> Value {
     put("IsDemoCompany", true.into());
     put("OrganisationStatus", "ACTIVE".into());
     put("FinancialYearEndDay", 31.into());
-    put("FinancialYearEndMonth", 3.into());
+    put("FinancialYearEndMonth", FINANCIAL_YEAR_END_MONTH.into());
     put("SalesTaxBasis", "PAYMENTS".into());
     put("SalesTaxPeriod", "TWOMONTHS".into());
     put("DefaultSalesTax", "Remember previous".into());

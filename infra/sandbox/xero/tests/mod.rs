@@ -11,6 +11,7 @@ mod keys;
 mod payments;
 mod purchase_orders;
 mod quotes;
+mod reports;
 mod webhooks;
 
 use std::sync::Arc;
