@@ -1,6 +1,7 @@
 //! Salesforce's own part of `/_sandbox/*`: what a person can do there, over HTTP.
 //!
 //! - `GET|POST records/{object}`, `GET|PATCH|DELETE records/{object}/{id}` (`?late=SECONDS` commits late)
+//! - `POST records/{object}/{id}/undelete`, `POST records/{object}/{id}/merge` (`{"loser"}`)
 //! - `POST fields` (`{"object": "Opportunity", "field": "Xero_Invoice__c: string(50) external"}`)
 //! - `POST objects` (text, in the words of `standard_objects.txt`)
 //! - `POST rules` (`{"object", "where", "message"}`), `POST refusals`
@@ -38,6 +39,8 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
     Router::new()
         .route("/records/{object}", get(records).post(insert))
         .route("/records/{object}/{id}", get(record).patch(update).delete(remove))
+        .route("/records/{object}/{id}/undelete", post(undelete))
+        .route("/records/{object}/{id}/merge", post(merge))
         .route("/fields", post(field))
         .route("/objects", post(objects))
         .route("/rules", post(rule).delete(clear))
@@ -105,6 +108,18 @@ async fn update(
 
 async fn remove(State(org): Org, Path((object, id)): Path<(String, String)>) -> Response {
     done(org.delete(&object, &id))
+}
+
+async fn undelete(State(org): Org, Path((object, id)): Path<(String, String)>) -> Response {
+    done(org.undelete(&object, &id))
+}
+
+async fn merge(
+    State(org): Org,
+    Path((object, id)): Path<(String, String)>,
+    Json(wanted): Json<Value>,
+) -> Response {
+    done(org.merge(&object, &id, wanted["loser"].as_str().unwrap_or_default()))
 }
 
 async fn field(State(org): Org, Json(wanted): Json<Value>) -> Response {

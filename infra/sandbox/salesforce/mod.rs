@@ -32,6 +32,7 @@ mod query;
 mod recent;
 mod record_types;
 mod records;
+mod recycle_bin;
 mod refusals;
 mod relationships;
 mod reports;

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::ids;
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
@@ -314,10 +315,18 @@ pub(crate) fn route(path: &str) -> String {
     match segments.as_mut_slice() {
         ["sobjects", _, "describe" | "updated" | "deleted"] => {}
         ["sobjects", _, id] => *id = "{id}",
+        ["sobjects", _, id, _] if looks_like_an_id(id) => *id = "{id}",
         ["sobjects", _, _, value] => *value = "{value}",
-        ["jobs", _, id] | ["jobs", _, id, _] => *id = "{id}",
+        ["jobs" | "chatter" | "analytics", rest @ ..] => {
+            rest.iter_mut().filter(|it| looks_like_an_id(it)).for_each(|it| *it = "{id}");
+        }
         ["query" | "queryAll", locator] => *locator = "{locator}",
         _ => {}
     }
     format!("/{}", segments.join("/"))
+}
+
+/// Names of objects may be as long as ids, but have no digits.
+fn looks_like_an_id(segment: &str) -> bool {
+    ids::normalise(segment).is_some() && segment.bytes().any(|byte| byte.is_ascii_digit())
 }

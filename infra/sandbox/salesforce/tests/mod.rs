@@ -14,6 +14,7 @@ mod objects;
 mod outbound;
 mod query;
 mod records;
+mod recycle_bin;
 mod rules;
 mod soql;
 mod stamps;
