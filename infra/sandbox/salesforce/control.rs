@@ -9,7 +9,9 @@
 //! - `POST clients` (`{"id", "secret", "name"?, "callbacks"?, "scopes"?, "rotate"?, "proof_key"?, "public"?,
 //!   "blocked"?, "idle_seconds"?, "flows_off"?, "unapproved"?, "public_key_pem"?}`), `POST grants` (`{"client"}`)
 //! - `POST outbound` (`{"object", "where"?, "fields", "url"?}`) makes an outbound message; with a `url` on this
-//!   machine it is delivered there, without one `GET outbound` gives the bodies due now, `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
+//!   machine it is delivered there, without one `GET outbound` gives the bodies due now, and
+//!   `POST outbound/answers` (`{"notifications", "status", "body"}`) says what came back
+//! - `POST outbound/mischief` (`{"shuffle"?: true, "resend"?: 3}`): any order, and some of those acknowledged again
 //! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): a fault by its name
 //! - `POST duplicate-rules` (`{"object", "against"?, "fields": {"Email": "Email"}, "allow_save"?, "name"?}`),
 //!   `POST record-types` (`{"object", "developer_name", "name"}`)
@@ -55,6 +57,7 @@ pub(crate) fn router(salesforce: Arc<Salesforce>) -> Router {
         .route("/grants", post(grant))
         .route("/outbound", get(outbound).post(notify))
         .route("/outbound/answers", post(answered))
+        .route("/outbound/mischief", post(mischief))
         .route("/options", get(options).patch(configure))
         .route("/sessions", delete(sessions))
         .route("/queries", delete(queries))
@@ -263,6 +266,15 @@ async fn answered(State(org): Org, Json(wanted): Json<Value>) -> Json<Value> {
     let status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
     let acknowledged = org.outbound_answered(&message, status, wanted["body"].as_str().unwrap_or_default());
     Json(json!({ "acknowledged": acknowledged }))
+}
+
+async fn mischief(State(org): Org, Json(wanted): Json<Value>) -> StatusCode {
+    if let Some(shuffle) = wanted["shuffle"].as_bool() {
+        org.shuffle_notifications(shuffle);
+    }
+    let resend = wanted["resend"].as_u64().and_then(|count| usize::try_from(count).ok());
+    org.resend_notifications(resend.unwrap_or_default());
+    StatusCode::NO_CONTENT
 }
 
 async fn options(State(org): Org) -> Json<Options> {

@@ -26,6 +26,7 @@ mod oauth;
 mod objects;
 mod org;
 mod outbound;
+mod outbox;
 mod packed;
 mod person;
 mod query;

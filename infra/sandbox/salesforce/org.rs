@@ -20,6 +20,7 @@ use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
 use super::outbound::Outbound;
+use super::outbox::Post;
 use super::query::Cursors;
 use super::recent::Recent;
 use super::refusals::Refusals;
@@ -41,6 +42,7 @@ pub(crate) struct Org {
     pub(crate) outbound: Outbound,
     pub(crate) bulk: Jobs,
     pub(crate) feed: Feed,
+    pub(crate) post: Post,
     pub(crate) flows: Vec<Flow>,
     pub(crate) reports: BTreeMap<String, Report>,
     /// E-mails that the org sent.
@@ -121,6 +123,7 @@ impl Org {
             outbound: Outbound::default(),
             bulk: Jobs::default(),
             feed: Feed::default(),
+            post: Post::default(),
             flows: Vec::new(),
             reports: BTreeMap::new(),
             sent: Vec::new(),
