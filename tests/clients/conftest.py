@@ -75,13 +75,15 @@ class World:
         self.certificates = certificates
         self.ports = {"salesforce": program.port_of("Salesforce"), "xero": program.port_of("Xero")}
         self.answers = answers
+        # Whether nobody waits for the next minute's calls.
+        self.hurries = True
         self.internet = Internet(certificates.authority, self._answered)
         self.internet.lead(SALESFORCE_NAMES, self.ports["salesforce"])
         self.internet.lead(XERO_NAMES, self.ports["xero"])
 
     def _answered(self, answer: Answer) -> None:
         self.answers.append(answer)
-        if int(answer.headers.get(CALLS_LEFT, 60)) < 5:
+        if self.hurries and int(answer.headers.get(CALLS_LEFT, 60)) < 5:
             self.let_pass(seconds=60)
 
     def control(self, stand_in: str, path: str, body: Any = None) -> Any:
