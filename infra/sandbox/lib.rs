@@ -16,6 +16,7 @@ mod page;
 pub mod salesforce;
 mod sender;
 mod settings;
+mod signing;
 pub mod xero;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
