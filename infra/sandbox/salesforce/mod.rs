@@ -21,6 +21,7 @@ mod filter;
 mod ids;
 mod jwt;
 mod limits;
+mod markup;
 mod multipart;
 mod oauth;
 mod objects;

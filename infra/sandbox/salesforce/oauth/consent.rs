@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::super::answer::Answer;
 use super::super::clients::Client;
+use super::super::markup::escaped;
 use super::super::org::Org;
 use super::super::tokens::{Code, Grantee, letters};
 use super::Form;
@@ -156,8 +157,4 @@ fn meaning(scope: &str) -> String {
         "full" => "Full access".into(),
         other => escaped(other),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::super::markup::escaped;
 use super::super::org::Org;
 use super::{Notification, Rule};
 
@@ -52,5 +53,5 @@ fn shown(value: &Value) -> Option<String> {
         other => other.to_string(),
     };
     let text = text.strip_suffix(".000+0000").map_or(text.clone(), |instant| format!("{instant}.000Z"));
-    Some(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+    Some(escaped(&text))
 }
