@@ -26,11 +26,13 @@ use super::request::Request;
 use super::resource::{self, Resource};
 use super::settings::accounts::Accounts;
 use super::settings::branding_themes::BrandingThemes;
+use super::settings::contact_groups::ContactGroups;
 use super::settings::currencies::Currencies;
 use super::settings::items::Items;
 use super::settings::organisation;
 use super::settings::tax_rates::TaxRates;
 use super::settings::tracking::TrackingCategories;
+use super::settings::users::Users;
 
 type Serve = fn(&mut Organisation, &Request) -> Result<Reply, Refusal>;
 type List = fn(&Organisation, &Request) -> Result<Found, Refusal>;
@@ -58,6 +60,7 @@ const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<Contacts>("Contacts", CONTACTS),
+    kind::<ContactGroups>("ContactGroups", CONTACTS),
     kind::<Invoices>("Invoices", INVOICES),
     kind::<CreditNotes>("CreditNotes", INVOICES),
     kind::<Payments>("Payments", PAYMENTS),
@@ -88,6 +91,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     ),
     single("Reports/ProfitAndLoss", &["accounting.reports.profitandloss.read"], profit_and_loss::serve),
     single("Reports/TrialBalance", &["accounting.reports.trialbalance.read"], trial_balance::serve),
+    kind::<Users>("Users", SETTINGS),
 ];
 
 const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {

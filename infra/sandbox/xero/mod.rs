@@ -59,10 +59,10 @@ pub use identity::{
 };
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
 pub use seed::Amounts;
-pub use settings::accounts::{Account, SystemAccount};
-pub use settings::items::Item;
-pub use settings::tax_rates::TaxRate;
-pub use settings::tracking::TrackingCategory;
+pub use settings::accounts::{Account, BankAccount, SystemAccount};
+pub use settings::items::{Item, ItemDetails};
+pub use settings::tax_rates::{TaxComponent, TaxRate};
+pub use settings::tracking::{TrackingCategory, TrackingOption, TrackingStatus};
 pub use webhooks::{Category, State as WebhookState};
 
 use crate::control::Look;

@@ -18,10 +18,12 @@ use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
 use super::settings::accounts::Account;
 use super::settings::branding_themes::BrandingTheme;
+use super::settings::contact_groups::ContactGroup;
 use super::settings::currencies::Currency;
 use super::settings::items::Item;
 use super::settings::tax_rates::TaxRate;
 use super::settings::tracking::TrackingCategory;
+use super::settings::users::User;
 use super::shelf::{Document, Shelf};
 use super::webhooks::Change;
 
@@ -79,8 +81,10 @@ shelves! {
     quotes: Quote,
     accounts: Account,
     branding_themes: BrandingTheme,
+    contact_groups: ContactGroup,
     currencies: Currency,
     items: Item,
     tax_rates: TaxRate,
     tracking: TrackingCategory,
+    users: User,
 }
