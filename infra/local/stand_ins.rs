@@ -29,7 +29,7 @@ pub(crate) struct StandIns {
     pub(crate) sandbox: Sandbox,
     pub(crate) salesforce: String,
     pub(crate) xero: String,
-    // They answer as long as this lives.
+    // They answer, and deliver their webhooks, as long as this lives.
     _servers: JoinSet<()>,
 }
 
@@ -56,6 +56,8 @@ impl StandIns {
             serve(&mut servers, shape.salesforce_port, shape.tls.clone(), sandbox.salesforce_router())
                 .await?;
         let xero = serve(&mut servers, shape.xero_port, shape.tls.clone(), sandbox.xero_router()).await?;
+        let sender = sandbox.clone();
+        servers.spawn(async move { sender.deliver().await });
         Ok(Self { sandbox, salesforce, xero, _servers: servers })
     }
 

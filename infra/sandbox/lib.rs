@@ -14,7 +14,9 @@ mod held;
 mod made_up;
 mod page;
 pub mod salesforce;
+mod sender;
 mod settings;
+mod signing;
 pub mod xero;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +26,7 @@ pub use control::Look;
 pub use counters::{Call, Counters};
 pub use faults::{ConnectionLost, Fault, FaultId, FaultKind, Faults};
 pub use harness::{Admission, Begun, Harness, Job, Provider};
+pub use sender::{Letter, Outbox, Reply};
 pub use settings::{Settings, TimeSource};
 
 /// Both stand-ins, on one clock.

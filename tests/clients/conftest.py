@@ -5,6 +5,7 @@ the stand-ins' clock goes on by one, so that nobody has to wait for it.
 """
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -74,13 +75,15 @@ class World:
         self.certificates = certificates
         self.ports = {"salesforce": program.port_of("Salesforce"), "xero": program.port_of("Xero")}
         self.answers = answers
+        # Whether nobody waits for the next minute's calls.
+        self.hurries = True
         self.internet = Internet(certificates.authority, self._answered)
         self.internet.lead(SALESFORCE_NAMES, self.ports["salesforce"])
         self.internet.lead(XERO_NAMES, self.ports["xero"])
 
     def _answered(self, answer: Answer) -> None:
         self.answers.append(answer)
-        if int(answer.headers.get(CALLS_LEFT, 60)) < 5:
+        if self.hurries and int(answer.headers.get(CALLS_LEFT, 60)) < 5:
             self.let_pass(seconds=60)
 
     def control(self, stand_in: str, path: str, body: Any = None) -> Any:
@@ -88,36 +91,46 @@ class World:
         url = f"http://127.0.0.1:{self.ports[stand_in]}/_sandbox/{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read() or "null")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as refused:
+            raise AssertionError(f"{path}: {refused.read().decode()}") from refused
 
     def let_pass(self, seconds: int) -> None:
         self.control("xero", "clock", {"advance_seconds": seconds})
 
     def salesforce(self, **login: Any) -> Salesforce:
         """As simple-salesforce's documentation logs in with a consumer's key and secret."""
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.certificates.trusted)
-        session.proxies = {"https": self.internet.proxy}
         login = login or {
             "consumer_key": CLIENT_ID,
             "consumer_secret": CLIENT_SECRET,
             "domain": "sandbox.my",
         }
-        return Salesforce(session=session, version=VERSION, **login)
+        return Salesforce(session=self.session(), version=VERSION, **login)
+
+    def session(self) -> requests.Session:
+        """For what an application does itself: a browser's part of a login, for instance."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(self.certificates.trusted)
+        session.proxies = {"https": self.internet.proxy}
+        return session
 
     def xero(self) -> "Xero":
-        return Xero(self.internet.proxy, self.certificates.trusted)
+        """A custom connection: the client asks for its token itself."""
+        xero = Xero(self.internet.proxy, self.certificates.trusted, CLIENT_ID, CLIENT_SECRET)
+        xero.client.get_client_credentials_token()
+        return xero
 
 
 class Xero:
-    """As xero-python's documentation sets up a custom connection."""
+    """As xero-python's documentation sets it up."""
 
-    def __init__(self, proxy: str, trusted: Path) -> None:
+    def __init__(self, proxy: str, trusted: Path, client_id: str, client_secret: str) -> None:
         # The class hands out copies of its first instance: everything is set on the copy.
         configuration = Configuration()
-        configuration.oauth2_token = OAuth2Token(CLIENT_ID, CLIENT_SECRET)
+        configuration.oauth2_token = OAuth2Token(client_id, client_secret)
         configuration.proxy = proxy
         configuration.ssl_ca_cert = str(trusted)
         self.tokens: dict[str, Any] = {}
@@ -126,7 +139,6 @@ class Xero:
             oauth2_token_saver=self._save,
             oauth2_token_getter=lambda: self.tokens,
         )
-        self.client.get_client_credentials_token()
 
     def _save(self, tokens: dict[str, Any]) -> None:
         self.tokens = tokens

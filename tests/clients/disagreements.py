@@ -5,20 +5,42 @@ list stays short.
 """
 
 ENVELOPE = "every recorded answer begins with Id, Status, ProviderName and DateTimeUTC"
-DAY = "recorded documents have their dates as plain text as well"
+SAMPLE = "the document's own samples of answers have it, and so have recorded ones"
 LINE = "recorded lines have an empty list of errors in single answers"
-OPTION = "recorded options say all three ways whether they are in use"
+OPTION = "recorded options say in three ways whether they are in use"
 SERVICES = "recorded invoices have the list, which is empty without a payment service"
+QUOTES = "recorded quotes begin with it: they come from another stack than the rest"
+REFUSED = "recorded refused invoices have it; the other documents are taken to be alike"
 
 PLACES: dict[str, str] = {
     "envelope.Id": ENVELOPE,
     "envelope.Status": ENVELOPE,
     "envelope.ProviderName": ENVELOPE,
     "envelope.DateTimeUTC": ENVELOPE,
-    "Invoice.DateString": DAY,
-    "Invoice.DueDateString": DAY,
+    "envelope.SummarizeErrors": QUOTES,
+    "BankTransaction.Attachments": SAMPLE,
+    "BankTransaction.DateString": SAMPLE,
+    "BankTransaction.HasErrors": REFUSED,
+    "BankTransfer.Attachments": SAMPLE,
+    "BankTransfer.CreatedDateUTCString": SAMPLE,
+    "BankTransfer.DateString": SAMPLE,
+    "CreditNote.DateString": SAMPLE,
+    "CreditNote.ID": SAMPLE,
+    "Invoice.DateString": SAMPLE,
+    "Invoice.DueDateString": SAMPLE,
     "Invoice.InvoicePaymentServices": SERVICES,
     "LineItem.ValidationErrors": LINE,
+    "ManualJournal.HasErrors": REFUSED,
+    "Overpayment.DateString": SAMPLE,
+    "Overpayment.ID": SAMPLE,
+    "Prepayment.DateString": SAMPLE,
+    "Prepayment.ID": SAMPLE,
+    "PurchaseOrder.DateString": SAMPLE,
+    "PurchaseOrder.DeliveryDateString": SAMPLE,
+    "PurchaseOrder.HasErrors": SAMPLE,
+    "PurchaseOrder.IsDiscounted": SAMPLE,
+    "PurchaseOrder.Type": SAMPLE,
+    "Quote.HasErrors": REFUSED,
     "TrackingOption.HasValidationErrors": OPTION,
     "TrackingOption.IsActive": OPTION,
     "TrackingOption.IsArchived": OPTION,

@@ -72,6 +72,7 @@ class Tunnel(BaseHTTPRequestHandler):
     """A client asks to be connected with a name."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_CONNECT(self) -> None:
         internet: Internet = self.server.internet  # type: ignore[attr-defined]
@@ -91,6 +92,7 @@ class Tunnel(BaseHTTPRequestHandler):
 
     def _let_through(self, port: int) -> None:
         with socket.create_connection(("127.0.0.1", port)) as other:
+            other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             back = threading.Thread(target=_copy, args=(other, self.connection), daemon=True)
             back.start()
             _copy(self.connection, other)
@@ -113,6 +115,7 @@ class Recorder(BaseHTTPRequestHandler):
     """Passes requests on as they are, and answers too."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _pass_on(self) -> None:
         internet: Internet = self.server.internet  # type: ignore[attr-defined]

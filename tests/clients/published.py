@@ -41,8 +41,13 @@ class Operation:
     path: str
     responses: dict[str, Any]
 
+    @property
+    def shape(self) -> tuple[str, str]:
+        return self.method, re.sub(r"\{[^/]*\}", "{}", self.path)
+
     def matches(self, method: str, path: str) -> bool:
-        pattern = re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(self.path))
+        words = [re.escape(word) for word in self.shape[1].split("{}")]
+        pattern = "[^/]+".join(words)
         return method.lower() == self.method and re.fullmatch(pattern, path, re.IGNORECASE) is not None
 
 

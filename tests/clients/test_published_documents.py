@@ -1,5 +1,8 @@
 """Every answer that the other files got from Xero, against Xero's published documents. Runs after them."""
 
+import http.client
+import json
+
 import pytest
 
 from disagreements import PLACES
@@ -20,6 +23,16 @@ def violations(published: Published, answers: list[Answer]) -> dict[str, str]:
     """The places that disagree, each with one example."""
     found = (violation for answer in answers for violation in published.violations(answer))
     return {violation.place: str(violation) for violation in found}
+
+
+def test_a_wrong_name_number_date_and_word_are_found(published: Published) -> None:
+    invoice = {"Totl": 1, "Total": "1.00", "Date": "2026-11-25", "Status": "DRAFTED", "InvoiceID": "7"}
+    headers = http.client.HTTPMessage()
+    headers["content-type"] = "application/json"
+    body = json.dumps({"Invoices": [invoice]}).encode()
+    answer = Answer("GET", "api.xero.com", "/api.xro/2.0/Invoices?page=1", 200, headers, body)
+    places = {one.place for one in published.violations(answer)}
+    assert places == {f"Invoice.{name}" for name in invoice}
 
 
 def test_every_answer_is_as_xero_has_published_it(answers: list[Answer], violations: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """simple-salesforce: records, one at a time and many at once."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from simple_salesforce import Salesforce
@@ -65,7 +65,7 @@ def test_what_changed_and_what_was_deleted_is_listed(salesforce: Salesforce) -> 
     made = salesforce.Lead.create({"LastName": "Changed", "Company": "Acme"})["id"]
     gone = salesforce.Lead.create({"LastName": "Gone", "Company": "Acme"})["id"]
     salesforce.Lead.delete(gone)
-    now = datetime.now(UTC)
+    now = datetime.now(timezone.utc)
     span = (now - timedelta(hours=1), now + timedelta(hours=1))
     updated = salesforce.Lead.updated(*span)
     assert made in updated["ids"]

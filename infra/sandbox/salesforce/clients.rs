@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
+use serde_json::Value;
+
 /// What an app may ask for unless it is registered with less.
 const SCOPES: [&str; 5] = ["refresh_token", "api", "id", "profile", "openid"];
 
 /// An app that may ask for tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Client {
     pub id: String,
     pub secret: String,
@@ -30,9 +34,16 @@ pub struct Client {
     /// Grant types that are switched off for it.
     pub flows_off: HashSet<String>,
     /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
+    #[serde(skip)]
     pub public_key: Option<Vec<u8>>,
     /// Users it isn't approved for: usernames.
     pub unapproved: HashSet<String>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new("", "")
+    }
 }
 
 impl Client {
@@ -66,6 +77,19 @@ impl Client {
         Ok(self)
     }
 
+    /// As people write one; `public_key_pem` beside its fields.
+    pub(crate) fn read(mut wanted: Value) -> Result<Self, String> {
+        let pem = wanted.as_object_mut().and_then(|fields| fields.remove("public_key_pem"));
+        let mut client: Self = serde_json::from_value(wanted).map_err(|error| error.to_string())?;
+        if client.name.is_empty() {
+            client.name.clone_from(&client.id);
+        }
+        match pem.as_ref().and_then(Value::as_str) {
+            Some(pem) => client.public_key_pem(pem),
+            None => Ok(client),
+        }
+    }
+
     pub(crate) fn takes_back_at(&self, url: &str) -> bool {
         !url.is_empty() && (self.callbacks.is_empty() || self.callbacks.iter().any(|known| known == url))
     }
@@ -91,6 +115,17 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_read_as_people_write_it_and_a_misspelled_field_is_told() {
+        let wanted = serde_json::json!({ "id": "a", "secret": "s", "rotate": true, "scopes": ["api"] });
+        let client = Client::read(wanted).unwrap();
+        assert_eq!((client.name.as_str(), client.rotate, client.scopes.len()), ("a", true, 1));
+        assert!(
+            Client::read(serde_json::json!({ "id": "a", "rotates": true })).unwrap_err().contains("rotates")
+        );
+        assert!(Client::read(serde_json::json!({ "id": "a", "public_key_pem": "x" })).is_err());
+    }
 
     #[test]
     fn a_scope_is_asked_for_by_either_name_and_only_within_what_is_registered() {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Refused};
 use super::conditional::{Version, known_already};
 use super::objects::{Field, FieldType, Object};
-use super::org::Org;
+use super::org::{Org, Writer};
+use super::recent;
 use super::record_types;
 use super::rest::Asked;
 use super::values::label;
@@ -18,9 +19,10 @@ pub(crate) fn global(org: &Org, asked: &Asked<'_>) -> Result<Answer, Refused> {
     unless_known(org, asked, || json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects }))
 }
 
-pub(crate) fn basic(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
+pub(crate) fn basic(org: &Org, writer: &Writer, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
     let object = org.object(object)?;
-    Ok(Answer::ok(json!({ "objectDescribe": about(&object, &asked.version), "recentItems": [] })))
+    let recent = recent::items(org, &writer.user, Some(&object.name), &asked.version, usize::MAX);
+    Ok(Answer::ok(json!({ "objectDescribe": about(&object, &asked.version), "recentItems": recent })))
 }
 
 pub(crate) fn object(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {

@@ -3,9 +3,11 @@
 //! It keeps what it is given, refuses what the real one refuses in its words, and counts calls against a
 //! day. Called by `Sandbox`; tests and people reach behind it through `person.rs` and `control.rs`.
 
+mod actions;
 mod answer;
 mod bulk;
 mod change_events;
+mod chatter;
 mod clients;
 mod collections;
 mod composite;
@@ -19,17 +21,23 @@ mod filter;
 mod ids;
 mod jwt;
 mod limits;
+mod markup;
 mod multipart;
 mod oauth;
 mod objects;
 mod org;
 mod outbound;
+mod outbox;
 mod packed;
 mod person;
 mod query;
+mod recent;
 mod record_types;
 mod records;
+mod recycle_bin;
 mod refusals;
+mod relationships;
+mod reports;
 mod rest;
 mod rows;
 mod rules;
@@ -54,12 +62,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use actions::{Email, Flow, FlowInput, FlowWrite};
 pub use answer::Refused;
 pub use change_events::EventDelivery;
 pub use clients::Client;
 pub use duplicates::DuplicateRule;
 pub use outbound::OutboundMessage;
 pub use refusals::{Check, Refusal};
+pub use reports::Report;
 pub use seed::{Amounts, Seeded};
 
 use crate::control::Look;

@@ -3,7 +3,7 @@
 //! One lock holds it; a request is served in one go. `begin` is called at the start of each, so that late
 //! commits become visible in time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::Options;
+use super::actions::{Email, Flow};
 use super::answer::Refused;
 use super::bulk::{self, Jobs};
 use super::change_events::Feed;
@@ -19,8 +20,11 @@ use super::ids;
 use super::limits::Usage;
 use super::objects::{Object, Schema};
 use super::outbound::Outbound;
+use super::outbox::Post;
 use super::query::Cursors;
+use super::recent::Recent;
 use super::refusals::Refusals;
+use super::reports::Report;
 use super::store::{Fields, Record, Store};
 use super::tokens::Access;
 use super::values::stamp;
@@ -38,6 +42,12 @@ pub(crate) struct Org {
     pub(crate) outbound: Outbound,
     pub(crate) bulk: Jobs,
     pub(crate) feed: Feed,
+    pub(crate) post: Post,
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) reports: BTreeMap<String, Report>,
+    /// E-mails that the org sent.
+    pub(crate) sent: Vec<Email>,
+    pub(crate) recent: Recent,
     pub(crate) random: StdRng,
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
@@ -113,6 +123,11 @@ impl Org {
             outbound: Outbound::default(),
             bulk: Jobs::default(),
             feed: Feed::default(),
+            post: Post::default(),
+            flows: Vec::new(),
+            reports: BTreeMap::new(),
+            sent: Vec::new(),
+            recent: Recent::new(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
             numbers: HashMap::new(),

@@ -11,6 +11,7 @@ use super::ids;
 use super::objects::Object;
 use super::org::Org;
 use super::refusals::{Check, Refusal};
+use super::rules;
 use super::soql;
 use super::store::{Fields, Record};
 use super::tokens::Grantee;
@@ -236,6 +237,7 @@ impl Salesforce {
                 false
             });
         }
+        broken.extend(rules::broken_totals(&org));
         broken
     }
 }

@@ -7,10 +7,14 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::ids;
 use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
-use super::{bulk, collections, composite, describe, files, multipart, oauth, rows, soap};
+use super::{
+    actions, bulk, chatter, collections, composite, describe, files, multipart, oauth, recent, relationships,
+    reports, rows, soap,
+};
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -249,18 +253,23 @@ pub(crate) fn resource_answer(
         }
         (_, ["sobjects", rest @ ..]) => match (method, rest) {
             ("GET", []) => describe::global(org, asked),
-            ("GET", [object]) => describe::basic(org, asked, object),
+            ("GET", [object]) => describe::basic(org, writer, asked, object),
             ("GET", [object, "describe"]) => describe::object(org, asked, object),
             ("GET", [object, "updated"]) => rows::updated(org, asked, object),
             ("GET", [object, "deleted"]) => rows::deleted(org, asked, object),
             ("POST", [object] | [object, "Id" | "id"]) => rows::create(org, writer, asked, object),
-            ("GET", [object, id]) => rows::get(org, asked, object, ("Id", id)),
+            ("GET", [object, id]) => {
+                let answer = rows::get(org, asked, object, ("Id", id));
+                if answer.is_ok() {
+                    org.saw(writer, asked, object, id);
+                }
+                answer
+            }
             ("PATCH", [object, id]) => rows::update(org, writer, asked, object, id),
             ("DELETE", [object, id]) => rows::delete(org, writer, object, ("Id", id)),
-            ("GET", [object, field, value]) => match files::bytes(org, object, field, value) {
-                Some(bytes) => bytes,
-                None => rows::get(org, asked, object, (field, value)),
-            },
+            ("GET", [object, field, value]) => files::bytes(org, object, field, value)
+                .or_else(|| relationships::along(org, asked, object, field, value))
+                .unwrap_or_else(|| rows::get(org, asked, object, (field, value))),
             ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
             ("DELETE", [object, field, value]) => rows::delete(org, writer, object, (field, value)),
             _ => Err(not_allowed(method)),
@@ -268,6 +277,7 @@ pub(crate) fn resource_answer(
         (_, ["composite", rest @ ..]) => match (method, rest) {
             ("POST", []) => composite::composite(org, writer, asked),
             ("POST", ["batch"]) => composite::batch(org, writer, asked),
+            ("POST", ["graph"]) => composite::graph(org, writer, asked),
             ("POST", ["tree", object]) => composite::tree(org, writer, asked, object),
             ("POST", ["sobjects"]) => collections::create(org, writer, asked),
             ("PATCH", ["sobjects"]) => collections::update(org, writer, asked),
@@ -276,6 +286,10 @@ pub(crate) fn resource_answer(
             ("PATCH", ["sobjects", object, field]) => collections::upsert(org, writer, asked, object, field),
             _ => Err(not_allowed(method)),
         },
+        (_, ["chatter", rest @ ..]) => chatter::answer(org, writer, asked, rest),
+        (_, ["actions", rest @ ..]) => actions::answer(org, writer, asked, rest),
+        (_, ["analytics", "reports", rest @ ..]) => reports::answer(org, asked, rest),
+        ("GET", ["recent"]) => Ok(recent::recent(org, writer, asked)),
         (_, ["jobs", kind @ ("ingest" | "query"), rest @ ..]) => bulk::answer(org, writer, asked, kind, rest),
         (_, ["query" | "queryAll" | "limits"]) => Err(not_allowed(method)),
         _ => Err(Refused::not_found()),
@@ -290,7 +304,8 @@ fn not_allowed(method: &str) -> Refused {
 fn resources(version: &str) -> Value {
     let at = |name: &str| format!("/services/data/{version}/{name}");
     json!({ "sobjects": at("sobjects"), "query": at("query"), "queryAll": at("queryAll"),
-            "limits": at("limits"), "composite": at("composite"), "jobs": at("jobs") })
+            "limits": at("limits"), "composite": at("composite"), "jobs": at("jobs"),
+            "chatter": at("chatter"), "actions": at("actions"), "analytics": at("analytics"), "recent": at("recent") })
 }
 
 /// The path with ids and keys replaced: what calls are counted by.
@@ -300,10 +315,18 @@ pub(crate) fn route(path: &str) -> String {
     match segments.as_mut_slice() {
         ["sobjects", _, "describe" | "updated" | "deleted"] => {}
         ["sobjects", _, id] => *id = "{id}",
+        ["sobjects", _, id, _] if looks_like_an_id(id) => *id = "{id}",
         ["sobjects", _, _, value] => *value = "{value}",
-        ["jobs", _, id] | ["jobs", _, id, _] => *id = "{id}",
+        ["jobs" | "chatter" | "analytics", rest @ ..] => {
+            rest.iter_mut().filter(|it| looks_like_an_id(it)).for_each(|it| *it = "{id}");
+        }
         ["query" | "queryAll", locator] => *locator = "{locator}",
         _ => {}
     }
     format!("/{}", segments.join("/"))
+}
+
+/// Names of objects may be as long as ids, but have no digits.
+fn looks_like_an_id(segment: &str) -> bool {
+    ids::normalise(segment).is_some() && segment.bytes().any(|byte| byte.is_ascii_digit())
 }

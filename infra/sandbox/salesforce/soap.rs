@@ -4,6 +4,7 @@
 //! https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_login.htm
 
 use super::answer::Answer;
+use super::markup::{escaped, unescaped};
 use super::org::Org;
 use super::rest::Asked;
 use super::tokens::Grantee;
@@ -80,13 +81,7 @@ fn element(body: &str, name: &str) -> Option<String> {
     let start = start + body[start..].find('>')? + 1;
     let text = &body[start..start + body[start..].find("</")?];
     let text = text.trim().strip_prefix("<![CDATA[").and_then(|it| it.strip_suffix("]]>")).unwrap_or(text);
-    let entities =
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&apos;", "'"), ("&amp;", "&")];
-    Some(entities.iter().fold(text.to_owned(), |text, (entity, letter)| text.replace(entity, letter)))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    Some(unescaped(text))
 }
 
 #[cfg(test)]

@@ -170,6 +170,11 @@ impl Store {
         self.tables.get(object).unwrap_or(&self.empty)
     }
 
+    /// Gone for good, and not into the recycle bin.
+    pub(crate) fn purge(&mut self, object: &Object, id: &str) {
+        self.replace(object, id, None);
+    }
+
     pub(crate) fn put(&mut self, object: &Object, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
         self.replace(object, &record.id.clone(), Some(record.clone()));

@@ -22,13 +22,15 @@ pub(crate) struct Grantee {
     pub(crate) client: String,
     pub(crate) user: String,
     pub(crate) scope: String,
+    /// What the app wants to find in its ID token.
+    pub(crate) nonce: Option<String>,
     grant: Option<u64>,
 }
 
 impl Grantee {
     pub(crate) fn new(client: &str, user: &str, scope: &str) -> Self {
         let [client, user, scope] = [client, user, scope].map(str::to_owned);
-        Self { client, user, scope, grant: None }
+        Self { client, user, scope, nonce: None, grant: None }
     }
 }
 

@@ -104,7 +104,7 @@ fn worded(field: &Field, text: &str) -> Result<Value, Refused> {
     Ok(text.into())
 }
 
-fn plausible_email(text: &str) -> bool {
+pub(crate) fn plausible_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.contains('.') && !host.ends_with('.') && !text.contains(char::is_whitespace)
     })

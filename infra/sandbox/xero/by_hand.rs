@@ -64,7 +64,8 @@ impl Ledger {
         let organisation = state.organisations.iter_mut().find(|one| one.tenant_id == self.tenant)?;
         organisation.actor = "A Person".to_owned();
         let changed = change(organisation);
-        organisation.shelves.forget_journal();
+        let at = self.xero.harness.clock.now();
+        self.xero.webhooks.notice(organisation, &self.xero.identity, at);
         Some(changed)
     }
 
@@ -331,17 +332,8 @@ impl Ledger {
     pub fn add_tax_rate(&self, name: &str, tax_type: &str, rate: Decimal) {
         let now = self.xero.now();
         self.change(|organisation| {
-            let rate = TaxRate {
-                id: organisation.ids.next(),
-                name: name.to_owned(),
-                tax_type: tax_type.to_owned(),
-                rate,
-                active: true,
-                for_revenue: true,
-                for_expenses: true,
-                updated: now,
-            };
-            organisation.shelves.tax_rates.put(rate);
+            let id = organisation.ids.next();
+            organisation.shelves.tax_rates.put(TaxRate::new(id, name, tax_type, rate, now));
         });
     }
 
@@ -360,16 +352,12 @@ impl Ledger {
         let now = self.xero.now();
         self.change(|organisation| {
             let held = organisation.item(code).map(|held| held.id);
-            let item = Item {
-                id: held.unwrap_or_else(|| organisation.ids.next()),
-                code: code.to_owned(),
-                name: description.chars().take(50).collect(),
-                description: description.to_owned(),
-                unit_price: Some(unit_price),
-                account_code: Some(account_code.to_owned()),
-                tax_type: None,
-                updated: now,
-            };
+            let id = held.unwrap_or_else(|| organisation.ids.next());
+            let mut item = Item::new(id, code, now);
+            item.name = description.chars().take(50).collect();
+            description.clone_into(&mut item.description);
+            item.sales.unit_price = Some(unit_price);
+            item.sales.account_code = Some(account_code.to_owned());
             organisation.shelves.items.put(item);
         });
     }

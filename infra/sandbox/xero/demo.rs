@@ -1,4 +1,4 @@
-//! The demo company that an organisation begins as: its chart of accounts, tax rates, tracking, theme.
+//! The demo company that an organisation begins as: its chart of accounts, tax rates, tracking, theme, people.
 //!
 //! Accounts, tax rates and tracking follow the recorded demo company of New Zealand.
 
@@ -9,6 +9,7 @@ use super::organisation::Organisation;
 use super::settings::accounts::SystemAccount;
 use super::settings::branding_themes::BrandingTheme;
 use super::settings::tax_rates::TaxRate;
+use super::settings::users::User;
 
 impl Organisation {
     pub(crate) fn demo(name: &str, seed: u64, created: Timestamp) -> Self {
@@ -30,24 +31,36 @@ impl Organisation {
             }
         }
         for (name, tax_type, rate, active, for_revenue, for_expenses) in TAX_RATES {
-            let rate = TaxRate {
-                id: organisation.ids.next(),
-                name: (*name).to_owned(),
-                tax_type: (*tax_type).to_owned(),
-                rate: Decimal::new(*rate, 1),
-                active: *active,
-                for_revenue: *for_revenue,
-                for_expenses: *for_expenses,
-                updated: created,
-            };
+            let (id, percent) = (organisation.ids.next(), Decimal::new(*rate, 1));
+            let mut rate = TaxRate::new(id, name, tax_type, percent, created);
+            (rate.active, rate.for_revenue, rate.for_expenses) = (*active, *for_revenue, *for_expenses);
+            rate.for_balances = !matches!(*tax_type, "GSTONIMPORTS" | "ZERORATED");
             organisation.shelves.tax_rates.put(rate);
         }
         organisation.add_currency("NZD", "New Zealand Dollar", created);
         organisation.add_tracking("Region", &["Eastside", "North", "South", "West Coast"], created);
+        for (first_name, last_name, email, is_subscriber, role) in USERS {
+            let id = organisation.ids.next();
+            organisation.shelves.users.put(User {
+                id,
+                email,
+                first_name,
+                last_name,
+                is_subscriber,
+                role,
+                updated: created,
+            });
+        }
         organisation.shelves.forget_journal();
         organisation
     }
 }
+
+/// First and last name, e-mail address, subscriber, role.
+const USERS: [(&str, &str, &str, bool, &str); 2] = [
+    ("Olive", "Owner", "olive.owner@example.com", true, "FINANCIALADVISER"),
+    ("Bruno", "Books", "bruno.books@example.com", false, "STANDARD"),
+];
 
 /// Code, name, type, class, default tax type.
 const ACCOUNTS: &[(&str, &str, &str, &str, &str)] = &[

@@ -111,7 +111,7 @@ fn perform(
 ) -> Answer {
     pending.request.now = whole_second(at);
     let client = pending.request.client.clone();
-    let answer = answer(&mut locked(&xero.books), headers, pending);
+    let answer = answer(xero, headers, pending, at);
     if let Some((key, fingerprint)) = key {
         xero.idempotency.remember(&client, &key, &fingerprint, at, answer.clone());
     }
@@ -119,7 +119,8 @@ fn perform(
 }
 
 /// The whole of one accounting call, once it is allowed.
-fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> Answer {
+fn answer(xero: &Xero, headers: &HeaderMap, pending: Pending, at: Timestamp) -> Answer {
+    let mut state = locked(&xero.books);
     let Pending { tenant, provider, mut request, wants_json, body } = pending;
     let id = state.ids.next();
     let Some(organisation) = state.organisations.iter_mut().find(|one| one.tenant_id == tenant) else {
@@ -132,7 +133,7 @@ fn answer(state: &mut super::Books, headers: &HeaderMap, pending: Pending) -> An
         request.read_body(body)?;
         (endpoint.serve)(organisation, &request)
     });
-    organisation.shelves.forget_journal();
+    xero.webhooks.notice(organisation, &xero.identity, at);
     match reply {
         Ok(Reply::Found(Found { key, elements, pagination })) => {
             let body = wire::envelope(id, &provider, request.now, pagination, key, elements);

@@ -21,15 +21,18 @@ use super::documents::quotes::Quotes;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
+use super::reports::{aged, balance_sheet, bank_summary, executive_summary, profit_and_loss, trial_balance};
 use super::request::Request;
 use super::resource::{self, Resource};
 use super::settings::accounts::Accounts;
 use super::settings::branding_themes::BrandingThemes;
+use super::settings::contact_groups::ContactGroups;
 use super::settings::currencies::Currencies;
 use super::settings::items::Items;
 use super::settings::organisation;
 use super::settings::tax_rates::TaxRates;
 use super::settings::tracking::TrackingCategories;
+use super::settings::users::Users;
 
 type Serve = fn(&mut Organisation, &Request) -> Result<Reply, Refusal>;
 type List = fn(&Organisation, &Request) -> Result<Found, Refusal>;
@@ -57,6 +60,7 @@ const ITEMS: &[&str] = &["accounting.settings", "accounting.invoices"];
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<Contacts>("Contacts", CONTACTS),
+    kind::<ContactGroups>("ContactGroups", CONTACTS),
     kind::<Invoices>("Invoices", INVOICES),
     kind::<CreditNotes>("CreditNotes", INVOICES),
     kind::<Payments>("Payments", PAYMENTS),
@@ -76,6 +80,18 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     single("Organisations", SETTINGS, organisation::serve),
     kind::<TaxRates>("TaxRates", SETTINGS),
     kind::<TrackingCategories>("TrackingCategories", SETTINGS),
+    single("Reports/AgedPayablesByContact", &["accounting.reports.aged.read"], aged::payables),
+    single("Reports/AgedReceivablesByContact", &["accounting.reports.aged.read"], aged::receivables),
+    single("Reports/BalanceSheet", &["accounting.reports.balancesheet.read"], balance_sheet::serve),
+    single("Reports/BankSummary", &["accounting.reports.banksummary.read"], bank_summary::serve),
+    single(
+        "Reports/ExecutiveSummary",
+        &["accounting.reports.executivesummary.read"],
+        executive_summary::serve,
+    ),
+    single("Reports/ProfitAndLoss", &["accounting.reports.profitandloss.read"], profit_and_loss::serve),
+    single("Reports/TrialBalance", &["accounting.reports.trialbalance.read"], trial_balance::serve),
+    kind::<Users>("Users", SETTINGS),
 ];
 
 const fn kind<R: Resource>(path: &'static str, scopes: &'static [&'static str]) -> Endpoint {

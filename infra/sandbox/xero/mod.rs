@@ -25,6 +25,7 @@ mod limits;
 mod organisation;
 mod parts;
 mod reading;
+mod reports;
 mod request;
 mod resource;
 mod seed;
@@ -33,6 +34,7 @@ mod shelf;
 mod shelves;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wire;
 mod writing;
 
@@ -57,10 +59,11 @@ pub use identity::{
 };
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
 pub use seed::Amounts;
-pub use settings::accounts::{Account, SystemAccount};
-pub use settings::items::Item;
-pub use settings::tax_rates::TaxRate;
-pub use settings::tracking::TrackingCategory;
+pub use settings::accounts::{Account, BankAccount, SystemAccount};
+pub use settings::items::{Item, ItemDetails};
+pub use settings::tax_rates::{TaxComponent, TaxRate};
+pub use settings::tracking::{TrackingCategory, TrackingOption, TrackingStatus};
+pub use webhooks::{Category, State as WebhookState};
 
 use crate::control::Look;
 use crate::harness::read_now;
@@ -70,6 +73,7 @@ use idempotency::{Fingerprint, Idempotency};
 use identity::Identity;
 use limits::Limiter;
 use organisation::{Ids, Organisation};
+use webhooks::Webhooks;
 
 /// The app that is registered from the start: a custom connection to the demo company.
 pub const CLIENT_ID: &str = "sandbox-client";
@@ -99,6 +103,7 @@ pub struct Xero {
     identity: Identity,
     limiter: Limiter,
     idempotency: Idempotency,
+    webhooks: Webhooks,
     books: Mutex<Books>,
 }
 
@@ -118,6 +123,7 @@ impl Xero {
             identity: Identity::new(settings.seed.wrapping_add(1)),
             limiter: Limiter::new(settings.limits),
             idempotency: Idempotency::default(),
+            webhooks: Webhooks::new(settings.seed.wrapping_add(3)),
             books: Mutex::new(Books {
                 organisations: Vec::new(),
                 ids: Ids::new(settings.seed.wrapping_add(2)),
@@ -319,6 +325,7 @@ impl Provider for Xero {
     fn reset(&self) {
         self.limiter.clear();
         self.idempotency.clear();
+        self.webhooks.clear(self.seed.wrapping_add(3));
         self.open_books();
     }
 
@@ -385,6 +392,6 @@ impl Provider for Xero {
     }
 
     fn controls(xero: Arc<Self>) -> Router {
-        identity::controls(xero)
+        identity::controls(xero.clone()).merge(webhooks::controls(xero))
     }
 }

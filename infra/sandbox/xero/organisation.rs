@@ -11,6 +11,9 @@ use uuid::Uuid;
 use super::parts::history::HistoryRecord;
 use super::shelves::{Marks, Shelves};
 
+/// The financial year ends with this month's last day.
+pub(crate) const FINANCIAL_YEAR_END_MONTH: i8 = 3;
+
 /// Ids that follow from the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids(StdRng);

@@ -3,13 +3,14 @@
 //! A journal lets one refused element, or a whole refused call, be undone. It must stay cheap: a call of
 //! fifty elements touches nothing but these fifty.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::journal::Entry;
 use super::organisation::Organisation;
+use super::webhooks::{Change, News};
 
 pub(crate) trait Document: Clone {
     fn id(&self) -> Uuid;
@@ -22,6 +23,11 @@ pub(crate) trait Document: Clone {
     /// What it does to the books as it stands now. Most kinds, and drafts, do nothing.
     fn entries(&self, _organisation: &Organisation) -> Vec<Entry> {
         Vec::new()
+    }
+
+    /// What apps are told when it was stored; `before` is how it was. Most kinds are nobody's business.
+    fn news(&self, _before: Option<&Self>) -> Option<News> {
+        None
     }
 }
 
@@ -97,6 +103,17 @@ impl<T: Document> Shelf<T> {
                 None => return,
             }
         }
+    }
+
+    /// What was stored since the journal was forgotten and is worth telling, each document once.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        let mut seen = HashSet::new();
+        let firsts = self.journal.iter().filter(|(id, _)| seen.insert(*id));
+        let changes = firsts.filter_map(|(id, before)| {
+            let news = self.get(*id)?.news(before.as_ref())?;
+            Some(Change { id: *id, is_new: before.is_none(), news })
+        });
+        changes.collect()
     }
 
     pub(crate) fn forget_journal(&mut self) {

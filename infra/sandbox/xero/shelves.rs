@@ -18,11 +18,14 @@ use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
 use super::settings::accounts::Account;
 use super::settings::branding_themes::BrandingTheme;
+use super::settings::contact_groups::ContactGroup;
 use super::settings::currencies::Currency;
 use super::settings::items::Item;
 use super::settings::tax_rates::TaxRate;
 use super::settings::tracking::TrackingCategory;
+use super::settings::users::User;
 use super::shelf::{Document, Shelf};
+use super::webhooks::Change;
 
 macro_rules! shelves {
     ($($name:ident: $kind:ty,)+) => {
@@ -40,6 +43,12 @@ macro_rules! shelves {
 
             pub(crate) fn roll_back(&mut self, marks: Marks) {
                 $(self.$name.roll_back(marks.$name);)+
+            }
+
+            pub(crate) fn changes(&self) -> Vec<Change> {
+                let mut changes = Vec::new();
+                $(changes.extend(self.$name.changes());)+
+                changes
             }
 
             pub(crate) fn forget_journal(&mut self) {
@@ -72,8 +81,10 @@ shelves! {
     quotes: Quote,
     accounts: Account,
     branding_themes: BrandingTheme,
+    contact_groups: ContactGroup,
     currencies: Currency,
     items: Item,
     tax_rates: TaxRate,
     tracking: TrackingCategory,
+    users: User,
 }

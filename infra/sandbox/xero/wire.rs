@@ -66,6 +66,10 @@ pub(crate) fn places(amount: Decimal, places: u32) -> Decimal {
     let mut rounded =
         amount.round_dp_with_strategy(places, rust_decimal::RoundingStrategy::MidpointAwayFromZero);
     rounded.rescale(places);
+    // Nothing owed is not less than nothing.
+    if rounded.is_zero() {
+        rounded.set_sign_positive(true);
+    }
     rounded
 }
 
@@ -182,6 +186,7 @@ mod tests {
         assert_eq!(money("24.145".parse().unwrap()).to_string(), "24.15");
         assert_eq!(money("-0.005".parse().unwrap()).to_string(), "-0.01");
         assert_eq!(money(Decimal::from(21)).to_string(), "21.00");
+        assert_eq!(money("-0.004".parse().unwrap()).to_string(), "0.00");
         assert_eq!(read_number(&serde_json::from_str("0.10").unwrap()), Some("0.10".parse().unwrap()));
     }
 

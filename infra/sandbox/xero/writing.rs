@@ -100,6 +100,30 @@ pub(crate) fn text_of(sent: &Map<String, Value>, field: &str) -> Option<String> 
     }
 }
 
+/// A text field of so many characters at most. The wording is not recorded.
+pub(crate) fn text_within(
+    sent: &Map<String, Value>,
+    field: &str,
+    longest: usize,
+    messages: &mut Vec<String>,
+) -> Option<String> {
+    let text = text_of(sent, field)?;
+    if text.chars().count() > longest {
+        messages.push(format!("The {field} field must not exceed {longest} characters"));
+    }
+    Some(text)
+}
+
+/// Accounts and tax rates are written one a request; of several none is.
+pub(crate) fn alone<R: Resource>(request: &Request) -> Result<(), Refused> {
+    match request.elements(R::KEY) {
+        Ok(elements) if elements.len() > 1 => {
+            Err(Refused::because(None, format!("Only one of the {} may be written in a request", R::KEY)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Set and not empty.
 pub(crate) fn given(sent: &Map<String, Value>, field: &str) -> Option<String> {
     text_of(sent, field).filter(|text| !text.is_empty())

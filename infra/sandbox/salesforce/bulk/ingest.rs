@@ -187,6 +187,9 @@ fn write(org: &mut Org, job: &Job, object: &Arc<Object>, fields: &Fields) -> Res
         _ => {
             let id = id()?;
             org.remove(object, &id, &job.writer)?;
+            if job.operation == "hardDelete" {
+                org.store.purge(object, &id);
+            }
             Ok((id, false))
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -44,13 +45,10 @@ async fn objects(State(org): Org, Json(wanted): Json<Value>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn subscribe(State(org): Org, Json(wanted): Json<Value>) -> StatusCode {
-    match wanted["url"].as_str() {
-        Some(url) => {
-            org.subscribe_to_changes(url);
-            StatusCode::NO_CONTENT
-        }
-        None => StatusCode::BAD_REQUEST,
+async fn subscribe(State(org): Org, Json(wanted): Json<Value>) -> Response {
+    match org.subscribe_to_changes(wanted["url"].as_str().unwrap_or_default()) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(message) => (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response(),
     }
 }
 

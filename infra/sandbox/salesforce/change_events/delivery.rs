@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::Salesforce;
 use super::super::org::Org;
+use crate::sender::is_deliverable;
 
 /// Tries are further and further apart, up to an hour, for a day.
 /// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
@@ -83,9 +84,13 @@ impl Salesforce {
         self.org().gap(object, kind, records);
     }
 
-    /// Events made from now on are sent to this URL.
-    pub fn subscribe_to_changes(&self, url: &str) {
+    /// Events made from now on are sent to this URL on this machine by the sandbox's sender.
+    pub fn subscribe_to_changes(&self, url: &str) -> Result<(), String> {
+        if !is_deliverable(url) {
+            return Err(format!("{url}: the stand-in only delivers to http:// on this machine"));
+        }
         self.org().feed.subscribers.push(Subscriber { url: url.to_owned(), waiting: Vec::new() });
+        Ok(())
     }
 
     /// What is to be sent now. Without `event_answered` it comes again, further and further apart.

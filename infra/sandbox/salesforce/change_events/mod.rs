@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Create,
     Update,
     Delete,
+    Undelete,
 }
 
 impl Kind {
@@ -39,6 +40,7 @@ impl Kind {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
+            Self::Undelete => "UNDELETE",
         }
     }
 }

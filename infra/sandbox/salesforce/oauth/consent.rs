@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::super::answer::Answer;
 use super::super::clients::Client;
+use super::super::markup::escaped;
 use super::super::org::Org;
 use super::super::tokens::{Code, Grantee, letters};
 use super::Form;
@@ -16,12 +17,13 @@ use super::Form;
 /// A code is good for so many seconds.
 const CODE_SECONDS: i64 = 15 * 60;
 /// What the page carries from the request to the decision.
-const CARRIED: [&str; 7] = [
+const CARRIED: [&str; 8] = [
     "response_type",
     "client_id",
     "redirect_uri",
     "scope",
     "state",
+    "nonce",
     "code_challenge",
     "code_challenge_method",
 ];
@@ -53,8 +55,10 @@ pub(super) fn decided(org: &mut Org, form: &Form) -> Answer {
         return Answer::text(200, HTML, &shown(org, form, &request));
     };
     let code = format!("aPrx{}", letters(&mut org.random, 60));
+    let mut grantee = Grantee::new(&request.client.id, &user.id, &request.scope);
+    grantee.nonce = form.get("nonce").cloned();
     let made = Code {
-        grantee: Grantee::new(&request.client.id, &user.id, &request.scope),
+        grantee,
         redirect: form.get("redirect_uri").cloned().unwrap_or_default(),
         challenge: form.get("code_challenge").filter(|challenge| !challenge.is_empty()).cloned(),
         until: Timestamp::from_second(org.now.as_second() + CODE_SECONDS).unwrap_or(org.now),
@@ -153,8 +157,4 @@ fn meaning(scope: &str) -> String {
         "full" => "Full access".into(),
         other => escaped(other),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

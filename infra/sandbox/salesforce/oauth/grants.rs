@@ -14,6 +14,7 @@ use super::super::jwt::Assertion;
 use super::super::org::Org;
 use super::super::rest::Asked;
 use super::super::tokens::Grantee;
+use super::id_token::id_token;
 use super::{Form, Secret, client, identity_url, refuse};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -39,7 +40,7 @@ pub(super) fn token(org: &mut Org, asked: &Asked<'_>, form: &Form) -> Result<Ans
             let user = client.user.clone().unwrap_or_else(|| org.integration_user.clone());
             approved(org, &client, &user)?;
             may_log_in(org, &user)?;
-            let grantee = Grantee::new(&client.id, &user, &without_refresh(&client.scopes.join(" ")));
+            let grantee = Grantee::new(&client.id, &user, &unattended(&client));
             Ok(issued(org, asked, &client, &grantee, None))
         }
         "password" if org.options.password_flow => {
@@ -47,7 +48,7 @@ pub(super) fn token(org: &mut Org, asked: &Asked<'_>, form: &Form) -> Result<Ans
             let user = org.user_with_password(given("username"), given("password"));
             let user = user.ok_or_else(|| refuse("invalid_grant", "authentication failure"))?;
             may_log_in(org, &user)?;
-            let grantee = Grantee::new(&client.id, &user, &without_refresh(&client.scopes.join(" ")));
+            let grantee = Grantee::new(&client.id, &user, &unattended(&client));
             Ok(issued(org, asked, &client, &grantee, None))
         }
         _ => Err(refuse("unsupported_grant_type", "grant type not supported")),
@@ -109,7 +110,7 @@ fn bearer(org: &mut Org, asked: &Asked<'_>, assertion: &str) -> Result<Answer, A
     let user = user.ok_or_else(|| invalid("user hasn't approved this consumer"))?;
     approved(org, &client, &user)?;
     may_log_in(org, &user)?;
-    let grantee = Grantee::new(&client.id, &user, &without_refresh(&client.scopes.join(" ")));
+    let grantee = Grantee::new(&client.id, &user, &unattended(&client));
     let mut answer = issued(org, asked, &client, &grantee, None);
     // This flow's answer has neither.
     if let super::super::answer::Content::Json(Value::Object(fields)) = &mut answer.content {
@@ -158,8 +159,10 @@ fn well_formed(verifier: &str) -> bool {
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(letter)
 }
 
-fn without_refresh(scope: &str) -> String {
-    scope.split(' ').filter(|scope| *scope != "refresh_token").collect::<Vec<_>>().join(" ")
+/// What an app gets where no person is there to be asked, or to be told about.
+fn unattended(client: &Client) -> String {
+    let scopes = client.scopes.iter().map(String::as_str);
+    scopes.filter(|scope| !["refresh_token", "openid"].contains(scope)).collect::<Vec<_>>().join(" ")
 }
 
 fn issued(
@@ -173,7 +176,7 @@ fn issued(
     let id = identity_url(org, asked, &grantee.user);
     let at = org.now.as_millisecond().to_string();
     let mut answer = serde_json::Map::new();
-    answer.insert("access_token".into(), session.into());
+    answer.insert("access_token".into(), session.clone().into());
     if let Some(refresh) = refresh {
         answer.insert("refresh_token".into(), refresh.into());
     }
@@ -183,6 +186,9 @@ fn issued(
     answer.insert("id".into(), id.into());
     answer.insert("token_type".into(), "Bearer".into());
     answer.insert("issued_at".into(), at.into());
+    if let Some(token) = id_token(org, asked, grantee, &session) {
+        answer.insert("id_token".into(), token.into());
+    }
     Answer::ok(Value::Object(answer))
 }
 

@@ -62,10 +62,11 @@ pub(super) fn discovery(org: &Org, asked: &Asked<'_>) -> Answer {
     Answer::ok(json!({
         "issuer": base, "authorization_endpoint": at("/services/oauth2/authorize"),
         "token_endpoint": at("/services/oauth2/token"), "revocation_endpoint": at("/services/oauth2/revoke"),
-        "userinfo_endpoint": at("/services/oauth2/userinfo"),
+        "jwks_uri": at("/id/keys"), "userinfo_endpoint": at("/services/oauth2/userinfo"),
         "introspection_endpoint": at("/services/oauth2/introspect"),
         "scopes_supported": ["api", "refresh_token", "offline_access", "id", "profile", "openid", "full"],
         "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
         "code_challenge_methods_supported": ["S256"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials",
             "urn:ietf:params:oauth:grant-type:jwt-bearer"],

@@ -5,6 +5,7 @@
 
 mod consent;
 mod grants;
+mod id_token;
 mod identity;
 mod inspection;
 
@@ -18,6 +19,7 @@ use super::answer::Answer;
 use super::clients::Client;
 use super::org::Org;
 use super::rest::Asked;
+use crate::signing;
 
 type Form = HashMap<String, String>;
 
@@ -35,6 +37,7 @@ pub(crate) fn answer(org: &mut Org, asked: &Asked<'_>) -> Option<Answer> {
         ("POST" | "GET", "/services/oauth2/revoke") => inspection::revoke(org, &form()),
         ("GET" | "POST", "/services/oauth2/userinfo") => identity::userinfo(org, asked),
         ("GET", "/.well-known/openid-configuration") => identity::discovery(org, asked),
+        ("GET", "/id/keys") => Answer::ok(signing::keys()),
         ("GET", path) if path.starts_with("/id/") => identity::identity(org, asked),
         _ => return None,
     };

@@ -108,26 +108,71 @@ fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
+/// Whose lines they are: parent, its lines, their reference to it, its total.
+const WHOLES: [(&str, &str, &str, &str); 3] = [
+    ("Opportunity", "OpportunityLineItem", "OpportunityId", "Amount"),
+    ("Order", "OrderItem", "OrderId", "TotalAmount"),
+    ("Quote", "QuoteLineItem", "QuoteId", "TotalPrice"),
+];
+
+/// What the lines of one whole come to.
+struct Sums {
+    subtotal: Decimal,
+    total: Decimal,
+    quantity: Decimal,
+    count: usize,
+}
+
+impl Sums {
+    fn of(org: &Org, lines: &str, reference: &str, whole: &str) -> Self {
+        let mut sums =
+            Self { subtotal: Decimal::ZERO, total: Decimal::ZERO, quantity: Decimal::ZERO, count: 0 };
+        let all = org.store.table(lines).with(reference, whole);
+        for line in all.filter(|line| !line.is("IsDeleted")) {
+            let number = |field: &str| amount(line.get(field)).unwrap_or_default();
+            sums.subtotal += number("Subtotal");
+            sums.total += number("TotalPrice");
+            sums.quantity += number("Quantity");
+            sums.count += 1;
+        }
+        sums
+    }
+}
+
+/// Wholes that don't come to what their lines do.
+pub(crate) fn broken(org: &Org) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (parent, lines, reference, total) in WHOLES {
+        org.store.table(parent).sift("", |whole| {
+            let sums = Sums::of(org, lines, reference, &whole.id);
+            let kept = amount(whole.get(total)).unwrap_or_default();
+            if sums.count > 0 && !whole.is("IsDeleted") && kept != sums.total {
+                broken.push(format!(
+                    "{parent} {}: {total} is {kept}, but its lines come to {}",
+                    whole.id, sums.total
+                ));
+            }
+            false
+        });
+    }
+    broken
+}
+
 /// After a line was written or deleted, the whole follows, and its stamp moves.
 pub(super) fn settle(org: &mut Org, object: &Object, line: &Record) {
-    let (parent, reference) = match object.name.as_str() {
-        "OrderItem" => ("Order", "OrderId"),
-        "QuoteLineItem" => ("Quote", "QuoteId"),
-        _ => ("Opportunity", "OpportunityId"),
+    let Some((parent, lines, reference, _)) = WHOLES.into_iter().find(|(_, lines, ..)| *lines == object.name)
+    else {
+        return;
     };
     let id = line.text(reference);
     let Some(before) = org.store.table(parent).get(id).cloned() else { return };
-    let lines: Vec<_> = org.store.table(&object.name).with(reference, id).collect();
-    let alive = lines.iter().filter(|line| !line.is("IsDeleted"));
-    let sum = |field: &str| -> Decimal { alive.clone().filter_map(|line| amount(line.get(field))).sum() };
-    let (total, quantity, count) = (sum("TotalPrice"), sum("Quantity"), alive.clone().count());
+    let Sums { subtotal, total, quantity, count } = Sums::of(org, lines, reference, id);
     let mut changes = Fields::new();
     match parent {
         "Order" => {
             changes.insert("TotalAmount".into(), written(total, false));
         }
         "Quote" => {
-            let subtotal = sum("Subtotal");
             changes.insert("Subtotal".into(), written(subtotal, false));
             changes.insert("TotalPrice".into(), written(total, false));
             changes.insert("LineItemCount".into(), count.into());

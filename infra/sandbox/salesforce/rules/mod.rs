@@ -7,6 +7,8 @@ mod deals;
 mod lines;
 mod prices;
 
+pub(crate) use lines::broken as broken_totals;
+
 use serde_json::Value;
 
 use super::answer::Refused;

@@ -12,14 +12,14 @@ async fn job(door: &Door, kind: &str, fields: Value) -> Value {
     reply.json()
 }
 
-async fn upload(door: &Door, id: &str, csv: &'static str) -> Reply {
+async fn upload(door: &Door, id: &str, csv: &str) -> Reply {
     let path = format!("/jobs/ingest/{id}/batches");
     let kind = ("content-type", "text/csv; charset=UTF-8");
-    door.send(door.request("PUT", &path, Body::from(csv), &[kind])).await
+    door.send(door.request("PUT", &path, Body::from(csv.to_owned()), &[kind])).await
 }
 
 /// Opens, fills and closes a job, waits for its end, and gives its last word and its results.
-async fn ingest(door: &Door, fields: Value, csv: &'static str) -> (Value, [String; 3]) {
+async fn ingest(door: &Door, fields: Value, csv: &str) -> (Value, [String; 3]) {
     let id = job(door, "ingest", fields).await["id"].as_str().unwrap().to_owned();
     let path = format!("/jobs/ingest/{id}");
     assert_eq!(upload(door, &id, csv).await.status, 201);
@@ -118,6 +118,16 @@ async fn upsert_update_and_delete_go_by_key_and_parents_by_theirs() {
         ),
         "{failed}"
     );
+}
+
+#[tokio::test]
+async fn a_hard_deletion_leaves_nothing_in_the_recycle_bin() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "Acme" }));
+    let csv = format!("Id\n{id}\n");
+    ingest(&door, json!({ "object": "Account", "operation": "hardDelete" }), &csv).await;
+    assert!(door.org().get("Account", &id).is_none());
+    assert_eq!(door.org().undelete("Account", &id).unwrap_err().code, "UNDELETE_FAILED");
 }
 
 #[tokio::test]

@@ -142,6 +142,8 @@ async fn a_subscriber_is_sent_each_event_until_it_takes_it() {
     assert_eq!(control("POST", "events/objects", json!({ "objects": ["Account"] })).await.status, 204);
     let url = json!({ "url": "http://127.0.0.1:9/bus" });
     assert_eq!(control("POST", "events/subscribers", url).await.status, 204);
+    let elsewhere = control("POST", "events/subscribers", json!({ "url": "https://example.com" })).await;
+    assert_eq!(elsewhere.status, 400);
     door.org().insert("Account", json!({ "Name": "A" }));
     let first = door.org().events_due();
     assert_eq!((first.len(), first[0].url.as_str()), (1, "http://127.0.0.1:9/bus"));

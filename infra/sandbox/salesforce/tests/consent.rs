@@ -2,6 +2,9 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
 use super::{Door, Reply};
@@ -210,4 +213,27 @@ async fn a_sixth_consent_ends_the_first() {
         door.form("/services/oauth2/token", &form).await.status
     };
     assert_eq!((alive(&tokens[0]).await, alive(&tokens[1]).await, alive(&tokens[5]).await), (400, 200, 200));
+}
+
+#[tokio::test]
+async fn who_asks_for_openid_is_told_who_logged_in_under_a_signature() {
+    let door = Door::new();
+    let form = wanted("sandbox-client", &[("scope", "api openid"), ("nonce", "n-1")]);
+    let tokens = redeem(&door, &code_in(&press(&door, &form, "allow").await), &APP).await.json();
+    let token = tokens["id_token"].as_str().unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let part = |text: &str| serde_json::from_slice::<Value>(&decoded(text)).unwrap();
+    let (head, claims) = signed.split_once('.').unwrap();
+    let claims = part(claims);
+    assert_eq!(
+        (&claims["aud"], &claims["nonce"], &claims["sub"]),
+        (&json!("sandbox-client"), &json!("n-1"), &tokens["id"])
+    );
+    let request = Request::builder().uri("http://acme.example/id/keys").body(Body::empty()).unwrap();
+    let key = door.send(request).await.json()["keys"][0].clone();
+    assert_eq!(part(head)["kid"], key["kid"]);
+    let number = |name: &str| decoded(key[name].as_str().unwrap());
+    let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &decoded(signature)).unwrap();
 }

@@ -43,6 +43,7 @@ async fn a_file_is_uploaded_found_attached_and_fetched() {
     let again = json!({ "ContentDocumentId": document, "LinkedEntityId": account, "ShareType": "V" });
     let twice = door.call("POST", "/sobjects/ContentDocumentLink", Some(again)).await;
     assert_eq!((twice.status, twice.code().as_str()), (400, "DUPLICATE_VALUE"));
+    assert_eq!(door.org().calls_to("GET /sobjects/ContentVersion/{id}/VersionData"), 1);
     assert_eq!(door.call("DELETE", &format!("/sobjects/ContentDocument/{document}"), None).await.status, 204);
     assert_eq!(door.call("GET", &path, None).await.status, 404);
     assert_eq!(door.org().broken(), Vec::<String>::new());

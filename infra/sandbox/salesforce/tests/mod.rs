@@ -1,5 +1,6 @@
 //! The stand-in through its own front door: requests in, answers out. One file per story.
 
+mod actions;
 mod breaking;
 mod bulk;
 mod change_events;
@@ -7,11 +8,13 @@ mod collections;
 mod consent;
 mod errors;
 mod files;
+mod graphs;
 mod oauth;
 mod objects;
 mod outbound;
 mod query;
 mod records;
+mod recycle_bin;
 mod rules;
 mod soql;
 mod stamps;

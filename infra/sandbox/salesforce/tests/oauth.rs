@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::json;
+use sha2::Sha256;
 
 use super::{Door, Reply};
 use crate::salesforce::Client;
@@ -28,6 +30,9 @@ async fn client_credentials_give_a_token_that_works_and_has_no_expires_in() {
     let organization = door.org().organization_id();
     assert!(body["id"].as_str().unwrap().contains(&format!("/id/{organization}/005")));
     assert!(body["access_token"].as_str().unwrap().starts_with(&format!("{}!AQ", &organization[..15])));
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"sandbox-secret").unwrap();
+    mac.update(format!("{}1795341600000", body["id"].as_str().unwrap()).as_bytes());
+    assert_eq!(body["signature"], STANDARD.encode(mac.finalize().into_bytes()));
     door.token = body["access_token"].as_str().unwrap().to_owned();
     assert_eq!(door.call("GET", "/limits", None).await.status, 200);
 }

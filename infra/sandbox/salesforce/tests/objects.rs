@@ -52,6 +52,24 @@ async fn an_order_adds_up_its_items_and_is_activated_with_at_least_one() {
 }
 
 #[tokio::test]
+async fn an_order_that_doesnt_come_to_what_its_items_do_is_named() {
+    let door = Door::new();
+    let (_, entry) = product(&door, 20);
+    let account = made(&door, "Account", json!({ "Name": "Acme" })).await;
+    let order = made(&door, "Order", json!({ "AccountId": account, "EffectiveDate": "2026-12-01" })).await;
+    made(&door, "OrderItem", json!({ "OrderId": order, "PricebookEntryId": entry, "Quantity": 3 })).await;
+    assert_eq!(door.org().broken(), Vec::<String>::new());
+    let mut org = door.org().org();
+    let object = org.object("Order").unwrap();
+    let mut wrong = (**org.store.table("Order").get(&order).unwrap()).clone();
+    wrong.fields.insert("TotalAmount".into(), json!(61));
+    org.store.put(&object, wrong);
+    drop(org);
+    let broken = format!("Order {order}: TotalAmount is 61, but its lines come to 60.0");
+    assert_eq!(door.org().broken(), [broken]);
+}
+
+#[tokio::test]
 async fn a_quote_has_its_deals_account_and_a_total_with_tax() {
     let door = Door::new();
     let (_, entry) = product(&door, 100);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Door;
+use crate::{Outbox, Reply};
 
 const ACK: &str = "<soapenv:Envelope><soapenv:Body><notificationsResponse \
     xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
@@ -54,4 +55,75 @@ async fn a_message_carries_a_hundred_notifications_and_a_day_later_they_are_drop
     assert_eq!(sizes, [100, 50]);
     door.sandbox.clock.advance_seconds(24 * 3600);
     assert!(door.org().outbound_due().is_empty());
+}
+
+#[tokio::test]
+async fn tries_are_further_and_further_apart_up_to_two_hours() {
+    let door = Door::new();
+    door.org().notify_of("Account", None, &["Name"]).unwrap();
+    door.org().insert("Account", json!({ "Name": "A" }));
+    let mut tries = Vec::new();
+    for second in 0..24 * 3600 {
+        if !door.org().outbound_due().is_empty() {
+            tries.push(second);
+        }
+        door.sandbox.clock.advance_seconds(1);
+    }
+    let gaps: Vec<i64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps[..10], [15, 30, 60, 120, 240, 480, 960, 1920, 3840, 7200]);
+    assert!(gaps[10..].iter().all(|gap| *gap == 7200));
+}
+
+#[tokio::test]
+async fn a_message_carries_the_record_as_it_is_when_it_is_sent() {
+    let door = Door::new();
+    door.org().notify_of("Account", None, &["Name"]).unwrap();
+    let id = door.org().insert("Account", json!({ "Name": "Before" }));
+    door.org().update("Account", &id, json!({ "Name": "After" }));
+    let due = door.org().outbound_due();
+    assert_eq!((due.len(), due[0].notifications.len()), (1, 2));
+    assert_eq!(due[0].body.matches("<sf:Name>After</sf:Name>").count(), 2);
+    assert!(!due[0].body.contains("Before"));
+}
+
+#[tokio::test]
+async fn notifications_come_in_any_order_and_again_with_their_ids_when_that_is_arranged() {
+    let door = Door::new();
+    door.org().notify_of("Account", None, &["Name"]).unwrap();
+    for number in 0..20 {
+        door.org().insert("Account", json!({ "Name": format!("A{number}") }));
+    }
+    door.org().shuffle_notifications(true);
+    let first = door.org().outbound_due();
+    let mut sorted = first[0].notifications.clone();
+    sorted.sort();
+    assert_ne!(first[0].notifications, sorted);
+    assert!(!door.org().outbound_answered(&first[0], 200, &ACK.replace("true", "false")));
+    assert!(door.org().outbound_answered(&first[0], 200, ACK));
+    door.org().resend_notifications(2);
+    let again = door.org().outbound_due();
+    assert_eq!(again[0].notifications.len(), 2);
+    assert!(again[0].notifications.iter().all(|id| sorted.contains(id)));
+}
+
+#[tokio::test]
+async fn the_sender_is_given_messages_and_change_events_alike() {
+    let door = Door::new();
+    let org = door.org();
+    org.notify_at(Some("http://127.0.0.1:9/soap"), "Account", None, &["Name"]).unwrap();
+    org.capture_changes(&["Account"]);
+    org.subscribe_to_changes("http://127.0.0.1:9/bus").unwrap();
+    assert!(org.subscribe_to_changes("https://elsewhere.example/bus").is_err());
+    org.insert("Account", json!({ "Name": "A" }));
+    let letters = org.due();
+    let urls: Vec<&str> = letters.iter().map(|letter| letter.url.as_str()).collect();
+    assert_eq!(urls, ["http://127.0.0.1:9/soap", "http://127.0.0.1:9/bus"]);
+    org.answered(&letters[0], Some(&Reply { status: 200, body: ACK.into(), sets_cookie: false }));
+    org.answered(&letters[1], None);
+    door.sandbox.clock.advance_seconds(15);
+    let again = org.due();
+    assert_eq!((again.len(), &again[0].body), (1, &letters[1].body));
+    org.answered(&again[0], Some(&Reply { status: 202, body: String::new(), sets_cookie: false }));
+    door.sandbox.clock.advance_seconds(3600);
+    assert_eq!(org.due(), Vec::new());
 }

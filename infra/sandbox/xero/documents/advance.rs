@@ -18,11 +18,14 @@ use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
+use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Advance {
     pub(crate) id: Uuid,
+    /// `Prepayment` or `Overpayment`.
+    pub(crate) kind: SettledKind,
     /// From a customer; otherwise it was spent to a supplier.
     pub(crate) is_received: bool,
     pub(crate) contact_id: Uuid,
@@ -53,6 +56,14 @@ impl Document for Advance {
     fn keys(&self) -> Vec<String> {
         vec![contact_key(self.contact_id)]
     }
+
+    fn news(&self, _before: Option<&Self>) -> Option<News> {
+        let category = match self.kind {
+            SettledKind::Prepayment => Category::Prepayment,
+            _ => Category::Overpayment,
+        };
+        Some(News::with_data(category, &self.type_text(), self.status.as_str()))
+    }
 }
 
 /// What a bank transaction says of the advance it makes.
@@ -80,6 +91,7 @@ pub(crate) fn open(organisation: &mut Organisation, new: NewAdvance, now: Timest
     let id = organisation.ids.next();
     let advance = Advance {
         id,
+        kind: new.kind,
         is_received: new.is_received,
         contact_id: new.contact_id,
         date: new.date,
@@ -117,21 +129,24 @@ pub(crate) fn void(organisation: &mut Organisation, settled: Settled, now: Times
 }
 
 impl Advance {
+    fn type_text(&self) -> String {
+        let direction = if self.is_received { "RECEIVE" } else { "SPEND" };
+        format!("{direction}-{}", self.kind.word().to_uppercase())
+    }
+
     /// With the id under both of its names.
     pub(crate) fn as_json(
         &self,
         organisation: &Organisation,
-        kind: SettledKind,
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        let word = kind.word();
+        let word = self.kind.word();
         put(&format!("{word}ID"), self.id.to_string().into());
         put("ID", self.id.to_string().into());
-        let direction = if self.is_received { "RECEIVE" } else { "SPEND" };
-        put("Type", format!("{direction}-{}", word.to_uppercase()).into());
+        put("Type", self.type_text().into());
         put("Reference", self.reference.as_str().into());
         put("RemainingCredit", wire::money(self.remaining_credit));
         let allocations = organisation.allocations_of(self.id);

@@ -11,7 +11,7 @@ use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
-use crate::xero::settings::tracking::TrackingCategory;
+use crate::xero::settings::tracking::{TrackingCategory, TrackingStatus};
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{given, text_of};
 
@@ -93,12 +93,13 @@ fn read_line(
         match organisation.item(&code) {
             Some(item) => {
                 line.item = Some((item.id, item.code.clone(), item.name.clone()));
-                if terms.is_sale {
-                    line.description.get_or_insert_with(|| item.description.clone());
-                    line.unit_amount = line.unit_amount.or(item.unit_price);
-                    line.account_code = line.account_code.take().or_else(|| item.account_code.clone());
-                    line.tax_type = line.tax_type.take().or_else(|| item.tax_type.clone());
+                let (description, details) = item.on(terms.is_sale);
+                if line.description.is_none() && !description.is_empty() {
+                    line.description = Some(description.to_owned());
                 }
+                line.unit_amount = line.unit_amount.or(details.unit_price);
+                line.account_code = line.account_code.take().or_else(|| details.account_code.clone());
+                line.tax_type = line.tax_type.take().or_else(|| details.tax_type.clone());
             }
             None => messages.push(format!("Item code '{code}' is not valid")),
         }
@@ -186,23 +187,24 @@ pub(crate) fn read_tracking(
         };
         // An option's id alone is enough.
         let option_id = given(sent, "TrackingOptionID").and_then(|id| Uuid::parse_str(&id).ok());
-        let has_option = |held: &TrackingCategory| held.options.iter().any(|(id, _)| Some(*id) == option_id);
+        let has_option =
+            |held: &TrackingCategory| held.options.iter().any(|option| Some(option.id) == option_id);
         let category = organisation.shelves.tracking.since(None).find(|held| {
-            held.active && (named("TrackingCategoryID", held.id, &held.name, "Name") || has_option(held))
+            held.is_active() && (named("TrackingCategoryID", held.id, &held.name, "Name") || has_option(held))
         });
         let Some(category) = category else {
             let name = given(sent, "Name").or_else(|| given(sent, "TrackingCategoryID")).unwrap_or_default();
             messages.push(format!("The Tracking Category '{name}' does not exist"));
             continue;
         };
-        let option =
-            category.options.iter().find(|(id, name)| named("TrackingOptionID", *id, name, "Option"));
+        let mut options = category.options.iter().filter(|option| option.status == TrackingStatus::Active);
+        let option = options.find(|option| named("TrackingOptionID", option.id, &option.name, "Option"));
         match option {
-            Some((id, name)) => tracking.push(Tracking {
+            Some(option) => tracking.push(Tracking {
                 category_id: category.id,
-                option_id: *id,
+                option_id: option.id,
                 category: category.name.clone(),
-                option: name.clone(),
+                option: option.name.clone(),
             }),
             None => {
                 let option = given(sent, "Option").unwrap_or_default();

@@ -5,7 +5,6 @@
 use serde_json::{Map, Value};
 
 use super::advance::Advance;
-use super::settlement::SettledKind;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, history};
 use crate::xero::reading::View;
@@ -32,6 +31,6 @@ impl Resource for Prepayments {
         advance: &Advance,
         view: View,
     ) -> Map<String, Value> {
-        advance.as_json(organisation, SettledKind::Prepayment, view, request.unit_places())
+        advance.as_json(organisation, view, request.unit_places())
     }
 }

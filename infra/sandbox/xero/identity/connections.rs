@@ -33,10 +33,10 @@ impl Identity {
         event: Option<&str>,
         name_of: &dyn Fn(Uuid) -> String,
     ) -> Value {
-        let register = self.register();
-        let seen = register.connections.iter().filter(|held| {
-            access.sees(held) && event.is_none_or(|event| held.event.to_string().eq_ignore_ascii_case(event))
-        });
+        let is_of =
+            |held: &Connection| event.is_none_or(|event| held.event.to_string().eq_ignore_ascii_case(event));
+        let held = self.register().connections.clone();
+        let seen = held.iter().filter(|held| access.sees(held) && is_of(held));
         seen.map(|held| held.as_json(&name_of(held.tenant))).collect()
     }
 
@@ -46,6 +46,11 @@ impl Identity {
         let before = register.connections.len();
         register.connections.retain(|held| !(access.sees(held) && held.id.to_string() == id));
         register.connections.len() < before
+    }
+
+    /// Whether any of the app's users connected it to this organisation.
+    pub(crate) fn is_connected(&self, client: &str, tenant: Uuid) -> bool {
+        self.register().connections.iter().any(|held| held.client == client && held.tenant == tenant)
     }
 
     /// Someone disconnects one app or all of them inside Xero: nobody is told, calls begin to answer 403.

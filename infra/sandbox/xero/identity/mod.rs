@@ -9,11 +9,11 @@ mod authorize;
 mod connections;
 mod consent_page;
 mod control;
+mod discovery;
 mod form;
 mod register;
 mod routes;
 mod scopes;
-mod signing;
 mod tokens;
 
 pub use apps::{App, AppKind};

@@ -1,6 +1,6 @@
 //! Everything that identity remembers: apps, users, consents, connections, codes and tokens.
 //!
-//! Times are arguments. Called by the rest of this room, and by `Xero` for what people do behind the API.
+//! Times are arguments. Locked after the books, never before them. Called by the rest of this room, and by `Xero` for what people do behind the API.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};

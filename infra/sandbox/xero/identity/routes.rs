@@ -5,8 +5,9 @@ use axum::http::{Method, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::discovery::{DISCOVERY_PATH, KEYS_PATH, discovery};
 use super::form::Form;
-use super::signing;
+use crate::signing;
 use crate::xero::answer::Answer;
 use crate::xero::{Xero, door};
 
@@ -34,8 +35,8 @@ pub(crate) fn answer(xero: &Xero, head: &Parts, body: &[u8]) -> Answer {
             let revoked = xero.identity.revoke(basic, &Form::read(&body));
             revoked.map_or_else(refused, |()| Answer::empty(200))
         }
-        (&Method::GET, signing::DISCOVERY_PATH) => json_answer(200, &signing::discovery(&issuer(head))),
-        (&Method::GET, signing::KEYS_PATH) => json_answer(200, &signing::keys()),
+        (&Method::GET, DISCOVERY_PATH) => json_answer(200, &discovery(&issuer(head))),
+        (&Method::GET, KEYS_PATH) => json_answer(200, &signing::keys()),
         (_, path) => match connections_path(path) {
             Some(rest) => connections(xero, head, rest.strip_prefix('/')),
             None => Answer::not_found(),

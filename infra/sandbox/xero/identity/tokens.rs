@@ -18,7 +18,7 @@ use super::apps::App;
 use super::form::Form;
 use super::register::{Grant, Identity, Register, Token};
 use super::scopes;
-use super::signing;
+use crate::signing;
 
 pub const ACCESS_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(30);
 pub const REFRESH_TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(60 * 24);

@@ -53,6 +53,7 @@ impl Resource for BrandingThemes {
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("SortOrder");
     const PARTS: &'static [Part] = &[];
+    const FIELDS: &'static [&'static str] = &["brandingthemeid", "name", "sortorder", "createddateutc"];
 
     fn shelf(shelves: &Shelves) -> &Shelf<BrandingTheme> {
         &shelves.branding_themes
@@ -60,7 +61,7 @@ impl Resource for BrandingThemes {
 
     fn show(_: &Organisation, _: &Request, theme: &BrandingTheme, _: View) -> Map<String, Value> {
         wire::fields(json!({
-            "BrandingThemeID": theme.id.to_string(), "Name": theme.name,
+            "BrandingThemeID": theme.id.to_string(), "Name": theme.name, "LogoUrl": "", "Type": "INVOICE",
             "SortOrder": theme.sort_order, "CreatedDateUTC": wire::stamp(theme.created),
         }))
     }

@@ -14,6 +14,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
+use crate::xero::writing::{Refused, given};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Currency {
@@ -23,6 +24,18 @@ pub(crate) struct Currency {
     pub(crate) description: String,
     pub(crate) added: Timestamp,
 }
+
+/// What Xero calls those that are met most.
+const NAMES: [(&str, &str); 8] = [
+    ("AUD", "Australian Dollar"),
+    ("CAD", "Canadian Dollar"),
+    ("EUR", "Euro"),
+    ("GBP", "British Pound"),
+    ("JPY", "Japanese Yen"),
+    ("NZD", "New Zealand Dollar"),
+    ("SGD", "Singapore Dollar"),
+    ("USD", "United States Dollar"),
+];
 
 fn currency_key(code: &str) -> String {
     format!("code:{code}")
@@ -68,6 +81,7 @@ impl Resource for Currencies {
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Code");
     const PARTS: &'static [Part] = &[];
+    const FIELDS: &'static [&'static str] = &["code", "description"];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Currency> {
         &shelves.currencies
@@ -75,5 +89,25 @@ impl Resource for Currencies {
 
     fn show(_: &Organisation, _: &Request, currency: &Currency, _: View) -> Map<String, Value> {
         wire::fields(json!({ "Code": currency.code, "Description": currency.description }))
+    }
+
+    /// Currencies are only ever added. One that is there already stays as it is.
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        if request.method != "PUT" {
+            return Err(Refused::NotImplemented);
+        }
+        let code = given(sent, "Code").unwrap_or_default();
+        if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            return Err(Refused::because(None, format!("The currency code '{code}' is not valid")));
+        }
+        let known = NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| (*name).to_owned());
+        let description = known.or_else(|| given(sent, "Description")).unwrap_or_else(|| code.clone());
+        organisation.add_currency(&code, &description, request.now);
+        let added = organisation.shelves.currencies.find(&currency_key(&code));
+        added.map(|currency| currency.id).ok_or(Refused::NotFound)
     }
 }

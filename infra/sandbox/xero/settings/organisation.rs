@@ -1,11 +1,11 @@
-//! `/Organisation`: the organisation itself, read-only. Its path is singular, its collection plural.
+//! `/Organisation`: the organisation itself and what may be done in it, read-only. Its path is singular, its collection plural.
 //!
 //! <https://developer.xero.com/documentation/api/accounting/organisation>
 
 use serde_json::{Map, Value, json};
 
-use crate::xero::answer::{Refusal, Reply};
-use crate::xero::organisation::Organisation;
+use crate::xero::answer::{Found, Refusal, Reply};
+use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
 use crate::xero::reading::single;
 use crate::xero::request::Request;
 use crate::xero::wire;
@@ -13,11 +13,34 @@ use crate::xero::wire;
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     let own_id = organisation.tenant_id.to_string();
     match (request.method.as_str(), request.path.get(1)) {
+        ("GET", Some(part)) if part == "Actions" => {
+            Ok(Found { key: "Actions", elements: actions(), pagination: None }.into())
+        }
         ("GET", None) => Ok(single("Organisations", as_json(organisation)).into()),
         ("GET", Some(id)) if *id == own_id => Ok(single("Organisations", as_json(organisation)).into()),
         ("GET", _) => Err(Refusal::NotFound),
         _ => Err(Refusal::NotImplemented),
     }
+}
+
+/// A demo company has every feature of every plan.
+fn actions() -> Vec<Value> {
+    let names = [
+        "CreateApprovedInvoice",
+        "CreateDraftPurchaseOrder",
+        "CreateApprovedBill",
+        "AttachFilesIntoInvoice",
+        "UseMulticurrency",
+        "CreateDraftInvoice",
+        "CreateRepeatingInvoice",
+        "CreateRepeatingBill",
+        "CreateSentQuote",
+        "CreateInvoicePayment",
+        "CreateApprovedPurchaseOrder",
+        "CreateDraftQuote",
+        "CreateDraftBill",
+    ];
+    names.map(|name| json!({ "Name": name, "Status": "ALLOWED" })).to_vec()
 }
 
 fn as_json(organisation: &Organisation) -> Value {
@@ -33,7 +56,7 @@ fn as_json(organisation: &Organisation) -> Value {
     put("IsDemoCompany", true.into());
     put("OrganisationStatus", "ACTIVE".into());
     put("FinancialYearEndDay", 31.into());
-    put("FinancialYearEndMonth", 3.into());
+    put("FinancialYearEndMonth", FINANCIAL_YEAR_END_MONTH.into());
     put("SalesTaxBasis", "PAYMENTS".into());
     put("SalesTaxPeriod", "TWOMONTHS".into());
     put("DefaultSalesTax", "Remember previous".into());

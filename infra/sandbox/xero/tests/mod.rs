@@ -1,16 +1,23 @@
 //! The whole stand-in, spoken to over its router as a client would.
 
+mod accounts;
 mod bank;
 mod bodies;
 mod consent;
+mod contact_groups;
 mod contacts;
 mod credit;
 mod identity;
 mod invoices;
+mod items;
 mod keys;
 mod payments;
 mod purchase_orders;
 mod quotes;
+mod reports;
+mod settings;
+mod tracking;
+mod webhooks;
 
 use std::sync::Arc;
 

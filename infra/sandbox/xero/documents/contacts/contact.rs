@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::reading::View;
 use crate::xero::shelf::Document;
+use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
 /// Text fields in the order they are shown, with their longest lengths.
@@ -231,6 +232,10 @@ impl Document for Contact {
     fn keys(&self) -> Vec<String> {
         let name = self.is_active().then(|| name_key(self.name()));
         name.into_iter().chain(self.number().map(number_key)).collect()
+    }
+
+    fn news(&self, _before: Option<&Self>) -> Option<News> {
+        Some(News::thin(Category::Contact))
     }
 }
 

@@ -59,6 +59,7 @@ impl Resource for Contacts {
         if matches!(view, View::Single | View::Paged) {
             let today = organisation.today(request.now);
             body.extend(balances::as_json(organisation, contact.id, today));
+            body.insert("ContactGroups".into(), organisation.groups_of(contact.id));
         }
         body
     }

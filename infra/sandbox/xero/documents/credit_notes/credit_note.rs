@@ -16,6 +16,7 @@ use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::shelf::Document;
+use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
 #[derive(Debug, Clone)]
@@ -72,6 +73,10 @@ impl Document for CreditNote {
         let entry = Entry::on(self.date, self.currency_rate)
             .debit(control_account(organisation, self.is_sale), -sign * self.total);
         vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, sign)]
+    }
+
+    fn news(&self, _before: Option<&Self>) -> Option<News> {
+        Some(News::with_data(Category::CreditNote, self.kind(), self.status.as_str()))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::shelf::Document;
+use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,6 +259,12 @@ impl Document for Invoice {
         let entry = Entry::on(self.date, self.currency_rate)
             .debit(control_account(organisation, is_sale), sign * self.total);
         vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
+    }
+
+    fn news(&self, before: Option<&Self>) -> Option<News> {
+        let paid = |one: &Self| one.amount_paid + one.amount_credited;
+        let is_settlement = before.is_some_and(|before| paid(before) != paid(self));
+        Some(News::thin(Category::Invoice).settlement(is_settlement))
     }
 }
 

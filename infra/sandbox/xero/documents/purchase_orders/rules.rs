@@ -15,7 +15,7 @@ use crate::xero::documents::lines::{self, Terms};
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
-use crate::xero::writing::{Refused, given, text_of};
+use crate::xero::writing::{Refused, given, text_within};
 
 const NUMBER_TAKEN: &str = "Order number must be unique";
 const WRONG_STATUS: &str = "PurchaseOrder status change is invalid";
@@ -166,13 +166,7 @@ fn read_head(
     before: Option<&PurchaseOrder>,
     messages: &mut Vec<String>,
 ) {
-    let mut text = |field: &str, longest: usize| {
-        let text = text_of(sent, field);
-        if text.as_ref().is_some_and(|text| text.chars().count() > longest) {
-            messages.push(format!("The {field} field must not exceed {longest} characters"));
-        }
-        text
-    };
+    let mut text = |field: &str, longest: usize| text_within(sent, field, longest, messages);
     let number = text("PurchaseOrderNumber", LONGEST_TEXT).filter(|number| !number.is_empty());
     if let Some(reference) = text("Reference", LONGEST_TEXT) {
         order.reference = reference;

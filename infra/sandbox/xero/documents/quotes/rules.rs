@@ -15,7 +15,7 @@ use crate::xero::documents::lines::{self, Terms};
 use crate::xero::documents::tax::Totals;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
-use crate::xero::writing::{Refused, given, text_of};
+use crate::xero::writing::{Refused, given, text_within};
 
 const WRONG_STATUS: &str = "Quote not of valid status for modification";
 const NUMBER_TAKEN: &str = "Quote number must be unique";
@@ -117,13 +117,8 @@ fn replacement(
     before: Option<&Quote>,
     messages: &mut Vec<String>,
 ) -> Quote {
-    let [number, reference, terms, title, summary] = LONGEST.map(|(field, longest)| {
-        let text = text_of(sent, field).unwrap_or_default();
-        if text.chars().count() > longest {
-            messages.push(format!("The {field} field must not exceed {longest} characters"));
-        }
-        text
-    });
+    let [number, reference, terms, title, summary] =
+        LONGEST.map(|(field, longest)| text_within(sent, field, longest, messages).unwrap_or_default());
     let holder = organisation.shelves.quotes.find(&quote_number_key(&number)).map(|holder| holder.id);
     if holder.is_some_and(|holder| Some(holder) != before.map(|held| held.id)) {
         messages.push(NUMBER_TAKEN.to_owned());

@@ -1,13 +1,16 @@
 //! Outbound messages: SOAP notifications of saved records, repeated until they are acknowledged.
 //!
 //! https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-notifications.html
-//! The stand-in keeps them and writes their bodies; whoever runs it delivers them, since it has no client of
-//! its own. A notification keeps its id over all tries, and carries the record as it is when it is sent.
+//! The stand-in keeps them and writes their bodies; the sandbox's sender delivers those of rules with an
+//! address, whoever runs the stand-in the others. A notification keeps its id over all tries, and carries the
+//! record as it is when it is sent. They come in any order, and again, when that is arranged.
 
-use std::fmt::Write;
+mod envelope;
+
+use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use rand::seq::SliceRandom;
 
 use super::answer::Refused;
 use super::filter::Filter;
@@ -15,20 +18,32 @@ use super::ids;
 use super::objects::Object;
 use super::org::Org;
 use super::store::Record;
+use crate::sender::is_deliverable;
 
 /// A message carries so many notifications at most.
 const MOST_NOTIFICATIONS: usize = 100;
 /// Tries are further and further apart, up to two hours.
 const FIRST_GAP_SECONDS: i64 = 15;
 const LONGEST_GAP_SECONDS: i64 = 2 * 3600;
+/// So many acknowledged ones are remembered.
+const KEPT: usize = 1_000;
 /// After a day a notification is dropped.
 const DROPPED_AFTER_SECONDS: i64 = 24 * 3600;
 
 /// One delivery: POST the body as `text/xml`, then say what came back.
 #[derive(Debug, Clone)]
 pub struct OutboundMessage {
+    /// Where it goes, for rules that say so.
+    pub url: Option<String>,
     pub notifications: Vec<String>,
     pub body: String,
+}
+
+/// Whether a rule says where its messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Addressed {
+    Yes,
+    No,
 }
 
 struct Rule {
@@ -36,6 +51,7 @@ struct Rule {
     object: String,
     filter: Option<Filter>,
     fields: Vec<String>,
+    url: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,14 +68,18 @@ struct Notification {
 pub(crate) struct Outbound {
     rules: Vec<Rule>,
     waiting: Vec<Notification>,
+    /// Acknowledged ones, the last first: they may come again, which is allowed at any time.
+    done: VecDeque<Notification>,
+    shuffled: bool,
     made: u64,
 }
 
 impl Outbound {
-    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str]) {
+    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str], url: Option<&str>) {
         let action = ids::make("04k", 1 + self.rules.len() as u64);
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
-        self.rules.push(Rule { action, object: object.to_owned(), filter, fields });
+        let url = url.map(str::to_owned);
+        self.rules.push(Rule { action, object: object.to_owned(), filter, fields, url });
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -81,7 +101,11 @@ impl Outbound {
         let compact: String = body.split_whitespace().collect();
         let acknowledged = status == 200 && compact.contains("Ack>true</");
         if acknowledged {
-            self.waiting.retain(|notification| !message.notifications.contains(&notification.id));
+            let done = |it: &mut Notification| message.notifications.contains(&it.id);
+            for notification in self.waiting.extract_if(.., done) {
+                self.done.push_front(notification);
+            }
+            self.done.truncate(KEPT);
         }
         acknowledged
     }
@@ -108,91 +132,89 @@ impl Org {
     }
 
     /// What is due now, in messages; each of it is due again later unless it is acknowledged.
-    pub(crate) fn due_messages(&mut self, base: &str) -> Vec<OutboundMessage> {
+    pub(crate) fn due_messages(&mut self, wanted: Addressed) -> Vec<OutboundMessage> {
         let now = self.now;
+        let base = self.message_base();
         self.outbound.waiting.retain(|it| now.as_second() - it.made.as_second() < DROPPED_AFTER_SECONDS);
         let mut due: Vec<Notification> = Vec::new();
-        for notification in self.outbound.waiting.iter_mut().filter(|notification| notification.due <= now) {
+        let Outbound { rules, waiting, .. } = &mut self.outbound;
+        let is_due = |it: &Notification| {
+            it.due <= now
+                && rules.get(it.rule).is_some_and(|rule| rule.url.is_some() == (wanted == Addressed::Yes))
+        };
+        for notification in waiting.iter_mut().filter(|notification| is_due(notification)) {
             due.push(notification.clone());
             notification.due = now + SignedDuration::from_secs(notification.gap);
             notification.gap = (notification.gap * 2).min(LONGEST_GAP_SECONDS);
+        }
+        if self.outbound.shuffled {
+            due.shuffle(&mut self.random);
         }
         let mut messages = Vec::new();
         for (place, rule) in self.outbound.rules.iter().enumerate() {
             let of_rule: Vec<&Notification> = due.iter().filter(|it| it.rule == place).collect();
             for batch in of_rule.chunks(MOST_NOTIFICATIONS) {
                 let notifications = batch.iter().map(|it| it.id.clone()).collect();
-                messages.push(OutboundMessage { notifications, body: self.envelope(rule, batch, base) });
+                let body = self.envelope(rule, batch, &base);
+                messages.push(OutboundMessage { url: rule.url.clone(), notifications, body });
             }
         }
         messages
     }
 
-    fn envelope(&self, rule: &Rule, batch: &[&Notification], base: &str) -> String {
-        let organization = &self.organization;
-        let mut body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
-             xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \
-             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n <soapenv:Body>\n  \
-             <notifications xmlns=\"http://soap.sforce.com/2005/09/outbound\">\n   \
-             <OrganizationId>{organization}</OrganizationId>\n   <ActionId>{action}</ActionId>\n   \
-             <SessionId xsi:nil=\"true\"/>\n   \
-             <EnterpriseUrl>{base}/services/Soap/c/67.0/{organization}</EnterpriseUrl>\n   \
-             <PartnerUrl>{base}/services/Soap/u/67.0/{organization}</PartnerUrl>\n",
-            action = rule.action,
-        );
-        for notification in batch {
-            let Some(record) = self.store.table(&rule.object).get(&notification.record) else { continue };
-            let _ = write!(
-                body,
-                "   <Notification>\n    <Id>{}</Id>\n    <sObject xsi:type=\"sf:{}\" \
-                 xmlns:sf=\"urn:sobject.enterprise.soap.sforce.com\">\n     <sf:Id>{}</sf:Id>\n",
-                notification.id, rule.object, record.id
-            );
-            for field in rule.fields.iter().filter(|field| *field != "Id") {
-                if let Some(text) = shown(record.get(field)) {
-                    let _ = writeln!(body, "     <sf:{field}>{text}</sf:{field}>");
-                }
-            }
-            body.push_str("    </sObject>\n   </Notification>\n");
-        }
-        body.push_str("  </notifications>\n </soapenv:Body>\n</soapenv:Envelope>\n");
-        body
+    fn message_base(&self) -> String {
+        self.options.instance_url.clone().unwrap_or_else(|| "https://sandbox.my.salesforce.com".into())
     }
-}
-
-/// As SOAP writes it; null is left out. Instants end in Z here, unlike in REST.
-fn shown(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::Null => return None,
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let text = text.strip_suffix(".000+0000").map_or(text.clone(), |instant| format!("{instant}.000Z"));
-    Some(text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
 }
 
 impl super::Salesforce {
     /// A rule that notifies of every saved record that the SOQL condition accepts (all of them without one).
     pub fn notify_of(&self, object: &str, condition: Option<&str>, fields: &[&str]) -> Result<(), Refused> {
+        self.notify_at(None, object, condition, fields)
+    }
+
+    /// The same, delivered to an address on this machine by the sandbox's sender.
+    pub fn notify_at(
+        &self,
+        url: Option<&str>,
+        object: &str,
+        condition: Option<&str>,
+        fields: &[&str],
+    ) -> Result<(), Refused> {
+        if let Some(url) = url.filter(|url| !is_deliverable(url)) {
+            let message = format!("{url}: the stand-in only delivers to http:// on this machine");
+            return Err(Refused::record("INVALID_FIELD", message, &["url"]));
+        }
         let mut org = self.org();
         let object = org.object(object)?;
         let filter = condition.map(|text| super::person::condition_of(&org, &object, text)).transpose()?;
-        org.outbound.add(&object.name, filter, fields);
+        org.outbound.add(&object.name, filter, fields, url);
         Ok(())
     }
 
-    /// The messages to deliver now. Without `outbound_answered` they come again, further and further apart.
+    /// The messages that whoever runs the stand-in is to deliver now. Without `outbound_answered` they come
+    /// again, further and further apart.
     pub fn outbound_due(&self) -> Vec<OutboundMessage> {
-        let mut org = self.org();
-        let base =
-            org.options.instance_url.clone().unwrap_or_else(|| "https://sandbox.my.salesforce.com".into());
-        org.due_messages(&base)
+        self.org().due_messages(Addressed::No)
     }
 
     /// What came back for a message; true when it was the acknowledgement.
     pub fn outbound_answered(&self, message: &OutboundMessage, status: u16, body: &str) -> bool {
         self.org().outbound.answered(message, status, body)
+    }
+
+    /// Due notifications go out in any order.
+    pub fn shuffle_notifications(&self, shuffled: bool) {
+        self.org().outbound.shuffled = shuffled;
+    }
+
+    /// So many of those that were acknowledged last go out again, with the ids they had.
+    pub fn resend_notifications(&self, count: usize) {
+        let mut org = self.org();
+        let (now, count) = (org.now, count.min(org.outbound.done.len()));
+        let again: Vec<Notification> = org.outbound.done.drain(..count).collect();
+        let again =
+            again.into_iter().map(|it| Notification { made: now, due: now, gap: FIRST_GAP_SECONDS, ..it });
+        org.outbound.waiting.extend(again);
     }
 }

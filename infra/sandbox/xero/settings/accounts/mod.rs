@@ -1,11 +1,14 @@
-//! `/Accounts`: the chart of accounts, and which of them the books themselves lean on.
+//! `/Accounts`: the chart of accounts, and which of them the books themselves lean on. Writing is in `rules.rs`.
 //!
 //! <https://developer.xero.com/documentation/api/accounting/accounts>
 
+mod rules;
+
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::Part;
 use crate::xero::reading::{Paging, View};
@@ -14,6 +17,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
+use crate::xero::writing::Refused;
 
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -27,9 +31,22 @@ pub struct Account {
     pub tax_type: String,
     pub active: bool,
     pub enable_payments: bool,
+    pub description: String,
+    pub show_in_expense_claims: bool,
+    pub add_to_watchlist: bool,
+    /// Bank accounts have one.
+    pub bank_account: Option<BankAccount>,
     /// What the books use it for by themselves.
     pub system: Option<SystemAccount>,
     pub updated: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct BankAccount {
+    pub number: String,
+    /// `BANK`, `CREDITCARD` or `PAYPAL`
+    pub kind: String,
+    pub currency: String,
 }
 
 /// Accounts that every organisation has, and that documents post to without naming them.
@@ -71,6 +88,10 @@ pub(crate) fn code_key(code: &str) -> String {
     format!("code:{code}")
 }
 
+fn name_key(name: &str) -> String {
+    format!("name:{}", name.to_lowercase())
+}
+
 fn system_key(account: SystemAccount) -> String {
     format!("system:{}", account.as_str())
 }
@@ -85,7 +106,8 @@ impl Document for Account {
     }
 
     fn keys(&self) -> Vec<String> {
-        [code_key(&self.code)].into_iter().chain(self.system.map(system_key)).collect()
+        let code = Some(code_key(&self.code)).filter(|_| !self.code.is_empty());
+        code.into_iter().chain([name_key(&self.name)]).chain(self.system.map(system_key)).collect()
     }
 }
 
@@ -116,6 +138,11 @@ impl Organisation {
     ) -> Uuid {
         let held = self.account(code).map(|held| (held.id, held.system));
         let (id, system) = held.unwrap_or_else(|| (self.ids.next(), None));
+        let bank_account = (kind == "BANK").then(|| BankAccount {
+            number: format!("12010203456{code}"),
+            kind: "BANK".to_owned(),
+            currency: self.base_currency.clone(),
+        });
         self.shelves.accounts.put(Account {
             id,
             code: code.to_owned(),
@@ -125,6 +152,10 @@ impl Organisation {
             tax_type: tax_type.to_owned(),
             active: true,
             enable_payments: false,
+            description: String::new(),
+            show_in_expense_claims: false,
+            add_to_watchlist: false,
+            bank_account,
             system,
             updated: now,
         });
@@ -141,12 +172,32 @@ impl Resource for Accounts {
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Code");
     const PARTS: &'static [Part] = &[];
+    const FIELDS: &'static [&'static str] = &[
+        "accountid",
+        "code",
+        "name",
+        "status",
+        "type",
+        "taxtype",
+        "description",
+        "class",
+        "systemaccount",
+        "enablepaymentstoaccount",
+        "showinexpenseclaims",
+        "bankaccountnumber",
+        "bankaccounttype",
+        "currencycode",
+        "reportingcode",
+        "hasattachments",
+        "updateddateutc",
+        "addtowatchlist",
+    ];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Account> {
         &shelves.accounts
     }
 
-    fn show(organisation: &Organisation, _: &Request, account: &Account, _: View) -> Map<String, Value> {
+    fn show(_: &Organisation, _: &Request, account: &Account, _: View) -> Map<String, Value> {
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         put("AccountID", account.id.to_string().into());
@@ -155,21 +206,36 @@ impl Resource for Accounts {
         put("Status", if account.active { "ACTIVE" } else { "ARCHIVED" }.into());
         put("Type", account.kind.as_str().into());
         put("TaxType", account.tax_type.as_str().into());
+        if !account.description.is_empty() {
+            put("Description", account.description.as_str().into());
+        }
         put("Class", account.class.as_str().into());
         if let Some(system) = account.system {
             put("SystemAccount", system.as_str().into());
         }
         put("EnablePaymentsToAccount", account.enable_payments.into());
-        put("ShowInExpenseClaims", false.into());
-        if account.kind == "BANK" {
-            put("BankAccountNumber", format!("12010203456{}", account.code).into());
-            put("BankAccountType", "BANK".into());
-            put("CurrencyCode", organisation.base_currency.as_str().into());
+        put("ShowInExpenseClaims", account.show_in_expense_claims.into());
+        if let Some(bank) = &account.bank_account {
+            put("BankAccountNumber", bank.number.as_str().into());
+            put("BankAccountType", bank.kind.as_str().into());
+            put("CurrencyCode", bank.currency.as_str().into());
         }
         put("ReportingCode", account.class.get(..3).unwrap_or_default().into());
         put("HasAttachments", false.into());
         put("UpdatedDateUTC", wire::stamp(account.updated));
-        put("AddToWatchlist", json!(false));
+        put("AddToWatchlist", account.add_to_watchlist.into());
         body
+    }
+
+    fn write(
+        organisation: &mut Organisation,
+        request: &Request,
+        sent: &Map<String, Value>,
+    ) -> Result<Uuid, Refused> {
+        rules::save(organisation, request, sent)
+    }
+
+    fn delete(organisation: &mut Organisation, request: &Request, id: Uuid) -> Result<Reply, Refusal> {
+        rules::delete(organisation, request, id)
     }
 }

@@ -1,0 +1,67 @@
+//! One request inside another: its own method, path, headers and body; the token and the call are the outer one's.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::super::answer::{Answer, Content, Refused};
+use super::super::org::{Org, Writer};
+use super::super::rest::{self, Asked};
+
+pub(super) fn answer(
+    org: &mut Org,
+    writer: &Writer,
+    asked: &Asked<'_>,
+    request: &Value,
+    url: &str,
+    body: &[u8],
+) -> Result<Answer, Refused> {
+    let method = request["method"].as_str().and_then(|method| method.parse::<Method>().ok());
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let resource = path.trim_start_matches("/services/data").trim_matches('/');
+    let (version, resource) = resource.split_once('/').unwrap_or((resource, ""));
+    let Some(method) = method.filter(|_| version.starts_with('v')) else { return Err(Refused::not_found()) };
+    let uri: Uri = format!("/?{}", query.replace(' ', "%20")).parse().unwrap_or_default();
+    let headers = headers(request);
+    let inner = Asked {
+        method: &method,
+        path,
+        query: serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default(),
+        headers: &headers,
+        body,
+        base: asked.base.clone(),
+        version: version.to_owned(),
+    };
+    let segments: Vec<String> = resource
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if segments.first() == Some(&"composite") && segments.get(1) != Some(&"sobjects") {
+        return Err(Refused::not_found());
+    }
+    let answer = rest::resource_answer(org, writer, &inner, &segments)?;
+    if matches!(answer.content, Content::Bytes(..)) {
+        return Err(Refused::new(400, "INVALID_INPUT", "Binary data can't be read in a composite request"));
+    }
+    Ok(answer)
+}
+
+fn headers(request: &Value) -> HeaderMap {
+    let given = request.get("httpHeaders").and_then(Value::as_object).into_iter().flatten();
+    given
+        .filter_map(|(name, value)| {
+            let name = name.to_ascii_lowercase().parse::<HeaderName>().ok()?;
+            Some((name, HeaderValue::from_str(value.as_str()?).ok()?))
+        })
+        .collect()
+}
+
+pub(super) fn content(content: Content) -> Value {
+    match content {
+        Content::Nothing | Content::Bytes(..) => Value::Null,
+        Content::Json(value) => value,
+        Content::Text(_, text) => text.into(),
+    }
+}

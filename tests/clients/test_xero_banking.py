@@ -1,0 +1,128 @@
+"""xero-python: bank transactions and bank transfers."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from xero_python.accounting import (
+    Account,
+    AccountType,
+    BankTransaction,
+    BankTransactions,
+    BankTransfer,
+    BankTransferDelete,
+    BankTransferDeleteByUrlParam,
+    BankTransfers,
+    BankTransfersDelete,
+    Contact,
+    Contacts,
+    LineAmountTypes,
+    LineItem,
+)
+from xero_python.exceptions import AccountingBadRequestException
+
+from conftest import World, Xero
+
+TODAY = date.today()
+
+
+@pytest.fixture(scope="module")
+def supplier(world: World) -> Contact:
+    wanted = Contacts(contacts=[Contact(name="Power company")])
+    (made,) = world.xero().create_contacts(wanted).contacts
+    return Contact(contact_id=made.contact_id)
+
+
+@pytest.fixture(scope="module")
+def banks(world: World) -> list[Account]:
+    """Two accounts to move money between; the second is opened where the books have only one."""
+    xero = world.xero()
+    known = xero.get_accounts(where='Type=="BANK"').accounts
+    if len(known) < 2:
+        wanted = Account(
+            code="095", name="Savings", type=AccountType.BANK, bank_account_number="121212121212"
+        )
+        known += xero.create_account(wanted).accounts
+    return [Account(account_id=one.account_id) for one in known[:2]]
+
+
+def spend(xero: Xero, supplier: Contact, bank: Account, amount: str, **fields: object) -> BankTransaction:
+    part = LineItem(description="Power", quantity=Decimal(1), unit_amount=Decimal(amount), account_code="445")
+    given = {
+        "type": "SPEND",
+        "contact": supplier,
+        "bank_account": bank,
+        "date": TODAY,
+        "line_items": [part],
+        **fields,
+    }
+    wanted = BankTransactions(bank_transactions=[BankTransaction(**given)])
+    return xero.create_bank_transactions(wanted).bank_transactions[0]
+
+
+def test_money_is_spent_with_its_tax_in_the_price(
+    xero: Xero, supplier: Contact, banks: list[Account]
+) -> None:
+    made = spend(xero, supplier, banks[0], "115.00", reference="May")
+    (read,) = xero.get_bank_transaction(made.bank_transaction_id).bank_transactions
+    assert (read.type, read.status, read.line_amount_types) == (
+        "SPEND",
+        "AUTHORISED",
+        LineAmountTypes.INCLUSIVE,
+    )
+    assert (read.sub_total, read.total_tax, read.total) == (100, 15, 115)
+    assert (read.reference, read.is_reconciled) == ("May", False)
+    assert read.bank_account.account_id == banks[0].account_id
+
+
+def test_a_bank_transaction_is_changed_and_deleted(
+    xero: Xero, supplier: Contact, banks: list[Account]
+) -> None:
+    made = spend(xero, supplier, banks[0], "10")
+    made.reference = "Changed"
+    change = BankTransactions(bank_transactions=[made])
+    (changed,) = xero.update_bank_transaction(made.bank_transaction_id, change).bank_transactions
+    assert (changed.reference, changed.total) == ("Changed", 10)
+    made.status = "DELETED"
+    (deleted,) = xero.update_or_create_bank_transactions(change).bank_transactions
+    assert deleted.status == "DELETED"
+
+
+def test_bank_transactions_are_listed(xero: Xero, supplier: Contact, banks: list[Account]) -> None:
+    made = spend(xero, supplier, banks[0], "12", reference="Listed")
+    found = xero.get_bank_transactions(where='Type=="SPEND" AND Reference=="Listed"', page=1)
+    assert [one.bank_transaction_id for one in found.bank_transactions] == [made.bank_transaction_id]
+    assert found.pagination.item_count == 1
+
+
+def test_money_can_not_be_spent_from_an_account_that_is_no_bank(xero: Xero, supplier: Contact) -> None:
+    sales = xero.get_accounts(where='Code=="200"').accounts[0]
+    with pytest.raises(AccountingBadRequestException):
+        spend(xero, supplier, Account(account_id=sales.account_id), "5")
+
+
+def test_money_moves_between_two_accounts_and_back(xero: Xero, banks: list[Account]) -> None:
+    def move(amount: str) -> BankTransfer:
+        wanted = BankTransfer(
+            from_bank_account=banks[0],
+            to_bank_account=banks[1],
+            amount=Decimal(amount),
+            date=TODAY,
+            reference="Savings",
+        )
+        made = xero.create_bank_transfer(BankTransfers(bank_transfers=[wanted]))
+        return made.bank_transfers[0]
+
+    made = move("250.00")
+    (read,) = xero.get_bank_transfer(made.bank_transfer_id).bank_transfers
+    assert (read.amount, read.reference, read.date) == (250, "Savings", TODAY)
+    assert read.from_bank_transaction_id != read.to_bank_transaction_id
+    assert made.bank_transfer_id in [one.bank_transfer_id for one in xero.get_bank_transfers().bank_transfers]
+
+    ended = BankTransferDelete(bank_transfer_id=made.bank_transfer_id, status="DELETED")
+    xero.delete_bank_transfers(BankTransfersDelete(bank_transfers=[ended]))
+    other = move("1")
+    by_url = BankTransferDeleteByUrlParam(status="DELETED")
+    xero.delete_bank_transfer(other.bank_transfer_id, by_url)
+    left = [one.bank_transfer_id for one in xero.get_bank_transfers().bank_transfers]
+    assert not {made.bank_transfer_id, other.bank_transfer_id} & set(left)
