@@ -28,11 +28,19 @@ pub struct DuplicateRule {
 const MESSAGE: &str = "You're creating a duplicate record. We recommend you use an existing record instead.";
 
 /// Looks through the others, for every rule of the object.
-pub(crate) fn check(org: &mut Org, object: &Object, record: &Record, writer: &Writer) -> Result<(), Refused> {
+/// A change is looked at only where it touches what the rule compares.
+pub(crate) fn check(
+    org: &mut Org,
+    object: &Object,
+    record: &Record,
+    before: Option<&Record>,
+    writer: &Writer,
+) -> Result<(), Refused> {
     let rules: Vec<DuplicateRule> =
         org.refusals.duplicates.iter().filter(|rule| rule.object == object.name).cloned().collect();
     for rule in rules {
-        if rule.allow_save && writer.allow_duplicates {
+        let same = |before: &Record| rule.fields.iter().all(|(own, _)| before.get(own) == record.get(own));
+        if rule.allow_save && writer.allow_duplicates || before.is_some_and(same) {
             continue;
         }
         let alike = alike(org, &rule, record);
@@ -48,7 +56,7 @@ pub(crate) fn check(org: &mut Org, object: &Object, record: &Record, writer: &Wr
 fn alike(org: &Org, rule: &DuplicateRule, record: &Record) -> Vec<String> {
     let wanted: Vec<(&str, String)> =
         rule.fields.iter().map(|(own, other)| (other.as_str(), record.text(own).to_lowercase())).collect();
-    if wanted.iter().any(|(_, value)| value.is_empty()) {
+    if wanted.is_empty() || wanted.iter().any(|(_, value)| value.is_empty()) {
         return Vec::new();
     }
     let matches = |other: &Record| {
@@ -64,7 +72,7 @@ fn alike(org: &Org, rule: &DuplicateRule, record: &Record) -> Vec<String> {
         Some((field, value)) => {
             table.with(field, value).filter(|it| matches(it)).map(|it| it.id.clone()).collect()
         }
-        None => table.all().filter(|it| matches(it)).map(|it| it.id.clone()).collect(),
+        None => table.sift("", matches).into_iter().map(|it| it.id.clone()).collect(),
     }
 }
 

@@ -263,7 +263,7 @@ impl Org {
             }
         }
         validate(self, object, &record, before)?;
-        duplicates::check(self, object, &record, writer)?;
+        duplicates::check(self, object, &record, before, writer)?;
         for field in object.fields.iter().filter(|field| field.unique) {
             let value = record.get(&field.name);
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

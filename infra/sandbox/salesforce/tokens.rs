@@ -111,6 +111,11 @@ impl Access {
         self.sessions.retain(|_, session| session.grantee.grant != Some(grant));
     }
 
+    /// Who is no longer active is out at once.
+    pub(crate) fn end_sessions_of(&mut self, user: &str) {
+        self.sessions.retain(|_, session| session.grantee.user != user);
+    }
+
     /// All access tokens end now, as when an admin ends the sessions.
     pub(crate) fn end_sessions(&mut self) {
         self.sessions.clear();

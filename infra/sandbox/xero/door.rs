@@ -16,6 +16,7 @@ use super::answer::{Answer, Found, Refusal, Reply};
 use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{self, Access, TokenProblem};
+use super::parts::attachments::LARGEST_FILE;
 use super::request::Request;
 use super::wire;
 use super::{Xero, whole_second};
@@ -26,7 +27,8 @@ const LARGEST_REQUEST: usize = 3_500_000;
 pub(crate) const PREFIX: &str = "/api.xro/2.0/";
 
 pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
-    if body.len() > LARGEST_REQUEST {
+    let is_file = head.uri.path().contains("/Attachments/");
+    if body.len() > LARGEST_REQUEST && !(is_file && body.len() <= LARGEST_FILE) {
         return Begun::Answered(Answer::empty(413).into_response());
     }
     if head.uri.path().starts_with(PREFIX) {

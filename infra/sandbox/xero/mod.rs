@@ -24,6 +24,8 @@ mod journal;
 mod limits;
 mod organisation;
 mod parts;
+mod pdf;
+mod plan;
 mod reading;
 mod reports;
 mod request;
@@ -58,6 +60,7 @@ pub use identity::{
     ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,
 };
 pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
+pub use plan::Plan;
 pub use seed::Amounts;
 pub use settings::accounts::{Account, BankAccount, SystemAccount};
 pub use settings::items::{Item, ItemDetails};
@@ -87,11 +90,13 @@ pub struct Options {
     pub tier: Tier,
     /// The first is the default, and what the custom connection sees.
     pub organisations: Vec<String>,
+    /// What the organisations pay for.
+    pub plan: Plan,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tier: Tier::default(), organisations: vec![DEMO_COMPANY.to_owned()] }
+        Self { tier: Tier::default(), organisations: vec![DEMO_COMPANY.to_owned()], plan: Plan::default() }
     }
 }
 
@@ -138,7 +143,7 @@ impl Xero {
         let mut books = locked(&self.books);
         books.organisations = (100..)
             .zip(&self.options.organisations)
-            .map(|(place, name)| Organisation::demo(name, self.seed.wrapping_add(place), now))
+            .map(|(place, name)| self.company(place, name, now))
             .collect();
         let Some(tenant) = books.organisations.first().map(|organisation| organisation.tenant_id) else {
             return;
@@ -147,6 +152,12 @@ impl Xero {
         let app = App::custom_connection(CLIENT_ID, CLIENT_SECRET, "Sandbox App", tenant);
         // It is made with what it needs, and so nothing of it can be refused.
         let _ = self.register_app(App { tier: self.options.tier, ..app });
+    }
+
+    fn company(&self, place: u64, name: &str, now: Timestamp) -> Organisation {
+        let mut company = Organisation::demo(name, self.seed.wrapping_add(place), now);
+        company.plan = self.options.plan;
+        company
     }
 
     /// Whole seconds, as everything that is stamped has.
@@ -185,7 +196,7 @@ impl Xero {
         let now = self.now();
         let mut books = locked(&self.books);
         let place = 100 + books.organisations.len() as u64;
-        let organisation = Organisation::demo(name, self.seed.wrapping_add(place), now);
+        let organisation = self.company(place, name, now);
         let tenant = organisation.tenant_id;
         books.organisations.push(organisation);
         tenant

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::parts::history::HistoryRecord;
+use super::plan::Plan;
 use super::shelves::{Marks, Shelves};
 
 /// The financial year ends with this month's last day.
@@ -34,6 +35,7 @@ pub(crate) struct Organisation {
     pub(crate) name: String,
     pub(crate) base_currency: String,
     pub(crate) time_zone: &'static str,
+    pub(crate) plan: Plan,
     pub(crate) period_lock: Option<Date>,
     pub(crate) year_end_lock: Option<Date>,
     pub(crate) created: Timestamp,
@@ -63,6 +65,7 @@ impl Organisation {
             name: name.to_owned(),
             base_currency: "NZD".to_owned(),
             time_zone: "Pacific/Auckland",
+            plan: Plan::default(),
             period_lock: None,
             year_end_lock: None,
             created,

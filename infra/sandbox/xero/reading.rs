@@ -13,7 +13,7 @@ use super::answer::{Found, Refusal};
 use super::filter::{Field, Fields, Filter, Order, moment};
 use super::organisation::Organisation;
 use super::request::Request;
-use super::resource::{Resource, find};
+use super::resource::{Resource, find, shown};
 use super::shelf::Document;
 use super::wire::{self, Pagination};
 
@@ -118,7 +118,7 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
     };
     let elements = documents
         .into_iter()
-        .map(|document| Value::Object(R::show(organisation, request, document, view)))
+        .map(|document| Value::Object(shown::<R>(organisation, request, document, view)))
         .collect();
     Ok(Found { key: R::KEY, elements, pagination })
 }
@@ -153,7 +153,7 @@ pub(crate) fn one<R: Resource>(
     key: &str,
 ) -> Result<Found, Refusal> {
     let document = find::<R>(organisation, key)?;
-    Ok(single(R::KEY, Value::Object(R::show(organisation, request, document, View::Single))))
+    Ok(single(R::KEY, Value::Object(shown::<R>(organisation, request, document, View::Single))))
 }
 
 /// One element, as a list of one.

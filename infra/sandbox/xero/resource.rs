@@ -3,12 +3,13 @@
 //! Listing is in `reading.rs`, bulk writing in `writing.rs`, what hangs on a document in `parts/`. A kind's row
 //! is in `endpoints.rs`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::{Found, Refusal, Reply};
 use super::filter::Fields;
 use super::organisation::Organisation;
+use super::parts::attachments::Attachment;
 use super::parts::{Owner, Part, history};
 use super::reading::{self, JsonRow, Paging, Parameter, View};
 use super::request::Request;
@@ -16,7 +17,7 @@ use super::shelf::{Document, Shelf};
 use super::shelves::Shelves;
 use super::writing::{self, Refused};
 
-pub(crate) trait Resource: 'static {
+pub(crate) trait Resource: Sized + 'static {
     type Document: Document + 'static;
 
     /// The collection, e.g. `Invoices`.
@@ -53,7 +54,8 @@ pub(crate) trait Resource: 'static {
         false
     }
 
-    /// The document as JSON. `request` says how many places unit prices have, and whose view it is.
+    /// The document as JSON, with `HasAttachments` and `Attachments` where they stand; what they say is filled in
+    /// for all kinds alike (`shown`). `request` says how many places unit prices have, and whose view it is.
     fn show(
         organisation: &Organisation,
         request: &Request,
@@ -67,7 +69,7 @@ pub(crate) trait Resource: 'static {
         request: &Request,
         document: &'a Self::Document,
     ) -> Box<dyn Fields + 'a> {
-        let shown = Self::show(organisation, request, document, View::Paged);
+        let shown = shown::<Self>(organisation, request, document, View::Paged);
         Box::new(JsonRow { shown, known: Self::FIELDS })
     }
 
@@ -129,6 +131,27 @@ pub(crate) fn serve<R: Resource>(
     }
 }
 
+/// As `show` has it, with the files that hang on it.
+pub(crate) fn shown<R: Resource>(
+    organisation: &Organisation,
+    request: &Request,
+    document: &R::Document,
+    view: View,
+) -> Map<String, Value> {
+    let mut body = R::show(organisation, request, document, view);
+    if let Some(flag) = body.get_mut("HasAttachments") {
+        *flag = organisation.attachments(document.id()).next().is_some().into();
+    }
+    if let Some(files) = body.get_mut("Attachments") {
+        *files = organisation.attachments(document.id()).map(Attachment::as_json).collect();
+    }
+    body
+}
+
+/// Notes and files for a document that isn't there are refused in words.
+const ADDED: [&str; 2] = ["History", "Attachments"];
+const NO_DOCUMENT: &str = "The document with the supplied id was not found for this endpoint.";
+
 fn part<R: Resource>(
     organisation: &mut Organisation,
     request: &Request,
@@ -136,6 +159,18 @@ fn part<R: Resource>(
     name: &str,
 ) -> Result<Reply, Refusal> {
     let part = R::PARTS.iter().find(|part| part.name == name).ok_or(Refusal::NotFound)?;
-    let owner = Owner { key: R::KEY, id: find::<R>(organisation, key)?.id() };
-    (part.serve)(organisation, request, owner)
+    let id = match find::<R>(organisation, key) {
+        Ok(document) => document.id(),
+        Err(_) if ADDED.contains(&name) && request.method != "GET" => {
+            return Err(Refusal::Validation(vec![
+                json!({ "ValidationErrors": [{ "Message": NO_DOCUMENT }] }),
+            ]));
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let show = |organisation: &Organisation, request: &Request, id: Uuid| {
+        let document = R::shelf(&organisation.shelves).get(id)?;
+        Some(shown::<R>(organisation, request, document, View::Single))
+    };
+    (part.serve)(organisation, request, Owner { key: R::KEY, id, show })
 }

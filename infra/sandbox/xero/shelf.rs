@@ -17,6 +17,9 @@ pub(crate) trait Document: Clone {
 
     fn updated(&self) -> Timestamp;
 
+    /// Something that hangs on it changed. Kinds on which nothing hangs that tells keep their stamp.
+    fn touch(&mut self, _at: Timestamp) {}
+
     /// What it is found by besides its id, e.g. `name:acme`. Equal keys of two documents are allowed.
     fn keys(&self) -> Vec<String>;
 

@@ -2,6 +2,9 @@
 //!
 //! The list is written once; marking, undoing, forgetting and the fold of the books follow from it.
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
 use super::documents::advance::Advance;
 use super::documents::bank_transactions::bank_transaction::BankTransaction;
 use super::documents::bank_transfers::BankTransfer;
@@ -16,6 +19,7 @@ use super::documents::quotes::Quote;
 use super::journal::Entry;
 use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
+use super::parts::attachments::Attachment;
 use super::settings::accounts::Account;
 use super::settings::branding_themes::BrandingTheme;
 use super::settings::contact_groups::ContactGroup;
@@ -51,6 +55,14 @@ macro_rules! shelves {
                 changes
             }
 
+            /// Something that hangs on a document changed, and with it the document's stamp.
+            pub(crate) fn touch(&mut self, id: Uuid, at: Timestamp) {
+                $(if let Some(mut document) = self.$name.get(id).cloned() {
+                    document.touch(at);
+                    self.$name.put(document);
+                })+
+            }
+
             pub(crate) fn forget_journal(&mut self) {
                 $(self.$name.forget_journal();)+
             }
@@ -72,6 +84,7 @@ shelves! {
     prepayments: Advance,
     overpayments: Advance,
     allocations: Allocation,
+    attachments: Attachment,
     payments: Payment,
     batch_payments: BatchPayment,
     bank_transactions: BankTransaction,

@@ -11,7 +11,7 @@ use super::answer::{Found, Refusal};
 use super::organisation::Organisation;
 use super::reading::View;
 use super::request::Request;
-use super::resource::Resource;
+use super::resource::{self, Resource};
 use super::wire;
 
 /// Why one element isn't saved.
@@ -44,7 +44,7 @@ pub(crate) fn write_all<R: Resource>(
         match organisation.attempt(|organisation| R::write(organisation, request, sent)) {
             Ok(id) => {
                 let document = R::shelf(&organisation.shelves).get(id).ok_or(Refusal::NotFound)?;
-                let mut body = R::show(organisation, request, document, View::Written);
+                let mut body = resource::shown::<R>(organisation, request, document, View::Written);
                 if !summarizes {
                     body.insert("StatusAttributeString".into(), "OK".into());
                 }

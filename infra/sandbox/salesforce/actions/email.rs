@@ -92,16 +92,12 @@ pub(super) fn send(org: &mut Org, writer: &Writer, asked: &Asked<'_>, input: &Ma
     if !template && text("emailBody").is_empty() {
         return Err(missing("emailBody"));
     }
+    let list = |name: &str| addresses(input, name);
     let (to, cc, bcc) = if newer {
-        (
-            addresses(input, "recipientAddresses")?,
-            addresses(input, "ccAddresses")?,
-            addresses(input, "bccAddresses")?,
-        )
+        (list("recipientAddresses")?, list("ccAddresses")?, list("bccAddresses")?)
     } else {
-        (addresses(input, "emailAddresses")?, Vec::new(), addresses(input, "emailAddressesArray")?)
+        ([list("emailAddresses")?, list("emailAddressesArray")?].concat(), Vec::new(), Vec::new())
     };
-    let (to, bcc) = if newer { (to, bcc) } else { ([to, bcc].concat(), Vec::new()) };
     let person = recipient(org, &text("recipientId"))?;
     let to: Vec<String> = to.into_iter().chain(person).collect();
     let count = to.len() + cc.len() + bcc.len();

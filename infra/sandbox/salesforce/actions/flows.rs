@@ -127,30 +127,34 @@ impl Flow {
         given: &Map<String, Value>,
     ) -> Result<String, Refused> {
         let object = org.object(&write.object)?;
-        let fields = write.fields.iter().map(|(name, value)| (name.clone(), filled(value, given)));
+        let fields = write.fields.iter().map(|(name, value)| (name.clone(), self.filled(value, given)));
         let fields: Fields = fields.collect();
         let Some(id) = &write.id else { return org.create(&object, &fields, writer) };
-        let id = filled(&id.clone().into(), given);
+        let id = self.filled(&id.clone().into(), given);
         let id = id.as_str().and_then(ids::normalise).unwrap_or_default();
         org.change(&object, &id, &fields, writer)?;
         Ok(id)
     }
-}
 
-/// A value that is nothing but an input keeps its type.
-fn filled(value: &Value, given: &Map<String, Value>) -> Value {
-    let Value::String(text) = value else { return value.clone() };
-    for (name, input) in given {
-        if *text == format!("{{{name}}}") {
-            return input.clone();
+    /// A value that is nothing but an input keeps its type; an input that wasn't given is null, or no text.
+    fn filled(&self, value: &Value, given: &Map<String, Value>) -> Value {
+        let Value::String(text) = value else { return value.clone() };
+        let mut filled = text.clone();
+        for input in &self.inputs {
+            let place = format!("{{{}}}", input.name);
+            let value = given.get(&input.name).cloned().unwrap_or_default();
+            if *text == place {
+                return value;
+            }
+            let shown = match &value {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            filled = filled.replace(&place, &shown);
         }
+        filled.into()
     }
-    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let filled = given
-        .iter()
-        .fold(text.clone(), |text, (name, input)| text.replace(&format!("{{{name}}}"), &shown(input)));
-    // An input that wasn't given is empty.
-    if filled.starts_with('{') && filled.ends_with('}') { Value::Null } else { filled.into() }
 }
 
 impl Salesforce {

@@ -8,7 +8,7 @@ mod control;
 mod delivery;
 mod envelope;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +46,7 @@ impl Kind {
 }
 
 /// One record's change, until its transaction is over.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Change {
     object: String,
     record: String,
@@ -182,16 +182,16 @@ impl Org {
 /// The changes, those that are the same but for the record as one: same transaction, same values.
 fn together(changes: Vec<Change>) -> Vec<(Change, Vec<String>)> {
     let mut together: Vec<(Change, Vec<String>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for change in changes {
-        let same = together.iter_mut().find(|(first, _)| {
-            let as_first = Change { record: first.record.clone(), ..change.clone() };
-            as_first == *first
-        });
-        match same {
-            Some((_, records)) if records.contains(&change.record) => {}
-            Some((_, records)) => records.push(change.record),
+        let values = Value::Object(change.fields.clone());
+        let same = format!("{} {} {:?} {values}", change.transaction, change.object, change.kind);
+        let record = change.record.clone();
+        match places.get(&same).and_then(|place| together.get_mut(*place)) {
+            Some((_, records)) if records.contains(&record) => {}
+            Some((_, records)) => records.push(record),
             None => {
-                let record = change.record.clone();
+                places.insert(same, together.len());
                 together.push((change, vec![record]));
             }
         }

@@ -50,6 +50,7 @@ pub(crate) fn derive(
 pub(crate) fn settle(org: &mut Org, object: &Object, record: &Record, before: Option<&Record>) {
     match object.name.as_str() {
         "OpportunityLineItem" | "OrderItem" | "QuoteLineItem" => lines::settle(org, object, record),
+        "User" if !record.is("IsActive") => org.access.end_sessions_of(&record.id),
         "Quote" => lines::grand_total(org, &record.id),
         "Campaign" if before.is_none() => campaigns::statuses(org, record),
         "ContentVersion" if before.is_none() => files::file(org, record),

@@ -135,6 +135,12 @@ async fn a_flow_writes_what_it_is_made_of_or_nothing() {
     let task = door.org().get("Task", outputs["task"].as_str().unwrap()).unwrap();
     assert_eq!((&task["Subject"], &task["WhatId"]), (&json!("Welcome Ada"), &json!(account)));
     assert_eq!(door.org().get("Account", &account).unwrap()["Phone"], "Ada");
+    let bare = run(json!([{ "account": account }])).await.json();
+    let task = door.org().get("Task", bare[0]["outputValues"]["task"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&task["Subject"], &door.org().get("Account", &account).unwrap()["Phone"]),
+        (&json!("Welcome"), &json!(null))
+    );
     let missing = run(json!([{ "note": "x" }])).await;
     assert_eq!(
         (missing.status, &missing.json()[0]["errors"][0]["statusCode"]),
@@ -147,7 +153,7 @@ async fn a_flow_writes_what_it_is_made_of_or_nothing() {
     assert!(
         error["message"].as_str().unwrap().starts_with("An unhandled fault has occurred in this flow<br>")
     );
-    assert_eq!(door.org().records("Task").len(), 1);
+    assert_eq!(door.org().records("Task").len(), 2);
     assert_eq!(
         door.call("POST", "/actions/custom/flow/Nothing", Some(json!({ "inputs": [] }))).await.status,
         404

@@ -43,7 +43,12 @@ async fn a_warning_rule_names_the_twin_and_is_passed_where_saving_is_allowed() {
     door.org().configure(|options| options.duplicate_key_spelled_right = true);
     let spelled = door.call("POST", "/sobjects/Contact", body.clone()).await;
     assert!(spelled.json()[0]["duplicateResult"].is_object());
-    assert_eq!(door.call_with("POST", "/sobjects/Contact", body, &[SAVE]).await.status, 201);
+    let saved = door.call_with("POST", "/sobjects/Contact", body, &[SAVE]).await;
+    assert_eq!(saved.status, 201);
+    let path = format!("/sobjects/Contact/{}", saved.json()["id"].as_str().unwrap());
+    assert_eq!(door.call("PATCH", &path, Some(json!({ "Phone": "1" }))).await.status, 204);
+    let again = door.call("PATCH", &path, Some(json!({ "Email": "C@X.com" }))).await;
+    assert_eq!(again.code(), "DUPLICATES_DETECTED");
     assert!(door.org().try_insert("Contact", json!({ "LastName": "Chen", "Email": "c@x.com" })).is_ok());
 }
 

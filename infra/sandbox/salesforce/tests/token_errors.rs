@@ -81,6 +81,7 @@ async fn users_orgs_and_too_many_logins_are_told_apart() {
     let user = door.org().integration_user();
     door.org().update("User", &user, json!({ "IsActive": false }));
     refused(&door, &CREDENTIALS, "inactive_user", "user is inactive").await;
+    assert_eq!(door.call("GET", "/limits", None).await.status, 401);
     door.org().configure(|options| options.active = false);
     refused(&door, &CREDENTIALS, "inactive_org", "organization is inactive").await;
 }

@@ -18,6 +18,7 @@ use super::lines::{Tracking, read_tracking};
 use super::tax::LineAmountTypes;
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -58,6 +59,10 @@ impl Document for BankTransfer {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     fn keys(&self) -> Vec<String> {
         Vec::new()
     }
@@ -79,6 +84,7 @@ impl Resource for BankTransfers {
     type Document = BankTransfer;
     const KEY: &'static str = "BankTransfers";
     const ID: &'static str = "BankTransferID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const PAGING: Paging = Paging::Never;
     const WITH_ARCHIVED: &'static str = "includeDeleted";
 

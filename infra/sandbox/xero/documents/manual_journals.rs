@@ -13,6 +13,7 @@ use super::lines::{self, Line, Terms, read_lines, settle};
 use super::tax::LineAmountTypes;
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::View;
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -79,6 +80,10 @@ impl Document for ManualJournal {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     fn keys(&self) -> Vec<String> {
         Vec::new()
     }
@@ -98,6 +103,7 @@ impl Resource for ManualJournals {
     type Document = ManualJournal;
     const KEY: &'static str = "ManualJournals";
     const ID: &'static str = "ManualJournalID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<ManualJournal> {
         &shelves.manual_journals

@@ -34,7 +34,24 @@ impl Organisation {
             "Created" => format!("Received through the Xero API from {}", self.actor),
             _ => String::new(),
         };
+        self.record_more(document, changes, details, at);
+    }
+
+    /// With a sentence of its own.
+    pub(crate) fn record_more(
+        &mut self,
+        document: Uuid,
+        changes: &'static str,
+        details: String,
+        at: Timestamp,
+    ) {
         self.history.push(HistoryRecord { document, changes, at, user: self.actor.clone(), details });
+    }
+
+    /// How often something happened from this moment on.
+    pub(crate) fn recorded_since(&self, changes: &str, since: Timestamp) -> usize {
+        let recent = self.history.iter().rev().take_while(|record| record.at >= since);
+        recent.filter(|record| record.changes == changes).count()
     }
 }
 

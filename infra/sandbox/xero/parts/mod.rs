@@ -3,8 +3,13 @@
 //! A kind names the parts it has (`Resource::PARTS`). `resource.rs` finds the document and calls the part.
 
 pub(crate) mod allocations;
+pub(crate) mod attachments;
+pub(crate) mod email;
 pub(crate) mod history;
+pub(crate) mod online_invoice;
+pub(crate) mod paper;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::{Refusal, Reply};
@@ -28,4 +33,6 @@ pub(crate) struct Owner {
     /// The collection, e.g. `Invoices`.
     pub(crate) key: &'static str,
     pub(crate) id: Uuid,
+    /// The document as it is shown alone.
+    pub(crate) show: fn(&Organisation, &Request, Uuid) -> Option<Map<String, Value>>,
 }

@@ -11,6 +11,7 @@ mod identity;
 mod invoices;
 mod items;
 mod keys;
+mod parts;
 mod payments;
 mod purchase_orders;
 mod quotes;

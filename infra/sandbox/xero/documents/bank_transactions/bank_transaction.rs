@@ -163,6 +163,10 @@ impl Document for BankTransaction {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     fn keys(&self) -> Vec<String> {
         self.contact.map(contact_key).into_iter().collect()
     }

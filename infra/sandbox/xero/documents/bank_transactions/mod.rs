@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::View;
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -24,6 +25,7 @@ impl Resource for BankTransactions {
     type Document = BankTransaction;
     const KEY: &'static str = "BankTransactions";
     const ID: &'static str = "BankTransactionID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const FIELDS: &'static [&'static str] = FIELDS;
 
     fn shelf(shelves: &Shelves) -> &Shelf<BankTransaction> {

@@ -228,6 +228,10 @@ impl Document for Contact {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     /// Only active contacts hold their name; a number is held by archived ones too.
     fn keys(&self) -> Vec<String> {
         let name = self.is_active().then(|| name_key(self.name()));

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Parameter, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -25,6 +26,7 @@ impl Resource for Contacts {
     type Document = Contact;
     const KEY: &'static str = "Contacts";
     const ID: &'static str = "ContactID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const REFUSED_FLAG: &'static str = "HasValidationErrors";
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;

@@ -59,6 +59,10 @@ impl Document for CreditNote {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     fn keys(&self) -> Vec<String> {
         let number = self.is_sale.then(|| credit_note_key(&self.number));
         [contact_key(self.contact_id)].into_iter().chain(number).collect()

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
-use crate::xero::parts::{Part, allocations, history};
+use crate::xero::parts::{Part, allocations, attachments, history, paper};
 use crate::xero::reading::View;
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -27,7 +27,7 @@ impl Resource for CreditNotes {
     const KEY: &'static str = "CreditNotes";
     const ID: &'static str = "CreditNoteID";
     const FIELDS: &'static [&'static str] = FIELDS;
-    const PARTS: &'static [Part] = &[history::PART, allocations::PART];
+    const PARTS: &'static [Part] = &[history::PART, allocations::PART, attachments::PART, paper::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<CreditNote> {
         &shelves.credit_notes

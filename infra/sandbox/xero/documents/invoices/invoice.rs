@@ -242,6 +242,10 @@ impl Document for Invoice {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     /// Voided and deleted invoices go on holding their number.
     fn keys(&self) -> Vec<String> {
         let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, email, history, online_invoice, paper};
 use crate::xero::reading::{Parameter, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -25,6 +26,8 @@ impl Resource for Invoices {
     type Document = Invoice;
     const KEY: &'static str = "Invoices";
     const ID: &'static str = "InvoiceID";
+    const PARTS: &'static [Part] =
+        &[history::PART, attachments::PART, email::PART, online_invoice::PART, paper::PART];
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
     const PARAMETERS: &'static [Parameter] = &[

@@ -48,6 +48,9 @@ pub(crate) fn save(
     invoice.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut invoice, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut invoice, &mut messages);
+    if invoice.status.stands() && !before.as_ref().is_some_and(|held| held.status.stands()) {
+        messages.extend(organisation.approvals_used_up(invoice.kind, invoice.date));
+    }
     if !messages.is_empty() {
         messages.dedup();
         return Err(refuse(messages));

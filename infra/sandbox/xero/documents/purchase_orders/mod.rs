@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history, paper};
 use crate::xero::reading::{Paging, Parameter, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -25,6 +26,7 @@ impl Resource for PurchaseOrders {
     type Document = PurchaseOrder;
     const KEY: &'static str = "PurchaseOrders";
     const ID: &'static str = "PurchaseOrderID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART, paper::PART];
     const PAGING: Paging = Paging::Always;
     /// They have parameters instead of `where`.
     const FILTERED: bool = false;

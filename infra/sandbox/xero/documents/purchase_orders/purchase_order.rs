@@ -82,6 +82,10 @@ impl Document for PurchaseOrder {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     /// Deleted orders go on holding their number.
     fn keys(&self) -> Vec<String> {
         vec![order_number_key(&self.number)]

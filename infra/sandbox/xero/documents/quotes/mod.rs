@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Found, Reply};
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history, paper};
 use crate::xero::reading::{Paging, Parameter, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -25,6 +26,7 @@ impl Resource for Quotes {
     type Document = Quote;
     const KEY: &'static str = "Quotes";
     const ID: &'static str = "QuoteID";
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART, paper::PART];
     const PAGING: Paging = Paging::Always;
     /// They have parameters instead of `where`.
     const FILTERED: bool = false;

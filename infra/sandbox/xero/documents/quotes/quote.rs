@@ -77,6 +77,10 @@ impl Document for Quote {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     /// Deleted quotes go on holding their number.
     fn keys(&self) -> Vec<String> {
         vec![quote_number_key(&self.number)]

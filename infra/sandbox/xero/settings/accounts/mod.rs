@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
-use crate::xero::parts::Part;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -105,6 +105,10 @@ impl Document for Account {
         self.updated
     }
 
+    fn touch(&mut self, at: Timestamp) {
+        self.updated = at;
+    }
+
     fn keys(&self) -> Vec<String> {
         let code = Some(code_key(&self.code)).filter(|_| !self.code.is_empty());
         code.into_iter().chain([name_key(&self.name)]).chain(self.system.map(system_key)).collect()
@@ -171,7 +175,6 @@ impl Resource for Accounts {
     const ID: &'static str = "AccountID";
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Code");
-    const PARTS: &'static [Part] = &[];
     const FIELDS: &'static [&'static str] = &[
         "accountid",
         "code",
@@ -192,6 +195,7 @@ impl Resource for Accounts {
         "updateddateutc",
         "addtowatchlist",
     ];
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Account> {
         &shelves.accounts
