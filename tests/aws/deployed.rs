@@ -148,7 +148,7 @@ impl Deployed {
                 continue;
             }
             let _ = writeln!(connected, "{line}");
-            if words.starts_with("action: xero.") {
+            if words.starts_with("action: xero.") || words.starts_with("type: xero.") {
                 let _ = writeln!(connected, "{indent}connection: {}", self.books());
             }
             if words.starts_with("action: salesforce.") || words.starts_with("type: salesforce.") {
@@ -167,17 +167,20 @@ impl Deployed {
 
     /// A POST to the flow's address, through the API Gateway.
     pub(crate) async fn post(&self, head: &FlowHead, body: &str) -> Response {
+        let path = head.webhook_path.as_deref().expect("a webhook has a secret");
+        self.post_to(&format!("/webhook/{}/{path}", head.name), &[], body).await
+    }
+
+    pub(crate) async fn post_to(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let public = variable("COUNTERFOIL_TEST_WEBHOOK_URL");
         let host = public.trim_start_matches("http://").to_owned();
-        let path = head.webhook_path.as_deref().expect("a webhook has a secret");
+        let given = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let usual = [("host".to_owned(), host), ("content-type".to_owned(), "application/json".to_owned())];
         // The emulator knows an API by its host name, which only it can resolve.
         let request = Request {
             method: Method::Post,
-            url: format!("{}/webhook/{}/{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT"), head.name),
-            headers: vec![
-                ("host".to_owned(), host),
-                ("content-type".to_owned(), "application/json".to_owned()),
-            ],
+            url: format!("{}{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT")),
+            headers: usual.into_iter().chain(given).collect(),
             body: body.as_bytes().to_vec(),
             timeout: Duration::from_secs(60),
         };
