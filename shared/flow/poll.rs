@@ -1,8 +1,8 @@
 //! Polling: what changed at a provider becomes messages on the queue, once for each (event, flow).
 //!
 //! The cursor moves on only after the queue has the messages, never back, and only under the lease. Rows commit
-//! late, so each poll reads the last ten minutes again; fingerprints beside the cursor know the repeats, and beyond
-//! them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
+//! late, so each poll reads the last ten minutes again, and once a day the last two days; fingerprints beside the
+//! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
 
 mod known;
 mod lease;
@@ -207,7 +207,9 @@ async fn read(
         from.min()
     });
     let Some(start) = start else { return Ok(()) };
-    let from = start - OVERLAP;
+    let now = stack.now();
+    let (overlap, looks_back) = lease.overlap(now);
+    let from = start - overlap;
     let mut continuation: Option<String> = None;
     let mut read_at: Option<Timestamp> = None;
     loop {
@@ -247,6 +249,9 @@ async fn read(
             None => {
                 // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
                 lease.read_up_to(settled_before.max(start));
+                if looks_back {
+                    lease.looked_back(now);
+                }
                 caught_up(stack, watch, listeners, settled_before).await?;
                 return Ok(());
             }

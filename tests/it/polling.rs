@@ -52,6 +52,27 @@ async fn five_hundred_rows_of_one_second_are_told_of_once_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_hours_late_is_found_within_a_day_and_nothing_is_told_twice() {
+    let world = World::new().await;
+    world.given_flow(&noticing("notice", UPDATED, "  fields: [Id, Name]")).await;
+    let salesforce = &world.sandbox.salesforce;
+    salesforce.insert("Account", json!({"Name": "In time"}));
+    salesforce.insert_late("Account", json!({"Name": "Hours late"}), 5 * 3600).expect("taken");
+    for _ in 0..13 {
+        world.settle().await;
+        world.advance(Duration::from_hours(2));
+        // Others go on all the time: the place moves.
+        salesforce.insert("Account", json!({"Name": "Another"}));
+    }
+    world.settle().await;
+    let mut names = names(&world.runs().await);
+    names.retain(|name| name != "Another");
+    names.sort();
+    assert_eq!(names, ["Hours late", "In time"]);
+    assert_eq!(world.runs().await.len(), 15);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_committed_nine_minutes_late_is_found() {
     let world = World::new().await;
     world.given_flow(&noticing("notice", UPDATED, "  fields: [Id, Name]")).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,15 @@ pub(super) struct Place {
     pub(super) cursor: Option<Timestamp>,
     /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
     seen: Vec<(u64, i64)>,
+    /// When the last two days were read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looked_back_at: Option<Timestamp>,
 }
+
+/// Once a day…
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+/// …the last two are read again: for what no overlap caught.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 pub(super) fn watch_key(connection: &ConnectionId, trigger: &str, interest: &Interest, alone: &str) -> Key {
     let filter = interest.filter.as_deref().unwrap_or_default();
@@ -96,6 +104,16 @@ impl Lease {
         item.fields.insert("lease_until".into(), lease_until.into());
         item.fields.insert("again".into(), i64::from(self.again).into());
         item
+    }
+
+    /// How far before its place a poll reads now, and whether that is the daily look back.
+    pub(super) fn overlap(&mut self, now: Timestamp) -> (SignedDuration, bool) {
+        let last = *self.place.looked_back_at.get_or_insert(now);
+        if now.duration_since(last) < A_DAY { (OVERLAP, false) } else { (LOOK_BACK, true) }
+    }
+
+    pub(super) fn looked_back(&mut self, now: Timestamp) {
+        self.place.looked_back_at = Some(now);
     }
 
     pub(super) fn knows(&self, change: &Change) -> bool {
