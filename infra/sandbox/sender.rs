@@ -190,6 +190,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_is_all_delivered_as_long_as_somebody_keeps_at_it() {
+        let sandbox = Sandbox::new(Settings::default());
+        let (url, _, server) = receiver().await;
+        let webhook = sandbox.xero.subscribe(CLIENT_ID, &url, "key", &[Category::Contact]).unwrap();
+        let is_proven = async {
+            while sandbox.xero.webhook_state(webhook) != Some(WebhookState::Ok) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::select! {
+            () = sandbox.deliver() => panic!("it never ends by itself"),
+            proven = tokio::time::timeout(Duration::from_secs(20), is_proven) => proven.unwrap(),
+        }
+        server.abort();
+    }
+
+    #[tokio::test]
     async fn a_receiver_that_is_not_there_is_no_answer() {
         let sandbox = Sandbox::new(Settings::default());
         let (url, _, server) = receiver().await;

@@ -21,7 +21,6 @@ mod filter;
 mod ids;
 mod jwt;
 mod limits;
-mod markup;
 mod multipart;
 mod oauth;
 mod objects;

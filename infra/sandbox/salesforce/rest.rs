@@ -15,6 +15,7 @@ use super::{
     actions, bulk, chatter, collections, composite, describe, files, multipart, oauth, recent, relationships,
     reports, rows, soap,
 };
+use crate::origin::origin;
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -201,13 +202,7 @@ fn decoded(segment: &str) -> String {
 }
 
 fn base(uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri
-        .authority()
-        .map(|authority| authority.as_str().to_owned())
-        .or_else(|| headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned));
-    let proxied = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok());
-    let scheme = uri.scheme_str().or(proxied).unwrap_or("http");
-    format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
+    origin(uri, headers).unwrap_or_else(|| "http://localhost".into())
 }
 
 fn known_version(org: &Org, version: &str) -> bool {

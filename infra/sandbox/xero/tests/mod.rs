@@ -16,8 +16,10 @@ mod payments;
 mod purchase_orders;
 mod quotes;
 mod reports;
+mod scopes;
 mod settings;
 mod tracking;
+mod webhook_trouble;
 mod webhooks;
 
 use std::sync::Arc;
