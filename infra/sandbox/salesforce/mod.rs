@@ -28,6 +28,7 @@ mod org;
 mod outbound;
 mod outbox;
 mod packed;
+mod passwords;
 mod person;
 mod query;
 mod recent;
@@ -109,7 +110,7 @@ pub struct Options {
     pub scientific_numbers: bool,
     /// The newest API version that answers.
     pub newest_version: u32,
-    /// Of every user, for the login call of SOAP and the password flow.
+    /// Of every user who hasn't another one, for the login call of SOAP and the password flow.
     pub password: String,
     pub security_token: String,
     /// Orgs have the username-password flow switched off unless somebody switched it on.

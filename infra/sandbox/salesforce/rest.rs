@@ -12,8 +12,8 @@ use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
 use super::{
-    actions, bulk, chatter, collections, composite, describe, files, multipart, oauth, recent, relationships,
-    reports, rows, soap,
+    actions, bulk, chatter, collections, composite, describe, files, multipart, oauth, passwords, recent,
+    relationships, reports, rows, soap,
 };
 use crate::origin::origin;
 
@@ -252,6 +252,7 @@ pub(crate) fn resource_answer(
             ("GET", [object, "describe"]) => describe::object(org, asked, object),
             ("GET", [object, "updated"]) => rows::updated(org, asked, object),
             ("GET", [object, "deleted"]) => rows::deleted(org, asked, object),
+            (_, ["User", id, "password"]) => passwords::answer(org, asked, id),
             ("POST", [object] | [object, "Id" | "id"]) => rows::create(org, writer, asked, object),
             ("GET", [object, id]) => {
                 let answer = rows::get(org, asked, object, ("Id", id));
@@ -291,7 +292,7 @@ pub(crate) fn resource_answer(
     }
 }
 
-fn not_allowed(method: &str) -> Refused {
+pub(crate) fn not_allowed(method: &str) -> Refused {
     let message = format!("HTTP Method '{method}' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST");
     Refused::new(405, "METHOD_NOT_ALLOWED", message)
 }
