@@ -3,6 +3,7 @@
 mod accounts;
 mod bank;
 mod bodies;
+mod books;
 mod consent;
 mod contact_groups;
 mod contacts;
