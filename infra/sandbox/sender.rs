@@ -58,13 +58,15 @@ impl Sandbox {
 
 async fn keep_delivering(outbox: &dyn Outbox) {
     loop {
-        deliver_due(outbox).await;
+        // What follows on an answer is due at once, however fast the sandbox's clock runs.
+        while deliver_due(outbox).await {}
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// One round: what is due is posted at once, and reported when all of it is answered or given up.
-async fn deliver_due(outbox: &dyn Outbox) {
+/// One round: what is due is posted at once, and reported when all of it is answered or given up. Whether there
+/// was anything.
+async fn deliver_due(outbox: &dyn Outbox) -> bool {
     let mut under_way = JoinSet::new();
     for letter in outbox.due() {
         under_way.spawn(async move {
@@ -72,11 +74,13 @@ async fn deliver_due(outbox: &dyn Outbox) {
             (letter, reply.ok().and_then(Result::ok))
         });
     }
+    let was_due = !under_way.is_empty();
     while let Some(done) = under_way.join_next().await {
         if let Ok((letter, reply)) = done {
             outbox.answered(&letter, reply.as_ref());
         }
     }
+    was_due
 }
 
 /// Whether this sender goes there: it leaves no machine.
