@@ -13,7 +13,7 @@ use super::org::Org;
 use super::refusals::{Check, Refusal};
 use super::rules;
 use super::soql;
-use super::store::{Fields, Record};
+use super::store::{EVER, Fields, Record};
 use super::tokens::Grantee;
 use super::{Options, Salesforce};
 use crate::control::Look;
@@ -87,10 +87,14 @@ impl Salesforce {
         let org = self.org();
         let object = org.object(object)?;
         let filter = condition_of(&org, &object, condition)?;
-        let mut found = Filter::candidates(Some(&filter), &org, &object);
-        found.retain(|record| !record.is("IsDeleted") && filter.accepts(&org, record));
-        found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
-        Ok(found.into_iter().map(|record| shown(&object, record)).collect())
+        let mut found = Vec::new();
+        Filter::visit(Some(&filter), &org, &object, &mut |record| {
+            if !record.is("IsDeleted") {
+                found.push((record.id.clone(), shown(&object, record)));
+            }
+        });
+        found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 
     /// A field in the words of `standard_objects.txt`, e.g. `Xero_Invoice__c: string(50) external unique`.
@@ -229,7 +233,7 @@ impl Salesforce {
         let org = self.org();
         let mut broken = Vec::new();
         for object in &org.schema.objects {
-            org.store.table(&object.name).sift("", |record| {
+            org.store.table(&object.name).sift(EVER, |record| {
                 if !record.is("IsDeleted") {
                     broken_references(&org, object, record, &mut broken);
                     broken_stamps(object, record, &mut broken);
