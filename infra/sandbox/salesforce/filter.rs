@@ -100,7 +100,7 @@ impl Filter {
                     }
                     false
                 };
-                table.sift(Self::span(filter), &mut lend);
+                table.sift_between(Self::span(filter), &mut lend);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::org::Org;
 use super::refusals::{Check, Refusal};
 use super::rules;
 use super::soql;
-use super::store::{EVER, Fields, Record};
+use super::store::{Fields, Record};
 use super::tokens::Grantee;
 use super::{Options, Salesforce};
 use crate::control::Look;
@@ -233,7 +233,7 @@ impl Salesforce {
         let org = self.org();
         let mut broken = Vec::new();
         for object in &org.schema.objects {
-            org.store.table(&object.name).sift(EVER, |record| {
+            org.store.table(&object.name).sift("", |record| {
                 if !record.is("IsDeleted") {
                     broken_references(&org, object, record, &mut broken);
                     broken_stamps(object, record, &mut broken);

@@ -66,9 +66,17 @@ impl Table {
         self.since("")
     }
 
-    /// The records with stamps from the first to the second, of which only those that `wanted` accepts are kept
-    /// at hand: for looking through many.
+    /// The same as `since`, of which only those that `wanted` accepts are kept at hand: for looking through many.
     pub(crate) fn sift<'a>(
+        &'a self,
+        first: &str,
+        wanted: impl FnMut(&Record) -> bool,
+    ) -> Vec<&'a Arc<Record>> {
+        self.sift_between((first, EVER.1), wanted)
+    }
+
+    /// The same, up to and with another stamp.
+    pub(crate) fn sift_between<'a>(
         &'a self,
         (first, last): (&str, &str),
         mut wanted: impl FnMut(&Record) -> bool,
@@ -77,7 +85,7 @@ impl Table {
         slots.filter_map(|slot| self.slots.get_if(slot, &mut wanted)).collect()
     }
 
-    /// How many `sift` would look at.
+    /// How many `sift_between` would look at.
     pub(crate) fn count_between(&self, (first, last): (&str, &str)) -> usize {
         self.between(first, last).count()
     }
