@@ -12,6 +12,8 @@ mod faults;
 mod harness;
 mod held;
 mod made_up;
+mod markup;
+mod origin;
 mod page;
 pub mod salesforce;
 mod sender;

@@ -58,13 +58,15 @@ impl Sandbox {
 
 async fn keep_delivering(outbox: &dyn Outbox) {
     loop {
-        deliver_due(outbox).await;
+        // What follows on an answer is due at once, however fast the sandbox's clock runs.
+        while deliver_due(outbox).await {}
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// One round: what is due is posted at once, and reported when all of it is answered or given up.
-async fn deliver_due(outbox: &dyn Outbox) {
+/// One round: what is due is posted at once, and reported when all of it is answered or given up. Whether there
+/// was anything.
+async fn deliver_due(outbox: &dyn Outbox) -> bool {
     let mut under_way = JoinSet::new();
     for letter in outbox.due() {
         under_way.spawn(async move {
@@ -72,11 +74,13 @@ async fn deliver_due(outbox: &dyn Outbox) {
             (letter, reply.ok().and_then(Result::ok))
         });
     }
+    let was_due = !under_way.is_empty();
     while let Some(done) = under_way.join_next().await {
         if let Ok((letter, reply)) = done {
             outbox.answered(&letter, reply.as_ref());
         }
     }
+    was_due
 }
 
 /// Whether this sender goes there: it leaves no machine.
@@ -186,6 +190,23 @@ mod tests {
         sandbox.clock.advance_seconds(3_600);
         deliver_due(&*sandbox.salesforce).await;
         assert_eq!(locked(&received).len(), 6, "it was acknowledged");
+        server.abort();
+    }
+
+    #[tokio::test]
+    async fn it_is_all_delivered_as_long_as_somebody_keeps_at_it() {
+        let sandbox = Sandbox::new(Settings::default());
+        let (url, _, server) = receiver().await;
+        let webhook = sandbox.xero.subscribe(CLIENT_ID, &url, "key", &[Category::Contact]).unwrap();
+        let is_proven = async {
+            while sandbox.xero.webhook_state(webhook) != Some(WebhookState::Ok) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::select! {
+            () = sandbox.deliver() => panic!("it never ends by itself"),
+            proven = tokio::time::timeout(Duration::from_secs(20), is_proven) => proven.unwrap(),
+        }
         server.abort();
     }
 

@@ -10,7 +10,6 @@ LINE = "recorded lines have an empty list of errors in single answers"
 OPTION = "recorded options say in three ways whether they are in use"
 SERVICES = "recorded invoices have the list, which is empty without a payment service"
 QUOTES = "recorded quotes begin with it: they come from another stack than the rest"
-REFUSED = "recorded refused invoices have it; the other documents are taken to be alike"
 
 PLACES: dict[str, str] = {
     "envelope.Id": ENVELOPE,
@@ -20,17 +19,18 @@ PLACES: dict[str, str] = {
     "envelope.SummarizeErrors": QUOTES,
     "BankTransaction.Attachments": SAMPLE,
     "BankTransaction.DateString": SAMPLE,
-    "BankTransaction.HasErrors": REFUSED,
     "BankTransfer.Attachments": SAMPLE,
     "BankTransfer.CreatedDateUTCString": SAMPLE,
     "BankTransfer.DateString": SAMPLE,
+    "ContactGroup.HasValidationErrors": SAMPLE,
     "CreditNote.DateString": SAMPLE,
     "CreditNote.ID": SAMPLE,
+    "HistoryRecord.DateUTCString": SAMPLE,
+    "HistoryRecord.ValidationErrors": SAMPLE,
     "Invoice.DateString": SAMPLE,
     "Invoice.DueDateString": SAMPLE,
     "Invoice.InvoicePaymentServices": SERVICES,
     "LineItem.ValidationErrors": LINE,
-    "ManualJournal.HasErrors": REFUSED,
     "Overpayment.DateString": SAMPLE,
     "Overpayment.ID": SAMPLE,
     "Prepayment.DateString": SAMPLE,
@@ -40,7 +40,6 @@ PLACES: dict[str, str] = {
     "PurchaseOrder.HasErrors": SAMPLE,
     "PurchaseOrder.IsDiscounted": SAMPLE,
     "PurchaseOrder.Type": SAMPLE,
-    "Quote.HasErrors": REFUSED,
     "TrackingOption.HasValidationErrors": OPTION,
     "TrackingOption.IsActive": OPTION,
     "TrackingOption.IsArchived": OPTION,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from simple_salesforce import Salesforce
-from xero_python.accounting import Invoice
+from xero_python.accounting import Invoice, Item, Items
 
 from conftest import Start, Xero
 from program import CHECKOUT, perform
@@ -47,8 +47,12 @@ class Deal:
     lines: tuple[Line, ...]
 
 
-# A product's family, which chooses the account of the books.
-FAMILIES = {"Router": "Hardware", "Cable": "Hardware", "Advice": "Services"}
+# Code and family of each product; the family chooses the account of the books.
+PRODUCTS = {
+    "Router": ("T-ROUTER", "Hardware"),
+    "Cable": ("T-CABLE", "Hardware"),
+    "Advice": ("T-ADVICE", "Services"),
+}
 ACCOUNTS = {"Hardware": "200", "Services": "210"}
 DEALS = (
     Deal("One line", "Éclair & Søn A/S", (Line("Router", "1", "1234.56"),)),
@@ -73,7 +77,6 @@ class Outcome:
 
     opportunities: dict[str, dict[str, Any]]
     invoices: list[Invoice]
-    codes: dict[str, str]
     rates: dict[str, Decimal]
 
     def invoice_of(self, deal: Deal) -> Invoice:
@@ -91,20 +94,20 @@ def outcome(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         world.let_pass(seconds=3)
         perform("--data", data, "flow", "push", FLOW)
         perform("--data", data, "flow", "enable", "won-opportunity-to-invoice")
-        # The products are sold under the codes of items that the books know.
-        codes = dict(zip(FAMILIES, (item.code for item in xero.get_items().items), strict=False))
-        ids = sell(salesforce, codes)
+        items = [Item(code=code, name=name) for name, (code, _) in PRODUCTS.items()]
+        xero.create_items(Items(items=items))
+        ids = sell(salesforce)
         win(salesforce, ids)
-        yield look(xero, written_back(salesforce, ids, data), codes)
+        yield look(xero, written_back(salesforce, ids, data))
 
 
-def sell(salesforce: Salesforce, codes: dict[str, str]) -> list[str]:
+def sell(salesforce: Salesforce) -> list[str]:
     """Accounts, products with prices, and deals with lines; nothing is won yet. The ids of the deals."""
     (book,) = salesforce.query(STANDARD)["records"]
     entries = {}
-    for name, family in FAMILIES.items():
+    for name, (code, family) in PRODUCTS.items():
         product = salesforce.Product2.create(
-            {"Name": name, "ProductCode": codes[name], "Family": family, "IsActive": True}
+            {"Name": name, "ProductCode": code, "Family": family, "IsActive": True}
         )
         entry = {"Pricebook2Id": book["Id"], "Product2Id": product["id"], "UnitPrice": 1, "IsActive": True}
         entries[name] = salesforce.PricebookEntry.create(entry)["id"]
@@ -158,12 +161,11 @@ def written_back(salesforce: Salesforce, ids: list[str], data: Path) -> list[dic
         time.sleep(0.5)
 
 
-def look(xero: Xero, deals: list[dict[str, Any]], codes: dict[str, str]) -> Outcome:
+def look(xero: Xero, deals: list[dict[str, Any]]) -> Outcome:
     rates = xero.get_tax_rates().tax_rates
     return Outcome(
         opportunities={deal["Name"]: deal for deal in deals},
         invoices=xero.get_invoices(page=1, page_size=1000).invoices,
-        codes=codes,
         rates={rate.tax_type: Decimal(rate.effective_rate) for rate in rates},
     )
 
@@ -199,9 +201,9 @@ def test_an_invoice_says_what_was_sold_to_whom(outcome: Outcome, deal: Deal) -> 
     assert invoice.date == date.today()
     sold = [(line.item_code, line.quantity, line.unit_amount) for line in invoice.line_items]
     assert sold == [
-        (outcome.codes[line.product], Decimal(line.quantity), Decimal(line.price)) for line in deal.lines
+        (PRODUCTS[line.product][0], Decimal(line.quantity), Decimal(line.price)) for line in deal.lines
     ]
-    accounts = [ACCOUNTS[FAMILIES[line.product]] for line in deal.lines]
+    accounts = [ACCOUNTS[PRODUCTS[line.product][1]] for line in deal.lines]
     assert [line.account_code for line in invoice.line_items] == accounts
 
 

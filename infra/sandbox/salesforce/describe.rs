@@ -74,16 +74,15 @@ fn field(field: &Field) -> Value {
         })
         .collect();
     let text = field.kind.is_text();
-    let long = field.kind == FieldType::Textarea && field.length > 255;
-    let filterable = !long && !matches!(field.kind, FieldType::Address | FieldType::Base64);
+    let filterable = field.filterable();
     json!({
-        "aggregatable": filterable, "autoNumber": matches!(field.name.as_str(), "CaseNumber" | "OrderNumber" | "QuoteNumber"), "byteLength": field.length * 3,
+        "aggregatable": field.aggregatable(), "autoNumber": matches!(field.name.as_str(), "CaseNumber" | "OrderNumber" | "QuoteNumber"), "byteLength": field.length * 3,
         "calculated": false, "caseSensitive": false, "createable": field.createable,
         "custom": field.name.ends_with("__c"), "defaultValue": (field.kind == FieldType::Boolean).then_some(false),
         "defaultedOnCreate": field.default.is_some() || field.name == "OwnerId" || field.kind == FieldType::Boolean
             || (!field.createable && field.kind != FieldType::Address),
         "deprecatedAndHidden": false, "digits": if field.kind == FieldType::Int { field.precision } else { 0 },
-        "externalId": field.external_id, "filterable": filterable, "groupable": filterable && !field.kind.is_number(),
+        "externalId": field.external_id, "filterable": filterable, "groupable": field.groupable(),
         "idLookup": field.id_lookup, "inlineHelpText": null, "label": label(&field.name),
         "length": field.length, "name": field.name, "nameField": matches!(field.name.as_str(), "Name" | "CaseNumber"),
         "nillable": !field.required && field.kind != FieldType::Boolean && field.kind != FieldType::Id,

@@ -83,11 +83,7 @@ fn shown(org: &mut Org, object: &str, id: &str, details: bool) -> Value {
     let known = org.schema.object(object).cloned();
     let record = org.store.table(object).get(id).cloned();
     match known.zip(record).filter(|_| details) {
-        Some((object, record)) => Plan::whole(&object).row(
-            org,
-            &record,
-            &Writing { version: &version, page: 2000, child_page: 200, deleted: false },
-        ),
+        Some((object, record)) => Plan::whole(&object).row(org, &record, &Writing::in_one(&version, false)),
         None => bare,
     }
 }

@@ -7,6 +7,7 @@ mod actions;
 mod answer;
 mod bulk;
 mod change_events;
+mod changes;
 mod chatter;
 mod clients;
 mod collections;
@@ -21,7 +22,6 @@ mod filter;
 mod ids;
 mod jwt;
 mod limits;
-mod markup;
 mod multipart;
 mod oauth;
 mod objects;
@@ -29,6 +29,7 @@ mod org;
 mod outbound;
 mod outbox;
 mod packed;
+mod passwords;
 mod person;
 mod query;
 mod recent;
@@ -41,12 +42,14 @@ mod reports;
 mod rest;
 mod rows;
 mod rules;
+mod search;
 mod seed;
 mod soap;
 mod soql;
 mod store;
 mod tokens;
 mod values;
+mod wildcards;
 
 #[cfg(test)]
 mod tests;
@@ -91,14 +94,23 @@ pub struct Options {
     pub concurrent_long_requests: usize,
     /// `duplicateResult` instead of the misspelled member of real answers.
     pub duplicate_key_spelled_right: bool,
-    /// Rows of a page, at most 2000. The real one gives fewer at times: 1000 where long texts are asked for.
+    /// Rows of a page, at most 2000.
     pub page_size: usize,
+    /// Rows of a page where long texts are asked for, as seen in recorded traffic.
+    pub long_text_page_size: usize,
     /// Rows of a nested page.
     pub child_page_size: usize,
     /// A bulk job that was closed is worked off so many seconds later.
     pub bulk_seconds: i64,
     /// A query that nobody continues is forgotten.
     pub locator_seconds: i64,
+    /// So many queries are remembered for their further pages; the oldest gives way.
+    pub open_cursors: usize,
+    /// `updated` and `deleted` give at most so many ids.
+    pub replication_ids: usize,
+    /// Records are found by a search only so long after they were written. The real index takes seconds to
+    /// minutes.
+    pub search_lag_seconds: i64,
     /// Access tokens live so long.
     pub session_seconds: i64,
     /// Only at the start: adds `CurrencyIsoCode` to the objects.
@@ -110,7 +122,7 @@ pub struct Options {
     pub scientific_numbers: bool,
     /// The newest API version that answers.
     pub newest_version: u32,
-    /// Of every user, for the login call of SOAP and the password flow.
+    /// Of every user who hasn't another one, for the login call of SOAP and the password flow.
     pub password: String,
     pub security_token: String,
     /// Orgs have the username-password flow switched off unless somebody switched it on.
@@ -131,9 +143,13 @@ impl Default for Options {
             concurrent_long_requests: 5,
             duplicate_key_spelled_right: false,
             page_size: 2000,
+            long_text_page_size: 1000,
             child_page_size: 200,
             bulk_seconds: 1,
             locator_seconds: 2 * 24 * 3600,
+            open_cursors: 200,
+            replication_ids: 600_000,
+            search_lag_seconds: 0,
             session_seconds: 2 * 3600,
             multi_currency: false,
             currency: "GBP".into(),

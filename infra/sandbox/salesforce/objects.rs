@@ -110,6 +110,28 @@ impl Field {
     pub(crate) fn polymorphic(&self) -> bool {
         self.reference_to.len() > 1
     }
+
+    /// Too long for conditions and orders; pages of a query that reads it are shorter.
+    pub(crate) fn long_text(&self) -> bool {
+        self.kind == FieldType::Textarea && self.length > 255
+    }
+
+    /// In conditions and orders. Long texts, addresses and files can be read, not searched.
+    pub(crate) fn filterable(&self) -> bool {
+        !self.long_text() && !matches!(self.kind, FieldType::Address | FieldType::Base64)
+    }
+
+    pub(crate) fn groupable(&self) -> bool {
+        let fine = self.kind.is_number() && self.kind != FieldType::Int;
+        self.filterable()
+            && !fine
+            && !matches!(self.kind, FieldType::DateTime | FieldType::Time | FieldType::MultiPicklist)
+    }
+
+    /// What MIN, MAX and COUNT take.
+    pub(crate) fn aggregatable(&self) -> bool {
+        self.filterable() && !matches!(self.kind, FieldType::Boolean | FieldType::MultiPicklist)
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -58,6 +59,8 @@ pub(crate) struct Org {
     pub(crate) integration_user: String,
     /// Whom changes from outside the API are by.
     pub(crate) person: String,
+    /// Whom the request being served is from: days in its queries begin where they are.
+    pub(crate) asker: String,
     next_id: u64,
     requests: u64,
     last_stamp: String,
@@ -134,6 +137,7 @@ impl Org {
             organization: String::new(),
             integration_user: String::new(),
             person: String::new(),
+            asker: String::new(),
             next_id: 10_000 + seed % 1_000_000,
             requests: 0,
             last_stamp: String::new(),
@@ -201,6 +205,7 @@ impl Org {
     pub(crate) fn begin(&mut self, now: Timestamp) {
         self.now = now;
         self.store.tidy();
+        self.asker.clone_from(&self.integration_user);
         self.publish();
         self.show_late();
         bulk::work(self);
@@ -295,6 +300,19 @@ impl Org {
             self.outbound.forget(notified);
             self.feed.forget(noted);
         }
+    }
+
+    /// The stamp of the oldest commit of an object that is not to be seen yet.
+    pub(crate) fn oldest_late(&self, object: &Object) -> Option<&str> {
+        let late = self.late.iter().filter(|late| late.object.name == object.name);
+        late.map(|late| late.record.text("SystemModstamp")).min()
+    }
+
+    /// The asker's time zone.
+    pub(crate) fn zone(&self) -> TimeZone {
+        let asker = self.store.table("User").get(&self.asker);
+        let zone = asker.and_then(|user| TimeZone::get(user.text("TimeZoneSidKey")).ok());
+        zone.unwrap_or(TimeZone::UTC)
     }
 
     pub(crate) fn as_person(&self) -> Writer {

@@ -87,10 +87,14 @@ impl Salesforce {
         let org = self.org();
         let object = org.object(object)?;
         let filter = condition_of(&org, &object, condition)?;
-        let mut found = Filter::candidates(Some(&filter), &org, &object);
-        found.retain(|record| !record.is("IsDeleted") && filter.accepts(&org, record));
-        found.sort_unstable_by(|left, right| left.id.cmp(&right.id));
-        Ok(found.into_iter().map(|record| shown(&object, record)).collect())
+        let mut found = Vec::new();
+        Filter::visit(Some(&filter), &org, &object, &mut |record| {
+            if !record.is("IsDeleted") {
+                found.push((record.id.clone(), shown(&object, record)));
+            }
+        });
+        found.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        Ok(found.into_iter().map(|(_, record)| record).collect())
     }
 
     /// A field in the words of `standard_objects.txt`, e.g. `Xero_Invoice__c: string(50) external unique`.

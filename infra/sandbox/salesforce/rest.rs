@@ -12,9 +12,10 @@ use super::org::{Org, Writer};
 use super::query::{self, Writing};
 use super::store::Fields;
 use super::{
-    actions, bulk, chatter, collections, composite, describe, files, multipart, oauth, recent, relationships,
-    reports, rows, soap,
+    actions, bulk, changes, chatter, collections, composite, describe, files, multipart, oauth, passwords,
+    recent, relationships, reports, rows, search, soap,
 };
+use crate::origin::origin;
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
@@ -79,7 +80,13 @@ impl Asked<'_> {
         let page =
             wanted.map_or(org.options.page_size, |size| size.clamp(200, 2000).min(org.options.page_size));
         let child_page = org.options.child_page_size;
-        Writing { version: &self.version, page: page.max(1), child_page: child_page.max(1), deleted }
+        Writing {
+            version: &self.version,
+            page: page.max(1),
+            long_page: page.min(org.options.long_text_page_size).max(1),
+            child_page: child_page.max(1),
+            deleted,
+        }
     }
 
     /// Who writes, with what the headers say about how.
@@ -170,6 +177,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         Ok(writer) => writer,
         Err(refused) => return refused.answer().with("x-sfdc-request-id", request),
     };
+    org.asker.clone_from(&writer.user);
     let answer = org.spend_call(&writer.app).and_then(|()| {
         asked.known_media_type()?;
         let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
@@ -201,13 +209,7 @@ fn decoded(segment: &str) -> String {
 }
 
 fn base(uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri
-        .authority()
-        .map(|authority| authority.as_str().to_owned())
-        .or_else(|| headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned));
-    let proxied = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok());
-    let scheme = uri.scheme_str().or(proxied).unwrap_or("http");
-    format!("{scheme}://{}", host.unwrap_or_else(|| "localhost".into()))
+    origin(uri, headers).unwrap_or_else(|| "http://localhost".into())
 }
 
 fn known_version(org: &Org, version: &str) -> bool {
@@ -243,6 +245,9 @@ pub(crate) fn resource_answer(
             let writing = asked.writing(org, false);
             query::further(org, locator, &writing).map(Answer::ok)
         }
+        ("GET", ["query"]) if asked.parameter("explain").is_some() => {
+            query::explain(org, asked.parameter("explain").unwrap_or_default()).map(Answer::ok)
+        }
         ("GET", [which @ ("query" | "queryAll")]) => {
             let text = asked.parameter("q").unwrap_or_default();
             if text.is_empty() {
@@ -251,12 +256,15 @@ pub(crate) fn resource_answer(
             let writing = asked.writing(org, *which == "queryAll");
             query::answer(org, text, &writing).map(Answer::ok)
         }
+        ("GET", ["search"]) => search::sosl(org, asked),
+        ("GET" | "POST", ["parameterizedSearch"]) => search::parameterized(org, asked),
         (_, ["sobjects", rest @ ..]) => match (method, rest) {
             ("GET", []) => describe::global(org, asked),
             ("GET", [object]) => describe::basic(org, writer, asked, object),
             ("GET", [object, "describe"]) => describe::object(org, asked, object),
-            ("GET", [object, "updated"]) => rows::updated(org, asked, object),
-            ("GET", [object, "deleted"]) => rows::deleted(org, asked, object),
+            ("GET", [object, "updated"]) => changes::updated(org, asked, object),
+            ("GET", [object, "deleted"]) => changes::deleted(org, asked, object),
+            (_, ["User", id, "password"]) => passwords::answer(org, asked, id),
             ("POST", [object] | [object, "Id" | "id"]) => rows::create(org, writer, asked, object),
             ("GET", [object, id]) => {
                 let answer = rows::get(org, asked, object, ("Id", id));
@@ -291,12 +299,12 @@ pub(crate) fn resource_answer(
         (_, ["analytics", "reports", rest @ ..]) => reports::answer(org, asked, rest),
         ("GET", ["recent"]) => Ok(recent::recent(org, writer, asked)),
         (_, ["jobs", kind @ ("ingest" | "query"), rest @ ..]) => bulk::answer(org, writer, asked, kind, rest),
-        (_, ["query" | "queryAll" | "limits"]) => Err(not_allowed(method)),
+        (_, ["query" | "queryAll" | "limits" | "search" | "parameterizedSearch"]) => Err(not_allowed(method)),
         _ => Err(Refused::not_found()),
     }
 }
 
-fn not_allowed(method: &str) -> Refused {
+pub(crate) fn not_allowed(method: &str) -> Refused {
     let message = format!("HTTP Method '{method}' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST");
     Refused::new(405, "METHOD_NOT_ALLOWED", message)
 }
@@ -304,6 +312,7 @@ fn not_allowed(method: &str) -> Refused {
 fn resources(version: &str) -> Value {
     let at = |name: &str| format!("/services/data/{version}/{name}");
     json!({ "sobjects": at("sobjects"), "query": at("query"), "queryAll": at("queryAll"),
+            "search": at("search"), "parameterizedSearch": at("parameterizedSearch"),
             "limits": at("limits"), "composite": at("composite"), "jobs": at("jobs"),
             "chatter": at("chatter"), "actions": at("actions"), "analytics": at("analytics"), "recent": at("recent") })
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -20,11 +19,6 @@ use super::records::Upserted;
 use super::rest::Asked;
 use super::store::Record;
 use super::values;
-
-/// `GET …/updated` looks back so many days.
-const UPDATED_DAYS: i64 = 30;
-/// `GET …/deleted` looks back so many days.
-const DELETED_DAYS: i64 = 15;
 
 pub(crate) fn create(
     org: &mut Org,
@@ -119,53 +113,6 @@ pub(crate) fn upsert(
     let body = json!({ "id": id, "success": true, "errors": [], "created": created });
     let status = if created { 201 } else { 200 };
     Ok(Answer::json(status, body).with("location", location(asked, &object, &id)))
-}
-
-/// `GET …/updated?start&end`
-pub(crate) fn updated(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
-    let object = org.object(object)?;
-    let (start, end) = window(org, asked, UPDATED_DAYS)?;
-    let ids: Vec<Value> = org
-        .store
-        .table(&object.name)
-        .since(&values::stamp(start))
-        .take_while(|record| record.text("SystemModstamp") <= values::stamp(end).as_str())
-        .filter(|record| !record.is("IsDeleted"))
-        .map(|record| record.id.clone().into())
-        .collect();
-    Ok(Answer::ok(json!({ "ids": ids, "latestDateCovered": values::stamp(end) })))
-}
-
-/// `GET …/deleted?start&end`
-pub(crate) fn deleted(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
-    let object = org.object(object)?;
-    let (start, end) = window(org, asked, DELETED_DAYS)?;
-    let records: Vec<Value> = org
-        .store
-        .table(&object.name)
-        .since(&values::stamp(start))
-        .take_while(|record| record.text("SystemModstamp") <= values::stamp(end).as_str())
-        .filter(|record| record.is("IsDeleted"))
-        .map(|record| json!({ "id": record.id, "deletedDate": record.get("SystemModstamp") }))
-        .collect();
-    let earliest = org.now - SignedDuration::from_hours(DELETED_DAYS * 24);
-    Ok(Answer::ok(json!({ "deletedRecords": records, "earliestDateAvailable": values::stamp(earliest),
-        "latestDateCovered": values::stamp(end) })))
-}
-
-fn window(org: &Org, asked: &Asked<'_>, days: i64) -> Result<(Timestamp, Timestamp), Refused> {
-    let read = |name: &str| asked.parameter(name).and_then(|text| values::instant(&text.replace(' ', "+")));
-    let wrong = |what: &str| Refused::new(400, "INVALID_REPLICATION_DATE", what);
-    let (Some(start), Some(end)) = (read("start"), read("end")) else {
-        return Err(Refused::new(400, "INVALID_DATE_FORMAT", "start and end must be date-times"));
-    };
-    if start >= end {
-        return Err(wrong("startDate before org replication enabled date, or not before endDate"));
-    }
-    if start < org.now - SignedDuration::from_hours(days * 24) {
-        return Err(wrong(&format!("startDate cannot be more than {days} days ago")));
-    }
-    Ok((start, end.min(org.now)))
 }
 
 /// The one record; or the ids of several; or why there is none.

@@ -4,10 +4,10 @@
 //! https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_login.htm
 
 use super::answer::Answer;
-use super::markup::{escaped, unescaped};
 use super::org::Org;
 use super::rest::Asked;
 use super::tokens::Grantee;
+use crate::markup::{escaped, unescaped};
 
 /// `POST /services/Soap/u/{version}` or `/c/…`
 pub(crate) fn answer(org: &mut Org, asked: &Asked<'_>) -> Answer {

@@ -49,10 +49,6 @@ impl Table {
         (record.id == id).then_some(record)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.by_stamp.iter().rev().filter_map(|(_, slot)| self.slots.get(*slot))
     }
@@ -62,18 +58,47 @@ impl Table {
         self.by_stamp.range((padded(stamp), 0)..).filter_map(|(_, slot)| self.slots.get(*slot))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.since("")
     }
 
-    /// The same records, of which only those that `wanted` accepts are kept at hand: for looking through all.
+    /// The same as `since`, of which only those that `wanted` accepts are kept at hand: for looking through many.
     pub(crate) fn sift<'a>(
         &'a self,
-        stamp: &str,
+        first: &str,
+        wanted: impl FnMut(&Record) -> bool,
+    ) -> Vec<&'a Arc<Record>> {
+        self.sift_between((first, EVER.1), wanted)
+    }
+
+    /// The same, up to and with another stamp.
+    pub(crate) fn sift_between<'a>(
+        &'a self,
+        (first, last): (&str, &str),
         mut wanted: impl FnMut(&Record) -> bool,
     ) -> Vec<&'a Arc<Record>> {
-        let slots = self.by_stamp.range((padded(stamp), 0)..);
-        slots.filter_map(|(_, slot)| self.slots.get_if(*slot, &mut wanted)).collect()
+        let slots = self.between(first, last);
+        slots.filter_map(|slot| self.slots.get_if(slot, &mut wanted)).collect()
+    }
+
+    /// How many `sift_between` would look at.
+    pub(crate) fn count_between(&self, (first, last): (&str, &str)) -> usize {
+        self.between(first, last).count()
+    }
+
+    fn between(&self, first: &str, last: &str) -> impl Iterator<Item = u32> {
+        let (first, last) = (padded(first), padded(last.max(first)));
+        self.by_stamp.range((first, 0)..=(last, u32::MAX)).map(|(_, slot)| *slot)
+    }
+
+    /// How many `with` would look at.
+    pub(crate) fn count_with(&self, field: &str, value: &str) -> usize {
+        let hash = hash(&key(value));
+        self.by_value.get(field).map_or(0, |values| values.range((hash, 0)..=(hash, u32::MAX)).count())
     }
 
     /// The records whose indexed field has this value, deleted ones too.
@@ -138,6 +163,9 @@ fn index_key(value: &Value) -> Option<String> {
 fn key(value: &str) -> String {
     value.to_lowercase()
 }
+
+/// All stamps: those of the earliest time and what sorts after every digit.
+pub(crate) const EVER: (&str, &str) = ("", "~");
 
 /// The same in every run, so that the order of what is found is too.
 fn hash(key: &str) -> u64 {

@@ -70,6 +70,8 @@ pub(crate) struct Access {
     refresh_tokens: HashMap<String, u64>,
     next_grant: u64,
     logins: HashMap<String, VecDeque<i64>>,
+    /// Of users who have one of their own; the others have the org's.
+    pub(crate) passwords: HashMap<String, String>,
 }
 
 impl Access {
@@ -194,14 +196,6 @@ impl Org {
         }
         logins.push_back(now);
         true
-    }
-
-    /// The active user with this password, with the security token behind it or without.
-    pub(crate) fn user_with_password(&self, username: &str, password: &str) -> Option<String> {
-        let (known, token) = (&self.options.password, &self.options.security_token);
-        let right = password == known || password.strip_prefix(known.as_str()) == Some(token);
-        let user = self.store.table("User").with("Username", username).next()?;
-        (right && user.is("IsActive")).then(|| user.id.clone())
     }
 
     /// The user behind an `Authorization` header.

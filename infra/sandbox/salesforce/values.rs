@@ -4,7 +4,7 @@
 //! as JSON numbers rounded to the field's scale, text trimmed, empty text as null. No amount passes through
 //! a float.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -137,7 +137,7 @@ pub(crate) fn decimal(text: &str) -> Option<Decimal> {
 }
 
 pub(crate) fn amount(value: &Value) -> Option<Decimal> {
-    value.is_number().then(|| decimal(&value.to_string())).flatten()
+    value.as_number().and_then(|number| decimal(number.as_str()))
 }
 
 fn wrong_type(field: &Field, value: &Value) -> Refused {
@@ -195,21 +195,41 @@ pub(crate) fn label(name: &str) -> String {
     label
 }
 
-/// Order of two values that are there: text without case, numbers by amount. Both must be of the field's type.
-pub(crate) fn compare(kind: FieldType, left: &Value, right: &Value) -> Ordering {
-    if kind.is_number() {
-        return amount(left).cmp(&amount(right));
+/// A kept value in the form that is compared, sorted and grouped by: text without case, numbers by amount.
+/// Null is less than everything.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Key<'a> {
+    Null,
+    Bool(bool),
+    Number(Decimal),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Key<'a> {
+    pub(crate) fn of(kind: FieldType, value: &'a Value) -> Self {
+        match value {
+            Value::Bool(truth) => Self::Bool(*truth),
+            Value::Number(_) => amount(value).map_or(Self::Null, Self::Number),
+            Value::String(text) if kind.is_text() => Self::Text(text.to_lowercase().into()),
+            Value::String(text) => Self::Text(text.as_str().into()),
+            _ => Self::Null,
+        }
     }
-    match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::String(left), Value::String(right)) if kind.is_text() => folded(left).cmp(folded(right)),
-        (Value::String(left), Value::String(right)) => left.cmp(right),
-        _ => Ordering::Equal,
+
+    pub(crate) fn into_owned(self) -> Key<'static> {
+        match self {
+            Self::Null => Key::Null,
+            Self::Bool(truth) => Key::Bool(truth),
+            Self::Number(amount) => Key::Number(amount),
+            Self::Text(text) => Key::Text(text.into_owned().into()),
+        }
     }
 }
 
-fn folded(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(char::to_lowercase)
+impl From<i64> for Key<'_> {
+    fn from(number: i64) -> Self {
+        Self::Number(number.into())
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@
 //! A new kind is a file, a row in `endpoints` and a row in `shelves`. What a document does to the books is
 //! `Document::entries` (`journal`). Nothing of the product is used here.
 
-#![allow(dead_code, reason = "what the kinds share stands before the last of them is there")]
-
 mod answer;
 mod browse;
 mod by_hand;

@@ -24,8 +24,8 @@ pub(crate) trait Resource: Sized + 'static {
     const KEY: &'static str;
     /// The field with the id, e.g. `InvoiceID`.
     const ID: &'static str;
-    /// The flag of a refused element; contacts have their own.
-    const REFUSED_FLAG: &'static str = "HasErrors";
+    /// The flag of a refused element, where the kind has one: `HasErrors` or `HasValidationErrors`.
+    const REFUSED_FLAG: Option<&'static str> = None;
     const PAGING: Paging = Paging::Asked;
     /// Whether `where` is looked at.
     const FILTERED: bool = true;

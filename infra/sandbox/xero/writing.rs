@@ -75,7 +75,9 @@ fn refusal<R: Resource>(
     let id = id.map_or_else(|| wire::ZERO_ID.to_owned(), |id| id.to_string());
     body.insert(R::ID.into(), id.into());
     R::echo(sent, &mut body);
-    body.insert(R::REFUSED_FLAG.into(), true.into());
+    if let Some(flag) = R::REFUSED_FLAG {
+        body.insert(flag.into(), true.into());
+    }
     if !summarizes {
         body.insert("StatusAttributeString".into(), "ERROR".into());
     }

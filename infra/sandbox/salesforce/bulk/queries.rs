@@ -38,7 +38,7 @@ pub(super) fn create(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Resul
 
 pub(super) fn work(org: &mut Org, job: &mut Job) -> Result<(), String> {
     let deleted = job.operation == "queryAll";
-    let writing = Writing { version: &job.version, page: usize::MAX, child_page: 1, deleted };
+    let writing = Writing::in_one(&job.version, deleted);
     let found = query::answer(org, &job.query, &writing);
     let found = found.map_err(|refused| format!("{} : {}", refused.code, refused.message))?;
     job.done.rows = found["records"]

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use super::super::answer::Answer;
 use super::super::clients::Client;
-use super::super::markup::escaped;
 use super::super::org::Org;
 use super::super::tokens::{Code, Grantee, letters};
 use super::Form;
+use crate::markup::escaped;
 
 /// A code is good for so many seconds.
 const CODE_SECONDS: i64 = 15 * 60;

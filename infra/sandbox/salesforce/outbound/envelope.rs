@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::super::markup::escaped;
 use super::super::org::Org;
 use super::{Notification, Rule};
+use crate::markup::escaped;
 
 impl Org {
     pub(super) fn envelope(&self, rule: &Rule, batch: &[&Notification], base: &str) -> String {

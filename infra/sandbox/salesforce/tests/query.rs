@@ -166,3 +166,32 @@ async fn a_who_or_what_of_several_types_says_which_it_is() {
     assert_eq!(row["What"]["Name"], "Acme");
     assert_eq!(row["Who"]["attributes"]["type"], "Name");
 }
+
+#[tokio::test]
+async fn long_texts_make_shorter_pages_and_old_queries_give_way() {
+    let door = Door::new();
+    door.org().fill(&Amounts { accounts: 5, opportunities: 0, ..Amounts::default() });
+    door.org().configure(|options| (options.long_text_page_size, options.open_cursors) = (2, 1));
+    let next = async |soql: &str| {
+        let page = door.query(soql).await.json();
+        page["nextRecordsUrl"].as_str().map(|url| url.trim_start_matches("/services/data/v67.0").to_owned())
+    };
+    assert_eq!(next("SELECT Id, Name FROM Account").await, None);
+    let first = next("SELECT Id, Description FROM Account").await.unwrap();
+    assert!(first.ends_with("-2"), "{first}");
+    let second = next("SELECT Description FROM Account").await.unwrap();
+    assert_eq!(door.call("GET", &first, None).await.code(), "INVALID_QUERY_LOCATOR");
+    assert_eq!(door.call("GET", &second, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_next_page_of_everything_has_deleted_records_too() {
+    let door = Door::new();
+    let made = door.org().fill(&Amounts { accounts: 5, opportunities: 0, ..Amounts::default() });
+    door.org().configure(|options| options.page_size = 3);
+    made.accounts.iter().for_each(|id| door.org().delete("Account", id).unwrap());
+    let page = door.call("GET", "/queryAll?q=SELECT+Id+FROM+Account", None).await.json();
+    let next = page["nextRecordsUrl"].as_str().unwrap().trim_start_matches("/services/data/v67.0").to_owned();
+    assert!(next.starts_with("/query/"));
+    assert_eq!(ids(&door.call("GET", &next, None).await.json()).len(), 2);
+}

@@ -1,149 +1,226 @@
-//! Conditions give what a plain filter over all records gives, whichever index they use.
+//! Any query gives what a plain look through all records gives. The plain one knows nothing of indexes, plans
+//! or keys.
 
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+mod plain;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Door;
+use plain::{Books, Condition, amount, condition, deal};
 
-/// A condition as SOQL and as plain Rust.
-type Condition = (String, Box<dyn Fn(&Value) -> bool>);
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-fn simple(random: &mut StdRng, accounts: &[String]) -> Condition {
-    let amount = |row: &Value| row["Amount"].as_f64();
-    let stamp = |row: &Value| row["SystemModstamp"].as_str().unwrap()[11..19].to_owned();
-    match random.random_range(0..9) {
-        0 => {
-            let than = random.random_range(0..40) * 10;
-            (
-                format!("Amount >= {than}"),
-                Box::new(move |row| amount(row).is_some_and(|it| it >= f64::from(than))),
-            )
+    #[test]
+    fn any_query_gives_what_a_plain_look_through_all_records_gives(
+        deals in vec(deal(), 1..40),
+        deleted in vec(0usize..100, 0..4),
+        rows in vec(rows(), 8),
+        groups in vec(groups(), 6),
+    ) {
+        let door = Door::new();
+        let books = Books::keep(&door, &deals, &deleted);
+        prop_assume!(!books.deals.is_empty());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ask = |soql: &str| runtime.block_on(door.query(soql)).json();
+        for rows in rows {
+            let soql = rows.written(&books);
+            let page = ask(&soql);
+            let found: Vec<Value> =
+                page["records"].as_array().unwrap_or_else(|| panic!("{soql}: {page}")).iter().map(|row| row["Id"].clone()).collect();
+            prop_assert_eq!(found, rows.answer(&books), "{}", soql);
         }
-        1 => {
-            let than = random.random_range(0..40) * 10;
-            (format!("Amount != {than}.00"), Box::new(move |row| amount(row) != Some(f64::from(than))))
+        for groups in groups {
+            let soql = groups.written(&books);
+            let page = ask(&soql);
+            prop_assert!(page["done"] == true, "{}: {}", soql, page);
+            prop_assert_eq!(groups.read(&page), groups.answer(&books), "{}", soql);
         }
-        2 => ("Amount = null".into(), Box::new(move |row| amount(row).is_none())),
-        3 => {
-            let account = accounts.choose(random).unwrap().clone();
-            (format!("AccountId = '{}'", &account[..15]), Box::new(move |row| row["AccountId"] == account))
-        }
-        4 => {
-            let some: Vec<String> = accounts.choose_multiple(random, 3).cloned().collect();
-            let list = some.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
-            (
-                format!("AccountId NOT IN ({list})"),
-                Box::new(move |row| !some.iter().any(|id| row["AccountId"] == *id)),
-            )
-        }
-        5 => {
-            let letter = *["a", "B", "c"].choose(random).unwrap();
-            let lower = letter.to_lowercase();
-            (
-                format!("Name LIKE '{letter}_eal%'"),
-                Box::new(move |row| {
-                    let name = row["Name"].as_str().unwrap().to_lowercase();
-                    name.starts_with(&lower) && name.get(2..5) == Some("eal")
-                }),
-            )
-        }
-        6 => {
-            let minute = random.random_range(0..30);
-            let at = format!("10:{minute:02}:00");
-            (format!("SystemModstamp >= 2026-11-22T{at}Z"), Box::new(move |row| stamp(row) >= at))
-        }
-        7 => ("StageName = 'CLOSED won'".into(), Box::new(|row| row["StageName"] == "Closed Won")),
-        _ => ("IsClosed = false".into(), Box::new(|row| row["IsClosed"] == false)),
     }
 }
 
-fn condition(random: &mut StdRng, accounts: &[String], depth: u32) -> Condition {
-    if depth == 0 || random.random_range(0..3) == 0 {
-        return simple(random, accounts);
-    }
-    let (left, right) = (condition(random, accounts, depth - 1), condition(random, accounts, depth - 1));
-    match random.random_range(0..3) {
-        0 => (format!("({}) AND ({})", left.0, right.0), Box::new(move |row| left.1(row) && right.1(row))),
-        1 => (format!("({}) OR ({})", left.0, right.0), Box::new(move |row| left.1(row) || right.1(row))),
-        _ => (format!("NOT ({})", left.0), Box::new(move |row| !left.1(row))),
+#[derive(Debug, Clone)]
+struct Order {
+    field: &'static str,
+    descending: bool,
+    nulls_last: bool,
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let fields = select(vec!["Amount", "Name", "StageName", "CloseDate", "Account.Name", "SystemModstamp"]);
+    (fields, any::<bool>(), any::<bool>()).prop_map(|(field, descending, nulls_last)| Order {
+        field,
+        descending,
+        nulls_last,
+    })
+}
+
+impl Order {
+    fn written(&self) -> String {
+        let direction = if self.descending { "DESC" } else { "ASC" };
+        format!("{} {direction} NULLS {}", self.field, if self.nulls_last { "LAST" } else { "FIRST" })
     }
 }
 
-#[tokio::test]
-async fn any_condition_gives_what_a_plain_filter_gives() {
-    let door = Door::new();
-    let mut random = StdRng::seed_from_u64(42);
-    let accounts: Vec<String> =
-        (0..6).map(|number| door.org().insert("Account", json!({ "Name": format!("A{number}") }))).collect();
-    for number in 0..150 {
-        if number % 5 == 0 {
-            door.sandbox.clock.advance_seconds(60);
+#[derive(Debug, Clone)]
+struct Rows {
+    condition: Condition,
+    order: Vec<Order>,
+    limit: Option<usize>,
+    offset: usize,
+}
+
+fn rows() -> impl Strategy<Value = Rows> {
+    let parts = (condition(), vec(order(), 0..3), option::of(0usize..20), 0usize..5);
+    parts.prop_map(|(condition, order, limit, offset)| Rows { condition, order, limit, offset })
+}
+
+impl Rows {
+    fn written(&self, books: &Books) -> String {
+        let mut text = format!("SELECT Id FROM Opportunity WHERE {}", self.condition.written(books));
+        if !self.order.is_empty() {
+            let order: Vec<String> = self.order.iter().map(Order::written).collect();
+            text += &format!(" ORDER BY {}", order.join(", "));
         }
-        let amount = (random.random_range(0..4) > 0).then(|| random.random_range(0..40) * 10);
-        let stage = *["Prospecting", "Closed Won", "Closed Lost"].choose(&mut random).unwrap();
-        let name =
-            format!("{}deal {number}", ["A ", "Bd", "c"].choose(&mut random).unwrap()).replace(' ', "");
-        let account = (random.random_range(0..5) > 0).then(|| accounts.choose(&mut random).unwrap());
-        door.org().insert(
-            "Opportunity",
-            json!({ "Name": name, "StageName": stage, "CloseDate": "2026-12-01",
-            "Amount": amount, "AccountId": account }),
+        if let Some(limit) = self.limit {
+            text += &format!(" LIMIT {limit}");
+        }
+        text + &format!(" OFFSET {}", self.offset)
+    }
+
+    /// The deals are in the order of their ids, and the sort leaves equal ones as they are.
+    fn answer(&self, books: &Books) -> Vec<Value> {
+        let mut found: Vec<&Value> =
+            books.deals.iter().filter(|row| self.condition.accepts(books, row)).collect();
+        for order in self.order.iter().rev() {
+            found.sort_by(|left, right| {
+                let (left, right) = (books.sorted_by(left, order.field), books.sorted_by(right, order.field));
+                if left.is_none() || right.is_none() {
+                    let there = left.is_some().cmp(&right.is_some());
+                    return if order.nulls_last { there.reverse() } else { there };
+                }
+                if order.descending { right.cmp(&left) } else { left.cmp(&right) }
+            });
+        }
+        let found = found.into_iter().skip(self.offset).take(self.limit.unwrap_or(usize::MAX));
+        found.map(|row| row["Id"].clone()).collect()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Groups {
+    condition: Condition,
+    by: Vec<&'static str>,
+    at_least: i64,
+}
+
+fn groups() -> impl Strategy<Value = Groups> {
+    let by = select(vec![
+        vec![],
+        vec!["StageName"],
+        vec!["Account.Name"],
+        vec!["StageName", "AccountId"],
+        vec!["CALENDAR_MONTH(CloseDate)", "IsClosed"],
+    ]);
+    (condition(), by, 0i64..4).prop_map(|(condition, by, at_least)| Groups { condition, by, at_least })
+}
+
+/// A group's keys, and what is summed up: count, with an amount, accounts, sum, average, least, greatest, last.
+type Summed = BTreeMap<String, [Value; 8]>;
+
+impl Groups {
+    fn written(&self, books: &Books) -> String {
+        let keys = self.by.iter().enumerate().map(|(place, by)| format!("{by} k{place}, "));
+        let mut text = format!(
+            "SELECT {}COUNT(Id) n, COUNT(Amount) a, COUNT_DISTINCT(AccountId) c, SUM(Amount) s, AVG(Amount) v, \
+             MIN(Amount) x, MAX(Amount) y, MAX(CloseDate) d FROM Opportunity WHERE {}",
+            keys.collect::<String>(),
+            self.condition.written(books)
         );
+        if !self.by.is_empty() {
+            text += &format!(" GROUP BY {} HAVING COUNT(Id) >= {}", self.by.join(", "), self.at_least);
+        }
+        text
     }
-    let all = door.org().records("Opportunity");
-    let mut matched = 0;
-    for _ in 0..400 {
-        let (text, accepts) = condition(&mut random, &accounts, 3);
-        let found: Vec<Value> =
-            door.org().find("Opportunity", &text).unwrap().iter().map(|row| row["Id"].clone()).collect();
-        let mut wanted: Vec<Value> =
-            all.iter().filter(|row| accepts(row)).map(|row| row["Id"].clone()).collect();
-        wanted.sort_by(|left, right| left.as_str().cmp(&right.as_str()));
-        matched += wanted.len();
-        assert_eq!(found, wanted, "{text}");
+
+    fn key(&self, books: &Books, row: &Value) -> String {
+        let keys = self.by.iter().map(|by| match *by {
+            "CALENDAR_MONTH(CloseDate)" => {
+                i64::from(row["CloseDate"].as_str().unwrap().parse::<Date>().unwrap().month()).into()
+            }
+            "Account.Name" => {
+                let account = books.accounts.iter().find(|account| account["Id"] == row["AccountId"]);
+                account.map_or(Value::Null, |account| account["Name"].clone())
+            }
+            field => row[field].clone(),
+        });
+        Value::from(keys.collect::<Vec<_>>()).to_string()
     }
-    assert!(matched > 1000, "the conditions match too little to say anything: {matched}");
+
+    fn answer(&self, books: &Books) -> Summed {
+        let mut groups: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+        if self.by.is_empty() {
+            groups.insert("[]".into(), Vec::new());
+        }
+        for row in books.deals.iter().filter(|row| self.condition.accepts(books, row)) {
+            groups.entry(self.key(books, row)).or_default().push(row);
+        }
+        if !self.by.is_empty() {
+            groups.retain(|_, rows| rows.len() as i64 >= self.at_least);
+        }
+        let summed = |rows: Vec<&Value>| {
+            let amounts: Vec<Decimal> = rows.iter().filter_map(|row| amount(row)).collect();
+            let sum: Decimal = amounts.iter().sum();
+            let some =
+                |amount: Decimal| if amounts.is_empty() { Value::Null } else { rounded(&json!(amount)) };
+            let mut accounts: Vec<&str> = rows.iter().filter_map(|row| row["AccountId"].as_str()).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            let count = Decimal::from(amounts.len().max(1));
+            [
+                rows.len().into(),
+                amounts.len().into(),
+                accounts.len().into(),
+                some(sum),
+                some(sum / count),
+                some(amounts.iter().min().copied().unwrap_or_default()),
+                some(amounts.iter().max().copied().unwrap_or_default()),
+                rows.iter().filter_map(|row| row["CloseDate"].as_str()).max().into(),
+            ]
+        };
+        groups.into_iter().map(|(key, rows)| (key, summed(rows))).collect()
+    }
+
+    fn read(&self, page: &Value) -> Summed {
+        let rows = page["records"].as_array().unwrap().iter();
+        rows.map(|row| {
+            assert_eq!(row["attributes"], json!({ "type": "AggregateResult" }));
+            let keys: Vec<Value> =
+                (0..self.by.len()).map(|place| row[format!("k{place}").as_str()].clone()).collect();
+            let counts = ["n", "a", "c"].map(|name| row[name].clone());
+            let [sum, average, least, greatest] = ["s", "v", "x", "y"].map(|name| rounded(&row[name]));
+            let [all, some, accounts] = counts;
+            let values = [all, some, accounts, sum, average, least, greatest, row["d"].clone()];
+            (Value::from(keys).to_string(), values)
+        })
+        .collect()
+    }
 }
 
-#[tokio::test]
-async fn semi_joins_relative_days_nulls_and_order_work() {
-    let door = Door::new();
-    let org = door.org();
-    let [big, small] = ["Big", "Small"].map(|name| org.insert("Account", json!({ "Name": name })));
-    for (name, account, amount) in
-        [("b", &big, json!(500)), ("a", &small, json!(null)), ("c", &small, json!(20))]
-    {
-        let fields = json!({ "Name": name, "AccountId": account, "Amount": amount, "StageName": "Prospecting", "CloseDate": "2026-11-21" });
-        org.insert("Opportunity", fields);
+/// An amount to six places, as text: averages have more than anybody needs.
+fn rounded(value: &Value) -> Value {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match Decimal::from_str(&text) {
+        Ok(amount) => amount.round_dp(6).normalize().to_string().into(),
+        Err(_) => Value::Null,
     }
-    let names = async |soql: &str| {
-        let page = door.query(soql).await.json();
-        page["records"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["Name"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    let joined =
-        "SELECT Name FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE Amount > 100)";
-    assert_eq!(names(joined).await, ["Big"]);
-    assert_eq!(names("SELECT Name FROM Opportunity ORDER BY Amount").await, ["a", "c", "b"]);
-    assert_eq!(names("SELECT Name FROM Opportunity ORDER BY Amount DESC NULLS LAST").await, ["b", "c", "a"]);
-    assert_eq!(
-        names("SELECT Name FROM Opportunity ORDER BY Account.Name DESC, Name LIMIT 2 OFFSET 1").await,
-        ["c", "b"]
-    );
-    assert_eq!(
-        names(
-            "SELECT Name FROM Opportunity WHERE CloseDate = YESTERDAY AND CreatedDate = TODAY ORDER BY Name"
-        )
-        .await
-        .len(),
-        3
-    );
-    assert_eq!(names("SELECT Name FROM Opportunity WHERE CloseDate > YESTERDAY").await.len(), 0);
-    assert_eq!(names("SELECT FIELDS(ALL) FROM Opportunity WHERE Name = 'B' LIMIT 200").await, ["b"]);
 }

@@ -76,3 +76,41 @@ async fn updated_and_deleted_list_the_ids_of_a_window() {
         json!([{ "id": gone, "deletedDate": "2026-11-22T10:01:00.000+0000" }])
     );
 }
+
+#[tokio::test]
+async fn a_window_ends_before_a_commit_that_is_not_seen_yet() {
+    let door = Door::new();
+    door.sandbox.clock.advance_seconds(60);
+    let late = door.org().insert_late("Account", json!({ "Name": "Late" }), 180).unwrap();
+    door.sandbox.clock.advance_seconds(60);
+    let seen = door.org().insert("Account", json!({ "Name": "Seen" }));
+    let updated = async |start: &str| {
+        let path = format!("/sobjects/Account/updated/?start=2026-11-22T{start}Z&end=2026-11-22T12:00:00Z");
+        door.call("GET", &path, None).await.json()
+    };
+    let first = updated("10:00:00").await;
+    assert_eq!(first, json!({ "ids": [seen], "latestDateCovered": "2026-11-22T10:01:00.000+0000" }));
+    door.sandbox.clock.advance_seconds(180);
+    let next = updated("10:01:00").await;
+    assert_eq!(next, json!({ "ids": [late, seen], "latestDateCovered": "2026-11-22T10:05:00.000+0000" }));
+}
+
+#[tokio::test]
+async fn windows_reach_thirty_and_fifteen_days_back_and_give_so_many_ids() {
+    let door = Door::new();
+    for name in ["A", "B", "C"] {
+        door.org().insert("Account", json!({ "Name": name }));
+    }
+    let code = async |what: &str, start: &str| {
+        let path = format!("/sobjects/Account/{what}/?start={start}T11:00:00Z&end=2026-11-22T10:30:00Z");
+        door.call("GET", &path, None).await.code()
+    };
+    for (what, within, beyond) in
+        [("updated", "2026-10-23", "2026-10-22"), ("deleted", "2026-11-07", "2026-11-06")]
+    {
+        assert_eq!(code(what, within).await, "", "{what}");
+        assert_eq!(code(what, beyond).await, "INVALID_REPLICATION_DATE", "{what}");
+    }
+    door.org().configure(|options| options.replication_ids = 2);
+    assert_eq!(code("updated", "2026-11-01").await, "EXCEEDED_ID_LIMIT");
+}

@@ -185,6 +185,15 @@ async fn the_soap_login_gives_a_session_for_rest_and_a_fault_for_a_wrong_passwor
     assert!(server.starts_with("http://acme.example/services/Soap/u/59.0/00D"), "{server}");
     door.token = between("<sessionId>", "</sessionId>");
     assert_eq!(door.call("GET", "/limits", None).await.status, 200);
+    let path = format!("/sobjects/User/{}/password", door.org().person());
+    assert_eq!(door.call("GET", &path, None).await.json(), json!({ "isExpired": false }));
+    let short = door.call("POST", &path, Some(json!({ "NewPassword": "short" }))).await;
+    assert_eq!((short.status, short.code().as_str()), (400, "INVALID_NEW_PASSWORD"));
+    assert_eq!(door.call("POST", &path, Some(json!({ "NewPassword": "long-enough" }))).await.status, 204);
+    assert_eq!(log_in(&door, "long-enough").await.status, 200);
+    assert_eq!(log_in(&door, "sandbox-password").await.status, 500);
+    let made = door.call("DELETE", &path, None).await.json()["NewPassword"].as_str().unwrap().to_owned();
+    assert_eq!(log_in(&door, &made).await.status, 200);
     let wrong = log_in(&door, "nonsense").await;
     assert_eq!(wrong.status, 500);
     for part in [

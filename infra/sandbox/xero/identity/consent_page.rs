@@ -7,6 +7,7 @@ use std::fmt::Write;
 use uuid::Uuid;
 
 use super::register::User;
+use crate::markup::escaped;
 use crate::xero::answer::Answer;
 
 const STYLE: &str = include_str!("consent_page.css");
@@ -128,19 +129,4 @@ fn answer(status: u16, title: &str, body: &str) -> Answer {
         body: page.into(),
         ..Answer::empty(status)
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            sign => safe.push(sign),
-        }
-    }
-    safe
 }

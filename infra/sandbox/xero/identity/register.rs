@@ -153,6 +153,10 @@ impl Identity {
         self.register().apps.values_mut().for_each(|app| app.tier = tier);
     }
 
+    pub(crate) fn knows(&self, client: &str) -> bool {
+        self.register().apps.contains_key(client)
+    }
+
     pub(crate) fn tier(&self, client: &str) -> Tier {
         self.register().apps.get(client).map(|app| app.tier).unwrap_or_default()
     }

@@ -1,12 +1,13 @@
 //! The paths of the identity server, and `/connections`, which lives with the APIs but is about identity.
 
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{Method, header};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::discovery::{DISCOVERY_PATH, KEYS_PATH, discovery};
 use super::form::Form;
+use crate::origin::origin;
 use crate::signing;
 use crate::xero::answer::Answer;
 use crate::xero::{Xero, door};
@@ -71,15 +72,12 @@ fn connections_path(path: &str) -> Option<&str> {
     (name.eq_ignore_ascii_case(NAME) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
 }
 
-/// Where the request came to: clients compare it with who signed the tokens.
+/// Clients compare it with who signed the tokens. The vendor's own names are always secure.
 fn issuer(head: &Parts) -> String {
-    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = head.uri.authority().map(|authority| authority.as_str()).or(host);
-    let proxied = door::text(&head.headers, "x-forwarded-proto");
-    match host {
+    match origin(&head.uri, &head.headers) {
         None => ISSUER.to_owned(),
-        Some(host) if host.ends_with(".xero.com") => format!("https://{host}"),
-        Some(host) => format!("{}://{host}", head.uri.scheme_str().or(proxied).unwrap_or("http")),
+        Some(origin) if origin.ends_with(".xero.com") => origin.replacen("http://", "https://", 1),
+        Some(origin) => origin,
     }
 }
 

@@ -80,7 +80,7 @@ impl Resource for ContactGroups {
     type Document = ContactGroup;
     const KEY: &'static str = "ContactGroups";
     const ID: &'static str = "ContactGroupID";
-    const REFUSED_FLAG: &'static str = "HasValidationErrors";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasValidationErrors");
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Name");
     const PARTS: &'static [Part] = &[CONTACTS];

@@ -1,4 +1,4 @@
-//! Tokens, connections and scopes. What a person does in a browser is in `consent.rs`.
+//! Tokens and connections. What a person does in a browser is in `consent.rs`.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -15,7 +15,7 @@ pub(super) async fn token(client: &Client, form: &str) -> Reply {
     token_of(client, "web-app:web-secret", form).await
 }
 
-async fn token_of(client: &Client, who: &str, form: &str) -> Reply {
+pub(super) async fn token_of(client: &Client, who: &str, form: &str) -> Reply {
     let basic = format!("Basic {}", STANDARD.encode(who));
     let kind = ("content-type", "application/x-www-form-urlencoded");
     client.send("POST", "/connect/token", &[("authorization", &basic), kind], form).await
@@ -27,7 +27,7 @@ pub(super) fn register_web_app(client: &Client) {
 }
 
 /// What a consent of the first user to these scopes gives.
-async fn consented(client: &Client, scopes: &[&str]) -> Value {
+pub(super) async fn consented(client: &Client, scopes: &[&str]) -> Value {
     let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     let code = client.xero().consent("web-app", &[client.ledger().tenant_id()], &scopes).unwrap();
     let form = format!("grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}");
@@ -43,7 +43,7 @@ async fn web_app(client: &Client) -> String {
 }
 
 /// The accounting API with this token, for the first organisation.
-async fn status_of(client: &Client, access_token: &Value, path: &str) -> u16 {
+pub(super) async fn status_of(client: &Client, access_token: &Value, path: &str) -> u16 {
     let bearer = format!("Bearer {}", access_token.as_str().unwrap());
     let tenant = client.ledger().tenant_id().to_string();
     let headers = [
@@ -90,7 +90,7 @@ async fn a_custom_connection_gets_a_half_hour_token_and_no_refresh_token() {
 }
 
 /// The whole of an error: status, kind and every byte.
-fn assert_refused(reply: &Reply, error: &str, why: &str) {
+pub(super) fn assert_refused(reply: &Reply, error: &str, why: &str) {
     assert_eq!(reply.status, 400, "{why}");
     assert_eq!(reply.header("content-type"), Some("application/json"), "{why}");
     assert_eq!(reply.text, format!("{{\"error\":\"{error}\"}}"), "{why}");
@@ -126,23 +126,6 @@ async fn every_wrong_token_request_has_its_error() {
     ] {
         assert_refused(&client.send("POST", "/connect/token", &[], form).await, error, form);
     }
-}
-
-#[tokio::test]
-async fn an_old_app_that_became_a_custom_connection_has_no_broad_scopes_either() {
-    let client = Client::new().await;
-    let tenant = client.ledger().tenant_id();
-    let scopes = vec!["accounting.transactions".to_owned(), "accounting.contacts".to_owned()];
-    let app = App::custom_connection("machine", "secret", "Machine", tenant);
-    client.xero().register_app(App { scopes, has_broad_scopes: true, ..app }).unwrap();
-    let ask = async |scope: &str| {
-        token_of(&client, "machine:secret", &format!("grant_type=client_credentials&scope={scope}")).await
-    };
-    assert_refused(&ask("accounting.transactions").await, "invalid_scope", "broad");
-    assert_refused(&ask("accounting.settings").await, "invalid_scope", "not assigned");
-    let given = ask("accounting.contacts.read").await.json();
-    assert_eq!(given["scope"], "accounting.contacts.read");
-    assert_eq!(status_of(&client, &given["access_token"], "Contacts").await, 200);
 }
 
 #[tokio::test]
@@ -225,17 +208,6 @@ async fn connections_are_a_bare_array_and_end_by_their_own_id() {
     let gone = client.send("DELETE", &format!("/connections/{id}"), &headers, "").await;
     assert_eq!(gone.status, 204);
     assert_eq!(client.get("Organisation").await.status, 403);
-}
-
-#[tokio::test]
-async fn a_missing_scope_is_a_401_that_says_so_in_its_header_only() {
-    let mut client = Client::new().await;
-    client.sign_in("accounting.contacts.read").await;
-    assert_eq!(client.get("Contacts").await.status, 200);
-    for reply in [client.get("Invoices").await, client.put("Contacts", json!({ "Name": "A" })).await] {
-        assert_eq!(reply.status, 401);
-        assert!(reply.header("www-authenticate").unwrap().contains("insufficent_scope"));
-    }
 }
 
 #[tokio::test]
@@ -375,27 +347,6 @@ async fn who_is_disconnected_inside_xero_learns_it_from_the_next_call() {
     let form =
         format!("grant_type=refresh_token&refresh_token={}", tokens["refresh_token"].as_str().unwrap());
     assert_eq!(token(&client, &form).await.status, 200, "the tokens are another matter");
-}
-
-#[tokio::test]
-async fn broad_scopes_of_an_old_app_end_by_the_calendar() {
-    let client = Client::new().await;
-    let scopes = vec!["accounting.transactions".to_owned()];
-    let app = App::web("web-app", "web-secret", "Old", &[CALLBACK]);
-    client.xero().register_app(App { scopes, has_broad_scopes: true, ..app }).unwrap();
-    let tokens = consented(&client, &["accounting.transactions", "offline_access"]).await;
-    assert_eq!(status_of(&client, &tokens["access_token"], "Invoices").await, 200);
-    assert_eq!(status_of(&client, &tokens["access_token"], "Contacts").await, 401);
-    let mut refresh = tokens["refresh_token"].as_str().unwrap().to_owned();
-    // From November 2026 to September 2027, used within each sixty days.
-    for _ in 0..6 {
-        client.advance(50 * 86_400);
-        let form = format!("grant_type=refresh_token&refresh_token={refresh}");
-        refresh = token(&client, &form).await.json()["refresh_token"].as_str().unwrap().to_owned();
-    }
-    let form = format!("grant_type=refresh_token&refresh_token={refresh}");
-    let late = token(&client, &form).await.json();
-    assert_eq!(status_of(&client, &late["access_token"], "Invoices").await, 401);
 }
 
 #[tokio::test]

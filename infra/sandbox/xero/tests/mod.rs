@@ -3,6 +3,7 @@
 mod accounts;
 mod bank;
 mod bodies;
+mod books;
 mod consent;
 mod contact_groups;
 mod contacts;
@@ -16,8 +17,10 @@ mod payments;
 mod purchase_orders;
 mod quotes;
 mod reports;
+mod scopes;
 mod settings;
 mod tracking;
+mod webhook_trouble;
 mod webhooks;
 
 use std::sync::Arc;

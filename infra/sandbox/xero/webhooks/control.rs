@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::news::Category;
 use super::subscription::{Mischief, Subscription};
+use crate::origin::origin;
 use crate::sender::is_deliverable;
 use crate::xero::{CLIENT_ID, Xero};
 
@@ -48,15 +49,17 @@ struct Wanted {
     tells_payments: Option<bool>,
 }
 
-async fn create(State(xero): Server, headers: HeaderMap, Json(wanted): Json<Wanted>) -> Response {
+async fn create(State(xero): Server, uri: Uri, headers: HeaderMap, Json(wanted): Json<Wanted>) -> Response {
     let client = wanted.client_id.as_deref().unwrap_or(CLIENT_ID);
     let now = xero.now();
+    if !xero.identity.knows(client) {
+        return refused(&format!("there is no app {client}"));
+    }
     let mut board = xero.webhooks.board();
     let added = board.add(client, &wanted.url, &wanted.key, &wanted.categories);
     match added {
         Ok(subscription) => {
-            let host = headers.get("host").and_then(|host| host.to_str().ok());
-            let base = wanted.base.or_else(|| host.map(|host| format!("http://{host}")));
+            let base = wanted.base.or_else(|| origin(&uri, &headers));
             subscription.base = base.unwrap_or_else(|| subscription.base.clone());
             subscription.tells_payments = wanted.tells_payments.unwrap_or(true);
             subscription.probe(now);

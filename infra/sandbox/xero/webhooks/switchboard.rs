@@ -133,6 +133,9 @@ impl Xero {
         key: &str,
         categories: &[Category],
     ) -> Result<Uuid, String> {
+        if !self.identity.knows(client_id) {
+            return Err(format!("there is no app {client_id}"));
+        }
         let now = self.now();
         let mut board = self.webhooks.board();
         let subscription = board.add(client_id, url, key, categories)?;

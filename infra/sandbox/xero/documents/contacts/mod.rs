@@ -27,7 +27,7 @@ impl Resource for Contacts {
     const KEY: &'static str = "Contacts";
     const ID: &'static str = "ContactID";
     const PARTS: &'static [Part] = &[history::PART, attachments::PART];
-    const REFUSED_FLAG: &'static str = "HasValidationErrors";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasValidationErrors");
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
     const PARAMETERS: &'static [Parameter] = &[Parameter::Search(&[

@@ -26,6 +26,7 @@ impl Resource for CreditNotes {
     type Document = CreditNote;
     const KEY: &'static str = "CreditNotes";
     const ID: &'static str = "CreditNoteID";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasErrors");
     const FIELDS: &'static [&'static str] = FIELDS;
     const PARTS: &'static [Part] = &[history::PART, allocations::PART, attachments::PART, paper::PART];
 

@@ -26,6 +26,7 @@ impl Resource for Invoices {
     type Document = Invoice;
     const KEY: &'static str = "Invoices";
     const ID: &'static str = "InvoiceID";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasErrors");
     const PARTS: &'static [Part] =
         &[history::PART, attachments::PART, email::PART, online_invoice::PART, paper::PART];
     const SUMMARISED: bool = true;

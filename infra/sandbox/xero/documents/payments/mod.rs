@@ -24,7 +24,7 @@ impl Resource for Payments {
     type Document = Payment;
     const KEY: &'static str = "Payments";
     const ID: &'static str = "PaymentID";
-    const REFUSED_FLAG: &'static str = "HasValidationErrors";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasValidationErrors");
     const FIELDS: &'static [&'static str] = FIELDS;
 
     fn shelf(shelves: &Shelves) -> &Shelf<Payment> {

@@ -26,6 +26,7 @@ impl Resource for PurchaseOrders {
     type Document = PurchaseOrder;
     const KEY: &'static str = "PurchaseOrders";
     const ID: &'static str = "PurchaseOrderID";
+    const REFUSED_FLAG: Option<&'static str> = Some("HasErrors");
     const PARTS: &'static [Part] = &[history::PART, attachments::PART, paper::PART];
     const PAGING: Paging = Paging::Always;
     /// They have parameters instead of `where`.

@@ -1,4 +1,4 @@
-//! Text as HTML and XML carry it.
+//! Text as HTML and XML carry it, for both stand-ins.
 
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
