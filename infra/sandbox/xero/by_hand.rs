@@ -121,6 +121,11 @@ impl Ledger {
         })
     }
 
+    /// Xero erases contacts on request of a person, and knows nothing of them afterwards.
+    pub fn erase_contact(&self, id: Uuid) {
+        self.change(|organisation| organisation.shelves.contacts.remove(id));
+    }
+
     pub fn archive_contact(&self, id: Uuid) {
         self.set_status(id, ContactStatus::Archived, None);
     }

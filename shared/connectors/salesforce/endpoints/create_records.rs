@@ -4,7 +4,7 @@
 //! looked up by what is certain of them: our own user made them, since the call, with the values that we wrote.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::classify::refused_item;
 use super::super::{query, record, soql};
@@ -92,6 +92,9 @@ fn document(id: &RecordId, element: &Value) -> Value {
     Value::Object(document)
 }
 
+/// Salesforce's stamps have whole seconds, and its clock is not ours.
+const STAMPS_ARE_OLDER: SignedDuration = SignedDuration::from_secs(5);
+
 /// Long texts can't be compared by SOQL, so it only narrows down; the values are compared here.
 fn written_since(
     object: &str,
@@ -110,7 +113,7 @@ fn written_since(
         fields.join(", "),
         soql::single_name(object)?,
         soql::quoted(&account.connection().own_user),
-        soql::instant(since),
+        soql::instant(since - STAMPS_ARE_OLDER),
     ))
 }
 
@@ -210,7 +213,7 @@ mod tests {
             account.soql(0),
             format!(
                 "SELECT Id, CreatedDate, Subject, Description, WhatId FROM Task WHERE CreatedById = '{OWN_USER}' AND \
-                 CreatedDate >= 2026-05-06T11:50:00.000Z ORDER BY CreatedDate, Id"
+                 CreatedDate >= 2026-05-06T11:49:55.000Z ORDER BY CreatedDate, Id"
             )
         );
         assert_eq!(account.asked().len(), 1);
