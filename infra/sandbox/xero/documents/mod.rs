@@ -19,5 +19,6 @@ pub(crate) mod payments;
 pub(crate) mod prepayments;
 pub(crate) mod purchase_orders;
 pub(crate) mod quotes;
+pub(crate) mod repeating_invoices;
 pub(crate) mod settlement;
 pub(crate) mod tax;
