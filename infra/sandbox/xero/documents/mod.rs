@@ -16,6 +16,7 @@ pub(crate) mod lines;
 pub(crate) mod manual_journals;
 pub(crate) mod overpayments;
 pub(crate) mod payments;
+pub(crate) mod postings;
 pub(crate) mod prepayments;
 pub(crate) mod purchase_orders;
 pub(crate) mod quotes;
