@@ -15,6 +15,7 @@ use super::invoices::invoice::InvoiceType;
 use super::lines::{self, Line, Terms};
 use super::tax::{LineAmountTypes, Totals};
 use crate::xero::organisation::Organisation;
+use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -70,6 +71,7 @@ impl Resource for RepeatingInvoices {
     const KEY: &'static str = "RepeatingInvoices";
     const ID: &'static str = "RepeatingInvoiceID";
     const PAGING: Paging = Paging::Never;
+    const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const FIELDS: &'static [&'static str] = &[
         "repeatinginvoiceid",
         "type",
