@@ -90,7 +90,7 @@ impl CreditNote {
         if self.is_sale { "ACCRECCREDIT" } else { "ACCPAYCREDIT" }
     }
 
-    /// The id stands there twice, and a refusal's zero id doesn't.
+    /// The id stands there twice, as Xero has it.
     pub(crate) fn as_json(
         &self,
         organisation: &Organisation,
