@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::objects::Object;
 use super::org::Org;
-use super::rest::Asked;
 use super::store::Record;
 use super::values;
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
-use super::rest::Asked;
 use super::store::{Fields, Record};
 
 pub(crate) fn answer(

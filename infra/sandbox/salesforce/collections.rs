@@ -5,11 +5,11 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
 use super::query::Plan;
 use super::records::Upserted;
-use super::rest::Asked;
 use super::store::Fields;
 
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-create.html

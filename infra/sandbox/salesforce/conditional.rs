@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::answer::{Answer, Refused};
-use super::rest::Asked;
+use super::asked::Asked;
 use crate::clock::http_date;
 
 /// How a thing is now.

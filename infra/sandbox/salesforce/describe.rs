@@ -5,12 +5,12 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::conditional::{Version, known_already};
 use super::objects::{Field, FieldType, Object};
 use super::org::{Org, Writer};
 use super::recent;
 use super::record_types;
-use super::rest::Asked;
 use super::values::label;
 
 pub(crate) fn global(org: &Org, asked: &Asked<'_>) -> Result<Answer, Refused> {

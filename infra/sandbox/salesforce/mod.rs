@@ -5,6 +5,7 @@
 
 mod actions;
 mod answer;
+mod asked;
 mod bulk;
 mod change_events;
 mod changes;

@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::org::Org;
-use super::rest::Asked;
 use super::tokens::letters;
 
 /// A shorter one is refused.

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
-use super::rest::Asked;
 
 /// So many are remembered, of all users together.
 const KEPT: usize = 200;

@@ -3,11 +3,11 @@
 //! https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-relationships-get.html
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::objects::FieldType;
 use super::org::Org;
 use super::query;
-use super::rest::Asked;
 use super::rows;
 
 /// None when the name is no relationship of the object, or the id none of its ids.

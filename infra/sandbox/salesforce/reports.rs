@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::Salesforce;
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::objects::FieldType;
 use super::org::Org;
 use super::query::{self, Writing};
-use super::rest::Asked;
 use super::values::{label, stamp};
 
 /// A run gives no more rows.

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::conditional::{Version, known_already, may_write};
 use super::ids;
 use super::objects::Object;
 use super::org::{Org, Writer};
 use super::query::Plan;
 use super::records::Upserted;
-use super::rest::Asked;
 use super::store::Record;
 use super::values;
 

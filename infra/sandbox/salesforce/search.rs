@@ -13,10 +13,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::objects::{Field, FieldType, Object};
 use super::org::Org;
 use super::query;
-use super::rest::Asked;
 use super::soql::{self, Select};
 use super::store::Record;
 use super::values;

@@ -4,8 +4,8 @@
 //! https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_login.htm
 
 use super::answer::Answer;
+use super::asked::Asked;
 use super::org::Org;
-use super::rest::Asked;
 use super::tokens::Grantee;
 use crate::markup::{escaped, unescaped};
 

@@ -10,12 +10,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Xero;
-use super::documents::advance::Advance;
-use super::documents::bank_transactions::bank_transaction::BankTransaction;
 use super::documents::contacts::Contacts;
 use super::documents::contacts::contact::{Contact, ContactStatus, name_key, number_key};
 use super::documents::contacts::rules as contact_rules;
-use super::documents::credit_notes::credit_note::CreditNote;
 use super::documents::invoices::Invoices;
 use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number_key};
 use super::documents::payments;
@@ -136,32 +133,12 @@ impl Ledger {
         let now = self.xero.now();
         self.change(|organisation| {
             let key = contact_key(loser);
-            let moved: Vec<Invoice> = organisation.shelves.invoices.find_all(&key).cloned().collect();
-            for mut invoice in moved {
-                invoice.contact_id = winner;
-                invoice.updated = now;
-                organisation.shelves.invoices.put(invoice);
-            }
-            let moved: Vec<CreditNote> = organisation.shelves.credit_notes.find_all(&key).cloned().collect();
-            for mut note in moved {
-                note.contact_id = winner;
-                note.updated = now;
-                organisation.shelves.credit_notes.put(note);
-            }
-            let moved: Vec<BankTransaction> =
-                organisation.shelves.bank_transactions.find_all(&key).cloned().collect();
-            for mut transaction in moved {
-                transaction.contact = Some(winner);
-                transaction.updated = now;
-                organisation.shelves.bank_transactions.put(transaction);
-            }
-            for shelf in [&mut organisation.shelves.prepayments, &mut organisation.shelves.overpayments] {
-                let moved: Vec<Advance> = shelf.find_all(&key).cloned().collect();
-                for mut advance in moved {
-                    advance.contact_id = winner;
-                    advance.updated = now;
-                    shelf.put(advance);
-                }
+            let shelves = &mut organisation.shelves;
+            shelves.invoices.edit_all(&key, |invoice| (invoice.contact_id, invoice.updated) = (winner, now));
+            shelves.credit_notes.edit_all(&key, |note| (note.contact_id, note.updated) = (winner, now));
+            shelves.bank_transactions.edit_all(&key, |one| (one.contact, one.updated) = (Some(winner), now));
+            for shelf in [&mut shelves.prepayments, &mut shelves.overpayments] {
+                shelf.edit_all(&key, |advance| (advance.contact_id, advance.updated) = (winner, now));
             }
         });
     }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::{Answer, Found, Refusal, Reply};
+use super::documents::repeating_invoices;
 use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{self, Access, TokenProblem};
@@ -128,6 +129,8 @@ fn answer(xero: &Xero, headers: &HeaderMap, pending: Pending, at: Timestamp) -> 
     let Some(organisation) = state.organisations.iter_mut().find(|one| one.tenant_id == tenant) else {
         return Answer::forbidden(id);
     };
+    "Xero".clone_into(&mut organisation.actor);
+    repeating_invoices::make_due(organisation, request.now);
     organisation.actor.clone_from(&provider);
     let reply = organisation.attempt(|organisation| {
         let endpoint = endpoint(&request.path).ok_or(Refusal::NotFound)?;

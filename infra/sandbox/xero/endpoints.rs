@@ -18,6 +18,7 @@ use super::documents::payments::Payments;
 use super::documents::prepayments::Prepayments;
 use super::documents::purchase_orders::PurchaseOrders;
 use super::documents::quotes::Quotes;
+use super::documents::repeating_invoices::RepeatingInvoices;
 use super::organisation::Organisation;
 use super::parts::Part;
 use super::reading;
@@ -72,6 +73,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<ManualJournals>("ManualJournals", JOURNALS),
     kind::<PurchaseOrders>("PurchaseOrders", INVOICES),
     kind::<Quotes>("Quotes", INVOICES),
+    kind::<RepeatingInvoices>("RepeatingInvoices", INVOICES),
     kind::<Accounts>("Accounts", SETTINGS),
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),

@@ -83,6 +83,15 @@ impl<T: Document> Shelf<T> {
         self.journal.push((id, before));
     }
 
+    /// Everything with this key, at once.
+    pub(crate) fn edit_all(&mut self, key: &str, edit: impl Fn(&mut T)) {
+        let found: Vec<T> = self.find_all(key).cloned().collect();
+        for mut document in found {
+            edit(&mut document);
+            self.put(document);
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: Uuid) {
         if let Some(before) = self.take(id) {
             self.journal.push((id, Some(before)));

@@ -16,6 +16,7 @@ use super::documents::manual_journals::ManualJournal;
 use super::documents::payments::payment::Payment;
 use super::documents::purchase_orders::PurchaseOrder;
 use super::documents::quotes::Quote;
+use super::documents::repeating_invoices::RepeatingInvoice;
 use super::journal::Entry;
 use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
@@ -92,6 +93,7 @@ shelves! {
     manual_journals: ManualJournal,
     purchase_orders: PurchaseOrder,
     quotes: Quote,
+    repeating_invoices: RepeatingInvoice,
     accounts: Account,
     branding_themes: BrandingTheme,
     contact_groups: ContactGroup,

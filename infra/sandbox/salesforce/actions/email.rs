@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::answer::Refused;
+use super::super::asked::Asked;
 use super::super::ids;
 use super::super::org::{Org, Writer};
-use super::super::rest::Asked;
 use super::super::store::Fields;
 use super::Outcome;
 

@@ -11,8 +11,8 @@ pub use email::Email;
 pub use flows::{Flow, FlowInput, FlowWrite};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::org::{Org, Writer};
-use super::rest::Asked;
 
 /// What came of one input: the outputs, or why not.
 type Outcome = Result<Map<String, Value>, Refused>;

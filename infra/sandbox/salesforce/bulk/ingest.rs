@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Refused};
+use super::super::asked::Asked;
 use super::super::ids;
 use super::super::objects::Object;
 use super::super::org::{Org, Writer};
 use super::super::records::Upserted;
-use super::super::rest::Asked;
 use super::super::store::Fields;
 use super::{Job, State, found, new_job, wrong_state};
 

@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
-use super::rest::Asked;
 use super::values::{decimal, stamp, written};
 use table::{Layout, Table};
 

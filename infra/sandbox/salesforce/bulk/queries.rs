@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::super::answer::{Answer, Refused};
+use super::super::asked::Asked;
 use super::super::org::{Org, Writer};
 use super::super::query::{self, Writing};
-use super::super::rest::Asked;
 use super::super::soql;
 use super::{Job, State, found, new_job, wrong_state};
 

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Refused};
+use super::super::asked::Asked;
 use super::super::org::{Org, Writer};
-use super::super::rest::Asked;
 use super::{MOST_REQUESTS, list, subrequest};
 
 pub(crate) fn batch(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Result<Answer, Refused> {

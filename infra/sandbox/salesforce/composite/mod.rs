@@ -18,8 +18,8 @@ pub(crate) use graph::graph;
 pub(crate) use tree::tree;
 
 use super::answer::{Answer, Refused};
+use super::asked::Asked;
 use super::org::{Org, Writer};
-use super::rest::Asked;
 use super::store::Fields;
 
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-composite.html

@@ -5,8 +5,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::super::answer::{Answer, Content, Refused};
+use super::super::asked::Asked;
 use super::super::org::{Org, Writer};
-use super::super::rest::{self, Asked};
+use super::super::rest;
 
 pub(super) fn answer(
     org: &mut Org,

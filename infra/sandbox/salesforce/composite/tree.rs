@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Refused};
+use super::super::asked::Asked;
 use super::super::org::{Org, Writer};
-use super::super::rest::Asked;
 use super::super::store::Fields;
 use super::list;
 

@@ -9,10 +9,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::super::answer::Answer;
+use super::super::asked::Asked;
 use super::super::clients::Client;
 use super::super::jwt::Assertion;
 use super::super::org::Org;
-use super::super::rest::Asked;
 use super::super::tokens::Grantee;
 use super::id_token::id_token;
 use super::{Form, Secret, client, identity_url, refuse};

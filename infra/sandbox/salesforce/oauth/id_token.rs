@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::super::asked::Asked;
 use super::super::org::Org;
-use super::super::rest::Asked;
 use super::super::tokens::Grantee;
 use super::identity_url;
 use crate::signing;

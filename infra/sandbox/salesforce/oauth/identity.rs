@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::answer::Answer;
+use super::super::asked::Asked;
 use super::super::org::Org;
-use super::super::rest::Asked;
 use super::super::store::Record;
 use super::identity_url;
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::answer::Answer;
+use super::super::asked::Asked;
 use super::super::org::Org;
-use super::super::rest::Asked;
 use super::super::tokens::Grantee;
 use super::{Form, Secret, client, identity_url, refuse};
 

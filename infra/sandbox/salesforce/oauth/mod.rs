@@ -16,9 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::asked::Asked;
 use super::clients::Client;
 use super::org::Org;
-use super::rest::Asked;
 use crate::signing;
 
 type Form = HashMap<String, String>;

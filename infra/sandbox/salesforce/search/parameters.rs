@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::words::Words;
 use super::{MOST, Scope, Search};
 use crate::salesforce::answer::Refused;
-use crate::salesforce::rest::Asked;
+use crate::salesforce::asked::Asked;
 use crate::salesforce::soql::{self, Select};
 
 #[derive(Debug, Default, Deserialize)]

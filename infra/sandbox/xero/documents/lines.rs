@@ -7,10 +7,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::tax::{LineAmountTypes, line_amount, line_tax};
-use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
-use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::settings::tracking::{TrackingCategory, TrackingStatus};
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{given, text_of};
@@ -294,48 +292,6 @@ pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages:
 
 fn unusable(code: &str) -> String {
     format!("Account code '{code}' is not a valid code for this document.")
-}
-
-/// The lines' side of an entry: each to its account, their tax to GST. `sign` is 1 for debits.
-pub(crate) fn post(
-    mut entry: EntryBuilder,
-    organisation: &Organisation,
-    lines: &[Line],
-    amounts: LineAmountTypes,
-    sign: Decimal,
-) -> Entry {
-    let gst = organisation.system_account(SystemAccount::Gst);
-    let rounding = organisation.system_account(SystemAccount::Rounding);
-    for line in lines {
-        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * line.net(amounts));
-        entry = entry.debit(gst, sign * line.tax_amount);
-    }
-    entry.close(rounding)
-}
-
-/// A part of what the lines posted, back off their accounts; `base` is its sum, debits positive.
-pub(crate) fn share(
-    mut entry: EntryBuilder,
-    organisation: &Organisation,
-    lines: &[Line],
-    amounts: LineAmountTypes,
-    base: Decimal,
-) -> EntryBuilder {
-    let gst = organisation.system_account(SystemAccount::Gst);
-    let rounding = organisation.system_account(SystemAccount::Rounding);
-    let parts = lines
-        .iter()
-        .flat_map(|line| [(line.account_id.unwrap_or(rounding), line.net(amounts)), (gst, line.tax_amount)]);
-    let total: Decimal = parts.clone().map(|(_, amount)| amount).sum();
-    // Rounding what has been shared so far, not each share, loses no cent.
-    let (mut so_far, mut shared) = (Decimal::ZERO, Decimal::ZERO);
-    for (account, amount) in parts {
-        so_far += amount;
-        let until_here = places((base * so_far).checked_div(total).unwrap_or(base), 2);
-        entry = entry.debit_base(account, until_here - shared);
-        shared = until_here;
-    }
-    entry
 }
 
 /// Lists without pages have no lines.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::head::{day, url_problem};
-use super::lines::{self, Line, Terms, read_lines, settle};
+use super::lines::{Line, Terms, read_lines, settle};
+use super::postings;
 use super::tax::LineAmountTypes;
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
@@ -93,7 +94,7 @@ impl Document for ManualJournal {
             return Vec::new();
         }
         let entry = Entry::on(self.date, Decimal::ONE);
-        vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, Decimal::ONE)]
+        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, Decimal::ONE)]
     }
 }
 

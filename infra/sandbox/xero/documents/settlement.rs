@@ -9,8 +9,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::invoices::invoice::{InvoiceStatus, InvoiceType};
-use super::lines;
 use super::payments::payment::Payment;
+use super::postings;
 use crate::xero::journal::{EntryBuilder, in_base};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::allocations::Allocation;
@@ -216,7 +216,9 @@ pub(crate) fn clear(
     let base = in_base(if is_debit { amount } else { -amount }, standing.rate);
     let advance = organisation.shelves.prepayments.get(settled.id);
     match advance.filter(|_| settled.kind == SettledKind::Prepayment) {
-        Some(advance) => lines::share(entry, organisation, &advance.lines, advance.line_amount_types, base),
+        Some(advance) => {
+            postings::share(entry, organisation, &advance.lines, advance.line_amount_types, base)
+        }
         None => entry.debit_base(control_account(organisation, standing.is_sale), base),
     }
 }

@@ -227,9 +227,10 @@ impl Books {
             }
             Step::Change { what, cents } => {
                 let (collection, id) = self.choose(&OPEN[..2], what)?;
-                let lines = json!([
-                    { "Description": "Changed", "UnitAmount": amount(cents), "AccountCode": "260" },
-                ]);
+                let mut lines = json!([{ "Description": "Changed", "AccountCode": "260" }]);
+                if cents % 2 == 0 {
+                    lines[0]["UnitAmount"] = amount(cents).into();
+                }
                 self.call("POST", &format!("{collection}/{id}"), json!({ "LineItems": lines }));
             }
         }

@@ -16,6 +16,7 @@ mod parts;
 mod payments;
 mod purchase_orders;
 mod quotes;
+mod repeating_invoices;
 mod reports;
 mod scopes;
 mod settings;

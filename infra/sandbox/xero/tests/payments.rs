@@ -115,6 +115,8 @@ async fn an_invoice_with_payments_keeps_its_amounts_and_cannot_be_voided() {
     let changes = [
         json!({ "InvoiceID": invoice, "Status": "VOIDED" }),
         json!({ "InvoiceID": invoice, "LineItems": [{ "Description": "More", "UnitAmount": 200 }] }),
+        json!({ "InvoiceID": invoice, "LineItems": [{ "Description": "Instead" }] }),
+        json!({ "InvoiceID": invoice, "LineAmountTypes": "NoTax" }),
         json!({ "InvoiceID": invoice, "Date": "2026-11-19" }),
     ];
     for change in changes {
@@ -123,6 +125,11 @@ async fn an_invoice_with_payments_keeps_its_amounts_and_cannot_be_voided() {
     }
     let reference = client.post("Invoices", json!({ "InvoiceID": invoice, "Reference": "R" })).await;
     assert_eq!(reference.json()["Invoices"][0]["Reference"], "R");
+    let line = &reference.json()["Invoices"][0]["LineItems"][0]["LineItemID"];
+    let moved = json!({ "InvoiceID": invoice, "LineItems": [{ "LineItemID": line, "AccountCode": "260" }] });
+    let moved = client.post("Invoices", moved).await.json()["Invoices"][0].clone();
+    assert_eq!(moved["LineItems"][0]["AccountCode"], "260");
+    assert_eq!(digits(&moved["AmountDue"]), "105.00");
     nothing_is_broken(&client);
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{Settled, SettledKind, contact_key};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
@@ -178,7 +179,7 @@ impl Document for BankTransaction {
         }
         let sign = if self.kind.is_received { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let entry = Entry::on(self.date, self.currency_rate).debit(self.bank_account, sign * self.total);
-        vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
+        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
     }
 }
 

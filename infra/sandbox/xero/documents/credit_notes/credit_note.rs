@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::invoices::invoice::InvoiceStatus;
 use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{contact_key, control_account};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
@@ -76,7 +77,7 @@ impl Document for CreditNote {
         let sign = if self.is_sale { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let entry = Entry::on(self.date, self.currency_rate)
             .debit(control_account(organisation, self.is_sale), -sign * self.total);
-        vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, sign)]
+        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, sign)]
     }
 
     fn news(&self, _before: Option<&Self>) -> Option<News> {
@@ -89,7 +90,7 @@ impl CreditNote {
         if self.is_sale { "ACCRECCREDIT" } else { "ACCPAYCREDIT" }
     }
 
-    /// The id stands there twice, and a refusal's zero id doesn't.
+    /// The id stands there twice, as Xero has it.
     pub(crate) fn as_json(
         &self,
         organisation: &Organisation,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::credit_note::{CreditNote, credit_note_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::invoices::invoice::InvoiceStatus;
-use crate::xero::documents::invoices::rules::{changes, next_status, touches_books};
+use crate::xero::documents::invoices::rules::{changes, next_status, touches_books, wrong_status};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::organisation::Organisation;
@@ -36,8 +36,8 @@ pub(crate) fn save(
         None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
     };
     if let Some(held) = &before {
-        if is_used && touches_books(sent, held.date, &held.currency) {
-            return Err(refuse(vec![format!("{NOUN} not of valid status for modification")]));
+        if is_used && touches_books(sent, held.date, &held.currency, &held.lines) {
+            return Err(refuse(vec![wrong_status(NOUN)]));
         }
         messages.extend(organisation.locked(held.date));
     }
@@ -46,6 +46,9 @@ pub(crate) fn save(
     note.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut note, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut note, &mut messages);
+    if before.as_ref().is_some_and(|held| is_used && held.total != note.total) {
+        messages.push(wrong_status(NOUN));
+    }
     if !messages.is_empty() {
         messages.dedup();
         return Err(refuse(messages));

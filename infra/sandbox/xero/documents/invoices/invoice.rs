@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{SettledKind, contact_key, control_account};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
@@ -262,7 +263,7 @@ impl Document for Invoice {
         let sign = if is_sale { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let entry = Entry::on(self.date, self.currency_rate)
             .debit(control_account(organisation, is_sale), sign * self.total);
-        vec![lines::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
+        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
     }
 
     fn news(&self, before: Option<&Self>) -> Option<News> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
-use crate::xero::documents::lines::Terms;
+use crate::xero::documents::lines::{Line, Terms};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
@@ -38,7 +38,7 @@ pub(crate) fn save(
         None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
     };
     if let Some(held) = &before {
-        if !settled.is_zero() && touches_books(sent, held.date, &held.currency) {
+        if !settled.is_zero() && touches_books(sent, held.date, &held.currency, &held.lines) {
             return Err(refuse(vec![wrong_status(NOUN)]));
         }
         messages.extend(organisation.locked(held.date));
@@ -48,6 +48,9 @@ pub(crate) fn save(
     invoice.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut invoice, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut invoice, &mut messages);
+    if before.as_ref().is_some_and(|held| !settled.is_zero() && held.total != invoice.total) {
+        messages.push(wrong_status(NOUN));
+    }
     if invoice.status.stands() && !before.as_ref().is_some_and(|held| held.status.stands()) {
         messages.extend(organisation.approvals_used_up(invoice.kind, invoice.date));
     }
@@ -118,24 +121,27 @@ pub(crate) fn next_status(
     }
 }
 
-fn wrong_status(noun: &str) -> String {
+pub(crate) fn wrong_status(noun: &str) -> String {
     format!("{noun} not of valid status for modification")
 }
 
-/// After a payment only what doesn't change the books may be edited.
-pub(crate) fn touches_books(sent: &Map<String, Value>, date: Date, currency: &str) -> bool {
+/// After a payment or allocation only what doesn't change the books may be edited: of the lines their texts,
+/// accounts and tracking, and none may come or go.
+pub(crate) fn touches_books(sent: &Map<String, Value>, date: Date, currency: &str, lines: &[Line]) -> bool {
+    const AMOUNTS: [&str; 7] =
+        ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount", "DiscountRate", "DiscountAmount"];
     let other_date = given(sent, "Date").and_then(|day| read_day(&day)).is_some_and(|sent| sent != date);
     let other_currency = given(sent, "CurrencyCode").is_some_and(|sent| sent != currency);
-    let lines = sent.get("LineItems").and_then(Value::as_array);
-    other_date
-        || other_currency
-        || lines.is_some_and(|lines| {
-            lines.iter().any(|line| {
-                ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount"]
-                    .iter()
-                    .any(|f| line.get(*f).is_some())
-            })
-        })
+    let held = |sent: &Value| {
+        let id = sent.get("LineItemID").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
+        id.is_some_and(|id| lines.iter().any(|line| line.id == id))
+    };
+    let sent = sent.get("LineItems").and_then(Value::as_array);
+    let other_lines = sent.is_some_and(|sent| {
+        let changes = |line: &Value| !held(line) || AMOUNTS.iter().any(|field| line.get(*field).is_some());
+        sent.len() != lines.len() || sent.iter().any(changes)
+    });
+    other_date || other_currency || other_lines
 }
 
 /// What the history calls it.
