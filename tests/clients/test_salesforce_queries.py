@@ -93,3 +93,34 @@ def test_the_org_says_what_is_left_of_its_limits(world: World, salesforce: Sales
     limits = salesforce.limits()["DailyApiRequests"]
     assert 0 < limits["Remaining"] < limits["Max"]
     assert salesforce.api_usage["api-usage"].total == limits["Max"]
+
+
+def test_records_are_counted_and_summed_by_group(salesforce: Salesforce) -> None:
+    """Groups of a picklist come in the order of its values."""
+    for stage, amount in (("Prospecting", 10.5), ("Prospecting", 20), ("Closed Won", 7)):
+        salesforce.Opportunity.create(
+            {"Name": "Summed", "StageName": stage, "Amount": amount, "CloseDate": "2030-01-31"}
+        )
+    query = (
+        "SELECT StageName, COUNT(Id) deals, SUM(Amount) total FROM Opportunity WHERE Name = 'Summed' "
+        "GROUP BY StageName ORDER BY StageName"
+    )
+    groups = salesforce.query(query)["records"]
+    assert [(one["StageName"], one["deals"], one["total"]) for one in groups] == [
+        ("Prospecting", 2, 30.5),
+        ("Closed Won", 1, 7),
+    ]
+    counted = salesforce.query("SELECT COUNT() FROM Opportunity WHERE Name = 'Summed'")
+    assert (counted["totalSize"], counted["records"]) == (3, [])
+
+
+def test_a_search_finds_names_in_several_objects(salesforce: Salesforce) -> None:
+    account = salesforce.Account.create({"Name": "Zebrawood Partners"})["id"]
+    contact = salesforce.Contact.create({"LastName": "Zebrawood"})["id"]
+    found = salesforce.search("FIND {zebrawood} IN NAME FIELDS RETURNING Account(Id, Name), Contact(Id)")
+    assert {one["Id"] for one in found["searchRecords"]} == {account, contact}
+    quick = salesforce.quick_search("Zebrawood")
+    assert {account, contact} <= {one["Id"] for one in quick["searchRecords"]}
+    wanted = {"q": "Zebrawood", "sobjects": [{"name": "Account", "fields": ["Id", "Name"]}]}
+    by_parameter = salesforce.restful("parameterizedSearch", method="POST", json=wanted)
+    assert [one["Name"] for one in by_parameter["searchRecords"]] == ["Zebrawood Partners"]

@@ -166,3 +166,14 @@ def test_a_file_is_uploaded_hung_on_a_record_and_read_back(salesforce: Salesforc
     assert account in [one["LinkedEntityId"] for one in salesforce.query(query)["records"]]
     url = f"{salesforce.base_url}sobjects/ContentVersion/{version}/VersionData"
     assert salesforce.session.get(url, headers=salesforce.headers).content == b"as agreed"
+
+
+def test_a_graph_is_made_as_a_whole(salesforce: Salesforce) -> None:
+    base = f"/services/data/v{salesforce.sf_version}/sobjects"
+    account = {"method": "POST", "url": f"{base}/Account", "referenceId": "a", "body": {"Name": "Graph"}}
+    body = {"LastName": "Node", "AccountId": "@{a.id}"}
+    contact = {"method": "POST", "url": f"{base}/Contact", "referenceId": "b", "body": body}
+    graphs = [{"graphId": "one", "compositeRequest": [account, contact]}]
+    answer = salesforce.restful("composite/graph", method="POST", json={"graphs": graphs})
+    (graph,) = answer["graphs"]
+    assert (graph["graphId"], graph["isSuccessful"]) == ("one", True)

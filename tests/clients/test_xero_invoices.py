@@ -12,6 +12,7 @@ from xero_python.accounting import (
     LineAmountTypes,
     LineItem,
     LineItemTracking,
+    RequestEmpty,
 )
 from xero_python.exceptions import AccountingBadRequestException
 
@@ -188,3 +189,18 @@ def test_invoices_are_listed_in_every_documented_way(xero: Xero, customer: Conta
     assert numbers(created_by_my_app=True) == ["LIST-0", "LIST-1", "LIST-2"]
     summary = xero.get_invoices(summary_only=True, i_ds=[approved.invoice_id]).invoices
     assert [one.line_items for one in summary] == [None]
+
+
+def test_an_approved_invoice_is_a_page_for_its_reader_a_file_and_a_mail(
+    xero: Xero, customer: Contact
+) -> None:
+    made = create(xero, customer, status="AUTHORISED")
+    (online,) = xero.get_online_invoice(made.invoice_id).online_invoices
+    assert online.online_invoice_url.startswith("https://in.xero.com/")
+    with open(xero.get_invoice_as_pdf(made.invoice_id), "rb") as file:
+        assert file.read(5) == b"%PDF-"
+    person = Contacts(contacts=[Contact(contact_id=customer.contact_id, email_address="c@example.com")])
+    xero.update_or_create_contacts(person)
+    assert xero.email_invoice(made.invoice_id, RequestEmpty()) is None
+    (read,) = xero.get_invoice(made.invoice_id).invoices
+    assert read.sent_to_contact is True
