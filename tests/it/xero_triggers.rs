@@ -112,7 +112,7 @@ async fn new_updated_and_both_tell_of_what_they_say() {
         told.insert(only, numbers);
     }
     let (old, new) = (format!("\"{}\"", old.number), format!("\"{}\"", new.number));
-    assert_eq!(told["new"], [new.clone()]);
+    assert_eq!(told["new"], std::slice::from_ref(&new));
     assert_eq!(told["updated"], [old.clone(), new.clone()]);
     assert_eq!(told["both"], [old, new.clone(), new]);
 }

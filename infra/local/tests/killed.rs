@@ -3,6 +3,11 @@
 //! The stand-ins and the program run twenty times as fast as the clock on the wall, so that limits, leases and waits
 //! pass in seconds.
 #![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may stop at what it didn't expect; the pace begins at the machine's time"
+)]
 
 mod program;
 
