@@ -18,7 +18,7 @@ import pytest
 import requests
 import trustme
 from simple_salesforce import Salesforce
-from xero_python.accounting import AccountingApi
+from xero_python.accounting import AccountingApi, Contact, Contacts
 from xero_python.api_client import ApiClient
 from xero_python.api_client.configuration import Configuration
 from xero_python.api_client.oauth2 import OAuth2Token
@@ -122,6 +122,12 @@ class World:
         xero = Xero(self.internet.proxy, self.certificates.trusted, CLIENT_ID, CLIENT_SECRET)
         xero.client.get_client_credentials_token()
         return xero
+
+    def contact(self, name: str) -> Contact:
+        """A new one, as documents refer to it."""
+        wanted = Contacts(contacts=[Contact(name=name)])
+        (made,) = self.xero().create_contacts(wanted).contacts
+        return Contact(contact_id=made.contact_id)
 
 
 class Xero:

@@ -16,7 +16,6 @@ from xero_python.accounting import (
     BatchPayment,
     BatchPayments,
     Contact,
-    Contacts,
     CreditNote,
     CreditNotes,
     HistoryRecord,
@@ -166,10 +165,10 @@ class Books:
 
 @pytest.fixture(scope="module")
 def documents(world: World) -> Callable[[Xero], Books]:
-    contact = world.xero().create_contacts(Contacts(contacts=[Contact(name="Filed")])).contacts[0]
+    contact = world.contact("Filed")
     accounts = world.xero().get_accounts(where='Type=="BANK"').accounts
     banks = [Account(account_id=one.account_id) for one in accounts]
-    return lambda xero: Books(xero, Contact(contact_id=contact.contact_id), banks)
+    return lambda xero: Books(xero, contact, banks)
 
 
 @pytest.fixture
@@ -185,6 +184,7 @@ FILED = [
     ("account", "account"),
     ("quote", "quote"),
     ("purchase_order", "purchase_order"),
+    ("repeating_invoice", "repeating_invoice"),
     ("bank_transaction", "bank_transaction"),
     ("bank_transfer", "bank_transfer"),
     ("manual_journal", "manual_journal"),
@@ -217,6 +217,7 @@ NOTED = [
     ("contact_id", "create_contact_history", "get_contact_history"),
     ("quote", "create_quote_history", "get_quote_history"),
     ("purchase_order", "create_purchase_order_history", "get_purchase_order_history"),
+    ("repeating_invoice", "create_repeating_invoice_history", "get_repeating_invoice_history"),
     ("bank_transaction", "create_bank_transaction_history_record", "get_bank_transactions_history"),
     ("bank_transfer", "create_bank_transfer_history_record", "get_bank_transfer_history"),
     ("payment", "create_payment_history", "get_payment_history"),

@@ -15,7 +15,6 @@ from xero_python.accounting import (
     BankTransfers,
     BankTransfersDelete,
     Contact,
-    Contacts,
     LineAmountTypes,
     LineItem,
 )
@@ -28,9 +27,7 @@ TODAY = date.today()
 
 @pytest.fixture(scope="module")
 def supplier(world: World) -> Contact:
-    wanted = Contacts(contacts=[Contact(name="Power company")])
-    (made,) = world.xero().create_contacts(wanted).contacts
-    return Contact(contact_id=made.contact_id)
+    return world.contact("Power company")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from xero_python.accounting import (
     Allocation,
     Allocations,
     Contact,
-    Contacts,
     CreditNote,
     CreditNotes,
     Invoice,
@@ -33,9 +32,7 @@ def line(amount: str) -> LineItem:
 
 @pytest.fixture(scope="module")
 def customer(world: World) -> Contact:
-    wanted = Contacts(contacts=[Contact(name="Customer with credit")])
-    (made,) = world.xero().create_contacts(wanted).contacts
-    return Contact(contact_id=made.contact_id)
+    return world.contact("Customer with credit")
 
 
 def credit(xero: Xero, customer: Contact, amount: str, **fields: object) -> CreditNote:

@@ -35,9 +35,7 @@ LINES = (
 
 @pytest.fixture(scope="module")
 def customer(world: World) -> Contact:
-    wanted = Contacts(contacts=[Contact(name="Customer of invoices")])
-    (made,) = world.xero().create_contacts(wanted).contacts
-    return Contact(contact_id=made.contact_id)
+    return world.contact("Customer of invoices")
 
 
 def create(xero: Xero, customer: Contact, **fields: object) -> Invoice:
@@ -168,10 +166,8 @@ def test_a_line_carries_its_tracking(xero: Xero, customer: Contact) -> None:
     assert [(one.name, one.option) for one in line.tracking] == [(category.name, option.name)]
 
 
-def test_invoices_are_listed_in_every_documented_way(xero: Xero, customer: Contact) -> None:
-    contact = Contacts(contacts=[Contact(name="Listed by")])
-    (other,) = xero.create_contacts(contact).contacts
-    other = Contact(contact_id=other.contact_id)
+def test_invoices_are_listed_in_every_documented_way(world: World, xero: Xero) -> None:
+    other = world.contact("Listed by")
     made = [create(xero, other, invoice_number=f"LIST-{n}", reference=f"Order {n}") for n in range(3)]
     approved = change(xero, made[0], status="AUTHORISED")
 

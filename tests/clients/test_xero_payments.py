@@ -15,7 +15,6 @@ from xero_python.accounting import (
     BatchPaymentDeleteByUrlParam,
     BatchPayments,
     Contact,
-    Contacts,
     Invoice,
     Invoices,
     LineItem,
@@ -38,9 +37,7 @@ def line(amount: str) -> LineItem:
 
 @pytest.fixture(scope="module")
 def customer(world: World) -> Contact:
-    wanted = Contacts(contacts=[Contact(name="Customer who pays")])
-    (made,) = world.xero().create_contacts(wanted).contacts
-    return Contact(contact_id=made.contact_id)
+    return world.contact("Customer who pays")
 
 
 @pytest.fixture(scope="module")

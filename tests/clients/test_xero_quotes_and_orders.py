@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 from xero_python.accounting import (
     Contact,
-    Contacts,
     LineItem,
     PurchaseOrder,
     PurchaseOrders,
@@ -33,9 +32,7 @@ def line(amount: str, **fields: object) -> LineItem:
 
 @pytest.fixture(scope="module")
 def partner(world: World) -> Contact:
-    wanted = Contacts(contacts=[Contact(name="Partner")])
-    (made,) = world.xero().create_contacts(wanted).contacts
-    return Contact(contact_id=made.contact_id)
+    return world.contact("Partner")
 
 
 def quote(xero: Xero, partner: Contact, **fields: object) -> Quote:

@@ -8,7 +8,6 @@ import pytest
 from xero_python.accounting import (
     Account,
     Contact,
-    Contacts,
     Invoice,
     Invoices,
     LineItem,
@@ -27,9 +26,7 @@ LATER = TODAY + timedelta(days=2)
 def customer(world: World) -> Contact:
     """One who owes 230, and 115 of which nothing is due yet; 30 are paid."""
     xero = world.xero()
-    wanted = Contacts(contacts=[Contact(name="Owes us")])
-    (made,) = xero.create_contacts(wanted).contacts
-    contact = Contact(contact_id=made.contact_id)
+    contact = world.contact("Owes us")
     for amount, due in (("200", TODAY - timedelta(days=40)), ("100", TODAY + timedelta(days=40))):
         line = LineItem(
             description="Sold", quantity=Decimal(1), unit_amount=Decimal(amount), account_code="200"

@@ -166,6 +166,8 @@ pub(crate) enum Refusal {
     /// A conditional header that can't be read.
     Precondition,
     NotImplemented,
+    /// In the words of another stack.
+    Whole(Answer),
 }
 
 impl Refusal {
@@ -187,6 +189,7 @@ impl Refusal {
             Self::Query(message) => exception(16, "QueryParseException", &message),
             Self::Precondition => Answer::empty(412),
             Self::NotImplemented => Answer::empty(501),
+            Self::Whole(answer) => answer,
         }
     }
 }

@@ -1,8 +1,9 @@
-//! A request's way in: identity or accounting, who asks, whether they may, whether it was asked before.
+//! A request's way in: identity, accounting or projects, who asks, whether they may, whether it was asked before.
 //!
 //! Limits are taken before (`Provider::admit`), faults stand in between; both see a request that may yet be
 //! refused here. Called by the router for every path outside `/_sandbox`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -25,15 +26,25 @@ use crate::{Begun, Job, locked};
 
 /// <https://developer.xero.com/documentation/auth-and-limits/xero-api-limits>
 const LARGEST_REQUEST: usize = 3_500_000;
-pub(crate) const PREFIX: &str = "/api.xro/2.0/";
+const ACCOUNTING: &str = "/api.xro/2.0/";
+/// The first word of a call to the Projects API, as endpoints and requests have it.
+pub(crate) const PROJECTS: &str = "projects.xro";
+
+/// What endpoints know a path by: what follows the accounting API's prefix, or the word for projects and what
+/// follows theirs. `None` is what is asked of the identity server.
+pub(crate) fn inner(path: &str) -> Option<Cow<'_, str>> {
+    let accounting = path.strip_prefix(ACCOUNTING).filter(|rest| !rest.starts_with(PROJECTS));
+    let projects = || path.strip_prefix("/projects.xro/2.0/");
+    accounting.map(Cow::Borrowed).or_else(|| projects().map(|rest| format!("{PROJECTS}/{rest}").into()))
+}
 
 pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
     let is_file = head.uri.path().contains("/Attachments/");
     if body.len() > LARGEST_REQUEST && !(is_file && body.len() <= LARGEST_FILE) {
         return Begun::Answered(Answer::empty(413).into_response());
     }
-    if head.uri.path().starts_with(PREFIX) {
-        match accounting(xero, head, body) {
+    if let Some(path) = inner(head.uri.path()) {
+        match api(xero, head, &path, body) {
             Ok(job) => Begun::Ready(job),
             Err(answer) => Begun::Answered(answer.into_response()),
         }
@@ -43,11 +54,10 @@ pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
     }
 }
 
-/// The job of an accounting call that may begin, or what it is answered with instead.
-fn accounting(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Result<Job, Answer> {
+/// The job of a call that may begin, or what it is answered with instead.
+fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, Answer> {
     let (access, tenant) = authorise(xero, head)?;
     let writes = head.method != Method::GET;
-    let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
     let request = Request::new(head.method.as_str(), path, query, &access.client, xero.now());
     let Some(endpoint) = endpoint(&request.path) else {
@@ -187,7 +197,8 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// For the harness: ids replaced, the API's prefix left out.
 pub(crate) fn route(path: &str) -> String {
-    let inner = path.strip_prefix(PREFIX.trim_end_matches('/')).unwrap_or(path);
+    let bases = ["/api.xro/2.0", "/projects.xro/2.0"];
+    let inner = bases.iter().find_map(|base| path.strip_prefix(base)).unwrap_or(path);
     let is_identity =
         ["/connect/", "/identity/", "/.well-known/"].iter().any(|start| inner.starts_with(start));
     let mut route = String::new();

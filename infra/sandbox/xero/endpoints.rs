@@ -34,13 +34,14 @@ use super::settings::organisation;
 use super::settings::tax_rates::TaxRates;
 use super::settings::tracking::TrackingCategories;
 use super::settings::users::Users;
+use super::{door, projects};
 
 type Serve = fn(&mut Organisation, &Request) -> Result<Reply, Refusal>;
 type List = fn(&Organisation, &Request) -> Result<Found, Refusal>;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Endpoint {
-    /// After `/api.xro/2.0/`; may have several words, e.g. `Reports/BalanceSheet`.
+    /// As `door::inner` has it; may have several words, e.g. `Reports/BalanceSheet`.
     pub(crate) path: &'static str,
     scopes: &'static [&'static str],
     pub(crate) serve: Serve,
@@ -78,6 +79,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     kind::<BrandingThemes>("BrandingThemes", SETTINGS),
     kind::<Currencies>("Currencies", SETTINGS),
     kind::<Items>("Items", ITEMS),
+    single(door::PROJECTS, &["projects"], projects::serve),
     single("Organisation", SETTINGS, organisation::serve),
     single("Organisations", SETTINGS, organisation::serve),
     kind::<TaxRates>("TaxRates", SETTINGS),

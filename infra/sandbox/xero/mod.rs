@@ -24,6 +24,7 @@ mod organisation;
 mod parts;
 mod pdf;
 mod plan;
+mod projects;
 mod reading;
 mod reports;
 mod request;
@@ -269,9 +270,7 @@ impl Provider for Xero {
 
     /// Who asks and where, for what the limits count; none for identity calls and strangers.
     fn caller(&self, head: &Parts) -> Self::Caller {
-        if !head.uri.path().starts_with(door::PREFIX) {
-            return None;
-        }
+        door::inner(head.uri.path())?;
         let (access, tenant) = door::authorise(self, head).ok()?;
         Some(Caller { client: access.client, tenant, per_day: access.tier.per_day() })
     }

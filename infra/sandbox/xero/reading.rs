@@ -110,7 +110,7 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
             request.parameter("page").is_some() || summary || brings_pages
         }
     };
-    let pagination = paged.then(|| cut(request, &mut documents));
+    let pagination = paged.then(|| cut(request, &mut documents, DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE));
     let view = match (summary, pagination) {
         (true, _) => View::Summary,
         (false, Some(_)) => View::Paged,
@@ -137,10 +137,11 @@ fn candidates<'a, R: Resource>(
     Box::new(named.into_iter().filter(move |one| since.is_none_or(|since| one.updated() >= since)))
 }
 
-fn cut<T>(request: &Request, rows: &mut Vec<T>) -> Pagination {
+/// Leaves the page that is asked for.
+pub(crate) fn cut<T>(request: &Request, rows: &mut Vec<T>, default: usize, largest: usize) -> Pagination {
     let read = |name, default| request.parameter(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let page: usize = read("page", 1).max(1);
-    let page_size = read("pageSize", DEFAULT_PAGE_SIZE).clamp(1, LARGEST_PAGE_SIZE);
+    let page_size = read("pageSize", default).clamp(1, largest);
     let pagination = Pagination { page, page_size, items: rows.len() };
     rows.drain(..rows.len().min((page - 1).saturating_mul(page_size)));
     rows.truncate(page_size);

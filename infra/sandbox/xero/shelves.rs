@@ -21,6 +21,7 @@ use super::journal::Entry;
 use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
 use super::parts::attachments::Attachment;
+use super::projects::Project;
 use super::settings::accounts::Account;
 use super::settings::branding_themes::BrandingTheme;
 use super::settings::contact_groups::ContactGroup;
@@ -91,6 +92,7 @@ shelves! {
     bank_transactions: BankTransaction,
     bank_transfers: BankTransfer,
     manual_journals: ManualJournal,
+    projects: Project,
     purchase_orders: PurchaseOrder,
     quotes: Quote,
     repeating_invoices: RepeatingInvoice,

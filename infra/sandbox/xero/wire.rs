@@ -102,6 +102,16 @@ pub(crate) struct Pagination {
     pub(crate) items: usize,
 }
 
+impl Pagination {
+    pub(crate) fn as_json(self) -> Value {
+        let Self { page, page_size, items } = self;
+        serde_json::json!({
+            "page": page, "pageSize": page_size,
+            "pageCount": items.div_ceil(page_size), "itemCount": items,
+        })
+    }
+}
+
 /// The success envelope: `pagination` stands before the array, and only when the call was paged.
 pub(crate) fn envelope(
     id: uuid::Uuid,
@@ -116,14 +126,8 @@ pub(crate) fn envelope(
     body.insert("Status".into(), "OK".into());
     body.insert("ProviderName".into(), provider.into());
     body.insert("DateTimeUTC".into(), bare_stamp(now));
-    if let Some(Pagination { page, page_size, items }) = pagination {
-        body.insert(
-            "pagination".into(),
-            serde_json::json!({
-                "page": page, "pageSize": page_size,
-                "pageCount": items.div_ceil(page_size), "itemCount": items,
-            }),
-        );
+    if let Some(pagination) = pagination {
+        body.insert("pagination".into(), pagination.as_json());
     }
     body.insert(key.into(), Value::Array(elements));
     Value::Object(body)

@@ -78,6 +78,13 @@ fn refusal<R: Resource>(
     if let Some(flag) = R::REFUSED_FLAG {
         body.insert(flag.into(), true.into());
     }
+    // Lines have a list of their own; what is wrong is said of the whole.
+    for lines in ["LineItems", "JournalLines"] {
+        let lines = body.get_mut(lines).and_then(Value::as_array_mut).into_iter().flatten();
+        for line in lines.filter_map(Value::as_object_mut) {
+            line.entry("ValidationErrors").or_insert_with(|| json!([]));
+        }
+    }
     if !summarizes {
         body.insert("StatusAttributeString".into(), "ERROR".into());
     }

@@ -1,9 +1,9 @@
-//! Envelopes, error bodies and limits, as recorded.
+//! Envelopes, headers and limits, as recorded; refusals are in `errors.rs`.
 
 use serde_json::{Value, json};
 
 use super::{Client, encoded};
-use crate::{Fault, Settings};
+use crate::Settings;
 
 #[tokio::test]
 async fn the_envelope_has_its_fields_in_order_and_pagination_only_when_paged() {
@@ -51,50 +51,6 @@ async fn the_sixty_first_call_gets_an_empty_429_that_names_the_problem() {
 }
 
 #[tokio::test]
-async fn who_does_not_ask_for_json_gets_xml() {
-    let client = Client::new().await;
-    let bearer = format!("Bearer {}", client.token);
-    for accept in [None, Some(("accept", "*/*"))] {
-        let headers: Vec<_> = [("authorization", bearer.as_str())].into_iter().chain(accept).collect();
-        let reply = client.send("GET", "/api.xro/2.0/Organisation", &headers, "").await;
-        assert!(reply.text.starts_with("<?xml"), "{}", reply.text);
-        assert_eq!(reply.header("content-type"), Some("text/xml; charset=utf-8"));
-    }
-}
-
-#[tokio::test]
-async fn what_is_unknown_is_an_empty_page_of_html() {
-    let client = Client::new().await;
-    let zero = "00000000-0000-0000-0000-000000000001";
-    for path in
-        [format!("Invoices/{zero}"), "Invoices/INV-9".into(), format!("Contacts/{zero}"), "Nothing".into()]
-    {
-        let reply = client.get(&path).await;
-        assert_eq!((reply.status.as_u16(), reply.text.as_str()), (404, ""), "{path}");
-        assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"));
-    }
-    let body = json!({ "ContactID": zero, "Name": "A" });
-    let reply = client.post("Contacts?summarizeErrors=false", body).await;
-    assert_eq!((reply.status.as_u16(), reply.text.as_str()), (404, ""));
-}
-
-#[tokio::test]
-async fn malformed_bodies_and_queries_have_their_error_numbers() {
-    let client = Client::new().await;
-    let reply = client.call("PUT", "Contacts", &[], "{\"Contacts\": [").await;
-    assert_eq!((reply.status.as_u16(), &reply.json()["ErrorNumber"]), (400, &json!(14)));
-    assert_eq!(reply.json()["Type"], "PostDataInvalidException");
-    for query in ["where=Name%3D%3D", "where=Nope%3D%3D1", "order=Nope"] {
-        let reply = client.get(&format!("Contacts?{query}")).await;
-        assert_eq!((reply.status.as_u16(), &reply.json()["ErrorNumber"]), (400, &json!(16)), "{query}");
-        assert_eq!(reply.json()["Type"], "QueryParseException");
-    }
-    let reply = client.call("GET", "Contacts", &[("if-modified-since", "yesterday")], "").await;
-    assert_eq!(reply.status, 412);
-    assert_eq!(client.post("Organisation", json!({})).await.status, 501);
-}
-
-#[tokio::test]
 async fn settings_are_listed_filtered_and_found() {
     let client = Client::new().await;
     client.ledger().add_currency("EUR");
@@ -108,16 +64,6 @@ async fn settings_are_listed_filtered_and_found() {
     assert_eq!(client.get("Currencies").await.json()["Currencies"].as_array().unwrap().len(), 2);
     let tracking = client.get("TrackingCategories").await.json();
     assert_eq!(tracking["TrackingCategories"][0]["Options"][1]["Name"], "North");
-}
-
-#[tokio::test]
-async fn a_service_fault_is_plain_text_and_changes_nothing() {
-    let client = Client::new().await;
-    let body = Value::from("The Organisation is offline");
-    client.xero().harness.faults.add(Fault::on("PUT", "/Contacts", Fault::status(503, body)));
-    let reply = client.put("Contacts", json!({ "Name": "A" })).await;
-    assert_eq!((reply.status.as_u16(), reply.text.as_str()), (503, "The Organisation is offline"));
-    assert_eq!(client.ledger().count_contacts(), 0);
 }
 
 #[tokio::test]
