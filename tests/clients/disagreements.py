@@ -1,11 +1,11 @@
-"""Where Xero's recorded traffic disagrees with its published documents, and the stand-in follows the traffic.
+"""Where Xero's published documents disagree with recorded traffic, or with their own samples, which the stand-in follows.
 
 Each place (`Schema.Property`) has its reason. A place that no answer needs any more is an error as well, so that the
 list stays short.
 """
 
 ENVELOPE = "every recorded answer begins with Id, Status, ProviderName and DateTimeUTC"
-SAMPLE = "the document's own samples of answers have it, and so have recorded ones"
+SAMPLE = "the document's own samples of answers have it, though its schema doesn't"
 LINE = "recorded lines have an empty list of errors in single answers"
 OPTION = "recorded options say in three ways whether they are in use"
 SERVICES = "recorded invoices have the list, which is empty without a payment service"

@@ -85,9 +85,12 @@ impl Request {
         self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// A comma list; `None` when not given.
+    /// A comma list, or the parameter several times, as the official clients write some; `None` when not given.
     pub(crate) fn list(&self, name: &str) -> Option<Vec<&str>> {
-        self.parameter(name).map(|value| value.split(',').map(str::trim).collect())
+        let given =
+            self.parameters.iter().filter(|(key, value)| *key == name.to_lowercase() && !value.is_empty());
+        let values: Vec<&str> = given.flat_map(|(_, value)| value.split(',').map(str::trim)).collect();
+        Some(values).filter(|values| !values.is_empty())
     }
 
     pub(crate) fn ids(&self, name: &str) -> Option<Vec<Uuid>> {
@@ -151,13 +154,13 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_found_in_any_case() {
-        let query = "where=Name%3D%3D%22A+%26+B%22&PAGE=2&summarizeErrors=False&IDs=a,b";
+        let query = "where=Name%3D%3D%22A+%26+B%22&PAGE=2&summarizeErrors=False&IDs=a,b&ids=c";
         let request = Request::new("GET", "Contacts/INV%2F1", query, "app", Timestamp::UNIX_EPOCH);
         assert_eq!(request.parameter("where"), Some("Name==\"A & B\""));
         assert_eq!(request.parameter("page"), Some("2"));
         assert!(!request.summarizes_errors());
         assert_eq!(request.path, ["Contacts", "INV/1"]);
-        assert_eq!(request.list("IDs"), Some(vec!["a", "b"]));
+        assert_eq!(request.list("IDs"), Some(vec!["a", "b", "c"]));
     }
 
     #[test]
