@@ -1,26 +1,27 @@
 //! Where the records of one table lie. Of a large table all but the first are packed: a million records, each
 //! a map of its own, would not fit where this runs.
 //!
-//! A packed record is its values as one JSON text; the names of its fields are kept once for all records that
-//! have the same ones. It is unpacked when somebody looks at it and stays so until `tidy`. Called by `store.rs`.
+//! A packed record is unpacked when somebody looks at it and stays so until `tidy`. Called by `store.rs`.
+
+mod shape;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use shape::{Bytes, Shape};
 
 use super::store::Record;
 
 /// So many records of a table are never packed, and as many unpacked ones are left at hand.
-const AT_HAND: usize = 10_000;
+const AT_HAND: usize = 4_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     slots: Vec<Slot>,
-    /// The field names of packed records, by the number of their shape.
-    shapes: Vec<Vec<String>>,
-    shape_of: HashMap<Vec<String>, u32>,
+    shapes: Vec<Shape>,
+    /// The place of a shape by its field names.
+    shape_of: HashMap<Vec<String>, usize>,
     /// Packed ones that were unpacked since the last time.
     unpacked: RefCell<Vec<u32>>,
 }
@@ -29,7 +30,11 @@ pub(crate) struct Slots {
 enum Slot {
     Empty,
     AtHand(Arc<Record>),
-    Packed { shape: u32, values: Box<str>, record: OnceCell<Arc<Record>> },
+    /// The number of its shape, and its values.
+    Packed {
+        bytes: Box<[u8]>,
+        record: OnceCell<Arc<Record>>,
+    },
 }
 
 impl Slots {
@@ -42,19 +47,19 @@ impl Slots {
         match self.slots.get(slot as usize)? {
             Slot::Empty => None,
             Slot::AtHand(record) => Some(record),
-            Slot::Packed { shape, values, record } => Some(record.get_or_init(|| {
+            Slot::Packed { bytes, record } => Some(record.get_or_init(|| {
                 self.unpacked.borrow_mut().push(slot);
-                Arc::new(self.unpack(*shape, values))
+                Arc::new(self.unpack(bytes))
             })),
         }
     }
 
     /// The same, if it is wanted: one that isn't is looked at and let go.
     pub(crate) fn get_if(&self, slot: u32, wanted: impl FnOnce(&Record) -> bool) -> Option<&Arc<Record>> {
-        if let Slot::Packed { shape, values, record } = self.slots.get(slot as usize)?
+        if let Slot::Packed { bytes, record } = self.slots.get(slot as usize)?
             && record.get().is_none()
         {
-            let unpacked = self.unpack(*shape, values);
+            let unpacked = self.unpack(bytes);
             return wanted(&unpacked).then(|| {
                 self.unpacked.borrow_mut().push(slot);
                 record.get_or_init(|| Arc::new(unpacked))
@@ -93,25 +98,26 @@ impl Slots {
 
     fn pack(&mut self, record: &Record) -> Slot {
         let names: Vec<String> = record.fields.keys().cloned().collect();
-        let shape = match self.shape_of.get(&names) {
-            Some(shape) => *shape,
+        let number = match self.shape_of.get(&names) {
+            Some(number) => *number,
             None => {
-                let shape = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
-                self.shapes.push(names.clone());
-                self.shape_of.insert(names, shape);
-                shape
+                self.shapes.push(Shape::of(record));
+                self.shape_of.insert(names, self.shapes.len() - 1);
+                self.shapes.len() - 1
             }
         };
-        let mut values = vec![Value::from(record.id.as_str())];
-        values.extend(record.fields.values().cloned());
-        Slot::Packed { shape, values: Value::from(values).to_string().into(), record: OnceCell::new() }
+        let mut bytes = Vec::new();
+        shape::put_number(&mut bytes, number);
+        if let Some(shape) = self.shapes.get(number) {
+            shape.pack(record, &mut bytes);
+        }
+        Slot::Packed { bytes: bytes.into(), record: OnceCell::new() }
     }
 
-    fn unpack(&self, shape: u32, values: &str) -> Record {
-        let names = self.shapes.get(shape as usize).map(Vec::as_slice).unwrap_or_default();
-        let mut values = serde_json::from_str::<Vec<Value>>(values).unwrap_or_default().into_iter();
-        let id = values.next().and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
-        Record { id, fields: names.iter().cloned().zip(values).collect() }
+    fn unpack(&self, bytes: &[u8]) -> Record {
+        let mut bytes = Bytes(bytes);
+        let shape = self.shapes.get(bytes.number());
+        shape.map_or_else(Record::default, |shape| shape.unpack(bytes))
     }
 }
 
@@ -120,6 +126,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Of the packed ones.
+    const LATE: u32 = 4_050;
 
     fn record(number: usize) -> Record {
         let text = format!(
@@ -140,28 +149,28 @@ mod tests {
             let kept = slots.get(u32::try_from(number).unwrap()).unwrap();
             assert_eq!((kept.id.clone(), &kept.fields), (format!("{number:018}"), &record(number).fields));
         }
-        assert_eq!(slots.get(12_000).unwrap().get("Amount").to_string(), "10.50");
+        assert_eq!(slots.get(LATE).unwrap().get("Amount").to_string(), "10.50");
         let unpacked = |slots: &Slots| slots.unpacked.borrow().len();
         assert_eq!(unpacked(&slots), 3);
         (0..slots.next()).for_each(|slot| assert!(slots.get(slot).is_some()));
         assert_eq!(unpacked(&slots), AT_HAND + 10);
         slots.tidy();
         assert_eq!(unpacked(&slots), 0);
-        assert_eq!(slots.get(12_000).unwrap().text("Note"), "“a\n12000”");
+        assert_eq!(slots.get(LATE).unwrap().text("Note"), format!("“a\n{LATE}”"));
     }
 
     #[test]
     fn looking_through_all_leaves_only_the_wanted_unpacked() {
         let mut slots = Slots::default();
-        for number in 0..AT_HAND + 100 {
+        for number in 0..AT_HAND + 200 {
             slots.put(slots.next(), Arc::new(record(number)));
         }
-        let wanted = |record: &Record| record.get("Note") == &json!("“a\n10050”");
+        let wanted = |record: &Record| record.get("Note") == &json!(format!("“a\n{LATE}”"));
         let found: Vec<_> = (0..slots.next()).filter_map(|slot| slots.get_if(slot, wanted)).collect();
         assert_eq!((found.len(), slots.unpacked.borrow().len()), (1, 1));
-        slots.put(10_050, Arc::new(record(7)));
-        slots.clear(10_051);
-        assert_eq!(slots.get(10_050).unwrap().text("Note"), "“a\n7”");
-        assert!(slots.get(10_051).is_none());
+        slots.put(LATE, Arc::new(record(7)));
+        slots.clear(LATE + 1);
+        assert_eq!(slots.get(LATE).unwrap().text("Note"), "“a\n7”");
+        assert!(slots.get(LATE + 1).is_none());
     }
 }

@@ -1,9 +1,11 @@
 //! The records in memory, with the indexes that queries need, and a journal so that a request can be undone.
 
+mod indexes;
+
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use indexes::{ByStamp, ByText};
 use serde_json::{Map, Value};
 
 use super::objects::Object;
@@ -12,7 +14,7 @@ use super::packed::Slots;
 pub(crate) type Fields = Map<String, Value>;
 
 /// One version of a record. `fields` has Id and the audit fields too; a missing key is null.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
     pub(crate) id: String,
     pub(crate) fields: Fields,
@@ -32,30 +34,32 @@ impl Record {
     }
 }
 
-/// The indexes name a record by its slot, so that each of their entries is a few bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     slots: Slots,
-    by_id: HashMap<[u8; 18], u32>,
-    /// Stamps are written so that their text sorts like their time.
-    by_stamp: BTreeSet<([u8; 28], u32)>,
-    /// For each indexed field the hash of its value: who has that hash is looked at before it is believed.
-    by_value: HashMap<String, BTreeSet<(u64, u32)>>,
+    by_id: ByText,
+    by_stamp: ByStamp,
+    /// For each indexed field.
+    by_value: HashMap<String, ByText>,
 }
 
 impl Table {
     pub(crate) fn get(&self, id: &str) -> Option<&Arc<Record>> {
-        let record = self.slots.get(*self.by_id.get(&padded(id))?)?;
-        (record.id == id).then_some(record)
+        self.find(id).map(|(_, record)| record)
+    }
+
+    fn find(&self, id: &str) -> Option<(u32, &Arc<Record>)> {
+        let mut found = self.by_id.get(id).filter_map(|slot| Some((slot, self.slots.get(slot)?)));
+        found.find(|(_, record)| record.id == id)
     }
 
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Arc<Record>> {
-        self.by_stamp.iter().rev().filter_map(|(_, slot)| self.slots.get(*slot))
+        self.by_stamp.between(EVER.0, EVER.1).rev().filter_map(|slot| self.slots.get(slot))
     }
 
     /// Oldest stamp first, from this stamp on.
     pub(crate) fn since(&self, stamp: &str) -> impl Iterator<Item = &Arc<Record>> {
-        self.by_stamp.range((padded(stamp), 0)..).filter_map(|(_, slot)| self.slots.get(*slot))
+        self.by_stamp.between(stamp, EVER.1).filter_map(|slot| self.slots.get(slot))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -81,63 +85,55 @@ impl Table {
         (first, last): (&str, &str),
         mut wanted: impl FnMut(&Record) -> bool,
     ) -> Vec<&'a Arc<Record>> {
-        let slots = self.between(first, last);
+        let slots = self.by_stamp.between(first, last);
         slots.filter_map(|slot| self.slots.get_if(slot, &mut wanted)).collect()
     }
 
     /// How many `sift_between` would look at.
     pub(crate) fn count_between(&self, (first, last): (&str, &str)) -> usize {
-        self.between(first, last).count()
-    }
-
-    fn between(&self, first: &str, last: &str) -> impl Iterator<Item = u32> {
-        let (first, last) = (padded(first), padded(last.max(first)));
-        self.by_stamp.range((first, 0)..=(last, u32::MAX)).map(|(_, slot)| *slot)
+        self.by_stamp.count_between(first, last)
     }
 
     /// How many `with` would look at.
     pub(crate) fn count_with(&self, field: &str, value: &str) -> usize {
-        let hash = hash(&key(value));
-        self.by_value.get(field).map_or(0, |values| values.range((hash, 0)..=(hash, u32::MAX)).count())
+        self.by_value.get(field).map_or(0, |values| values.get(&key(value)).count())
     }
 
     /// The records whose indexed field has this value, deleted ones too.
     pub(crate) fn with<'a>(&'a self, field: &str, value: &str) -> impl Iterator<Item = &'a Arc<Record>> {
         let (field, wanted) = (field.to_owned(), key(value));
-        let hash = hash(&wanted);
-        let slots = self.by_value.get(&field).map(|values| values.range((hash, 0)..=(hash, u32::MAX)));
-        let records = slots.into_iter().flatten().filter_map(|(_, slot)| self.slots.get(*slot));
+        let slots = self.by_value.get(&field).map(|values| values.get(&wanted));
+        let records = slots.into_iter().flatten().filter_map(|slot| self.slots.get(slot));
         records.filter(move |record| index_key(record.get(&field)).is_some_and(|found| found == wanted))
     }
 
     /// Puts a version of a record in the place of the one before, or takes it away; returns the one before.
     fn replace(&mut self, object: &Object, id: &str, record: Option<Arc<Record>>) -> Option<Arc<Record>> {
-        let id = padded(id);
-        let slot = self.by_id.get(&id).copied();
-        let before = slot.and_then(|slot| self.slots.get(slot).cloned().map(|before| (slot, before)));
+        let before = self.find(id).map(|(slot, before)| (slot, before.clone()));
         if let Some((slot, before)) = &before {
-            self.by_stamp.remove(&(padded(before.text("SystemModstamp")), *slot));
+            self.by_stamp.remove(before.text("SystemModstamp"), *slot);
             for (field, value) in indexed(object, before) {
-                self.by_value.get_mut(field).map(|values| values.remove(&(hash(&value), *slot)));
+                if let Some(values) = self.by_value.get_mut(field) {
+                    values.remove(&value, *slot);
+                }
             }
         }
+        let slot = before.as_ref().map(|(slot, _)| *slot);
         match (record, slot) {
             (Some(record), _) => {
                 let slot = slot.unwrap_or(self.slots.next());
                 self.by_id.insert(id, slot);
-                self.by_stamp.insert((padded(record.text("SystemModstamp")), slot));
+                self.by_stamp.insert(record.text("SystemModstamp"), slot);
                 for (field, value) in indexed(object, &record) {
                     match self.by_value.get_mut(field) {
-                        Some(values) => values.insert((hash(&value), slot)),
-                        None => {
-                            self.by_value.entry(field.to_owned()).or_default().insert((hash(&value), slot))
-                        }
-                    };
+                        Some(values) => values.insert(&value, slot),
+                        None => self.by_value.entry(field.to_owned()).or_default().insert(&value, slot),
+                    }
                 }
                 self.slots.put(slot, record);
             }
             (None, Some(slot)) => {
-                self.by_id.remove(&id);
+                self.by_id.remove(id, slot);
                 self.slots.clear(slot);
             }
             (None, None) => {}
@@ -166,21 +162,6 @@ fn key(value: &str) -> String {
 
 /// All stamps: those of the earliest time and what sorts after every digit.
 pub(crate) const EVER: (&str, &str) = ("", "~");
-
-/// The same in every run, so that the order of what is found is too.
-fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// A short text that sorts as it did; what is longer than an id or a stamp can be is cut.
-fn padded<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
-    let length = text.len().min(LENGTH);
-    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-    bytes
-}
 
 /// All tables of an org.
 #[derive(Debug, Default)]

@@ -25,6 +25,8 @@ use delivery::Subscriber;
 
 /// Events are kept, and can be had again, for so long.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
+/// Of the events of a very busy org only the last so many are, or they would fill the memory.
+const MOST_KEPT: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -147,7 +149,8 @@ impl Org {
         if changes.is_empty() {
             return;
         }
-        self.feed.events.retain(|event| now.duration_since(event.made) < KEPT);
+        let old = |event: &mut Event| now.duration_since(event.made) >= KEPT;
+        while self.feed.events.pop_front_if(old).is_some() {}
         let mut sequence = (0, 0);
         for (change, records) in together(changes) {
             let number = if sequence.0 == change.transaction { sequence.1 + 1 } else { 1 };
@@ -176,6 +179,8 @@ impl Org {
             self.feed.events.push_back(Event { replay, made, body: body.clone() });
             self.address(&body);
         }
+        let surplus = self.feed.events.len().saturating_sub(MOST_KEPT);
+        self.feed.events.drain(..surplus);
     }
 }
 

@@ -158,3 +158,11 @@ async fn a_subscriber_is_sent_each_event_until_it_takes_it() {
     let events = control("GET", "events?since=0", json!(null)).await.json();
     assert_eq!(events["events"][0]["detail-type"], "AccountChangeEvent");
 }
+
+#[test]
+fn only_the_last_events_of_a_busy_org_are_kept() {
+    let door = Door::new();
+    (0..10_003).for_each(|_| door.org().tell_gap("Account", "GAP_UPDATE", &[]));
+    let events = door.org().change_events(0);
+    assert_eq!((events.len(), &events[0]["detail"]["event"]["replayId"]), (10_000, &json!(4)));
+}
