@@ -6,13 +6,16 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::journal::Entry;
 use super::organisation::Organisation;
 use super::webhooks::{Change, News};
 
-pub(crate) trait Document: Clone {
+/// What is kept outlives the program (`kept.rs`), and so every document can be written and read.
+pub(crate) trait Document: Clone + Serialize + DeserializeOwned {
     fn id(&self) -> Uuid;
 
     fn updated(&self) -> Timestamp;
@@ -132,6 +135,15 @@ impl<T: Document> Shelf<T> {
         self.journal.clear();
     }
 
+    /// In their order, for `kept.rs`; the journal isn't kept.
+    pub(crate) fn filled(documents: Vec<T>) -> Self {
+        let mut shelf = Self::default();
+        for document in documents {
+            shelf.place(document);
+        }
+        shelf
+    }
+
     fn place(&mut self, document: T) -> Option<T> {
         let before = self.take(document.id());
         for key in document.keys() {
@@ -157,12 +169,24 @@ impl<T: Document> Shelf<T> {
     }
 }
 
+impl<T: Document> Serialize for Shelf<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.since(None))
+    }
+}
+
+impl<'de, T: Document> Deserialize<'de> for Shelf<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::filled)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug, Clone, PartialEq)]
-    struct Card(Uuid, i64, &'static str);
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Card(Uuid, i64, String);
 
     impl Document for Card {
         fn id(&self) -> Uuid {
@@ -172,7 +196,7 @@ mod tests {
             Timestamp::from_second(self.1).unwrap()
         }
         fn keys(&self) -> Vec<String> {
-            vec![self.2.to_owned()]
+            vec![self.2.clone()]
         }
     }
 
@@ -180,22 +204,22 @@ mod tests {
     fn a_roll_back_restores_documents_keys_and_order() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut shelf = Shelf::default();
-        shelf.put(Card(one, 10, "a"));
+        shelf.put(Card(one, 10, "a".into()));
         let mark = shelf.mark();
-        shelf.put(Card(one, 20, "b"));
-        shelf.put(Card(two, 30, "c"));
+        shelf.put(Card(one, 20, "b".into()));
+        shelf.put(Card(two, 30, "c".into()));
         assert_eq!(shelf.find("b"), shelf.get(one));
         shelf.roll_back(mark);
         assert_eq!((shelf.len(), shelf.find("b"), shelf.find("c")), (1, None, None));
-        assert_eq!(shelf.find("a"), Some(&Card(one, 10, "a")));
+        assert_eq!(shelf.find("a"), Some(&Card(one, 10, "a".into())));
         assert_eq!(shelf.since(None).count(), 1);
     }
 
     #[test]
     fn since_includes_the_second_itself() {
         let mut shelf = Shelf::default();
-        shelf.put(Card(Uuid::from_u128(1), 10, "a"));
-        shelf.put(Card(Uuid::from_u128(2), 11, "b"));
+        shelf.put(Card(Uuid::from_u128(1), 10, "a".into()));
+        shelf.put(Card(Uuid::from_u128(2), 11, "b".into()));
         let count = |second| shelf.since(Some(Timestamp::from_second(second).unwrap())).count();
         assert_eq!([count(10), count(11), count(12)], [2, 1, 0]);
     }

@@ -3,6 +3,8 @@
 //! <https://developer.xero.com/documentation/api/accounting/historyandnotes>. Newest first. A note can be
 //! added and never changed.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,11 +19,11 @@ use crate::xero::writing::given;
 const KEY: &str = "HistoryRecords";
 const LONGEST_NOTE: usize = 2_500;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct HistoryRecord {
     document: Uuid,
     /// `Created`, `Edited`, `Approved`, `Voided`, …
-    changes: &'static str,
+    changes: Cow<'static, str>,
     at: Timestamp,
     user: String,
     details: String,
@@ -45,7 +47,13 @@ impl Organisation {
         details: String,
         at: Timestamp,
     ) {
-        self.history.push(HistoryRecord { document, changes, at, user: self.actor.clone(), details });
+        self.history.push(HistoryRecord {
+            document,
+            changes: changes.into(),
+            at,
+            user: self.actor.clone(),
+            details,
+        });
     }
 
     /// How often something happened from this moment on.
@@ -94,7 +102,7 @@ fn add(organisation: &mut Organisation, request: &Request, document: Uuid) -> Re
         let user = organisation.actor.clone();
         organisation.history.push(HistoryRecord {
             document,
-            changes: "Note",
+            changes: "Note".into(),
             at: request.now,
             user,
             details,
