@@ -161,7 +161,7 @@ fn read_head(
     }
 }
 
-/// What was used already stays used: then amounts can't have changed.
+/// What was used already stays used: then amounts can't have changed. A total of nothing is paid at once.
 fn read_amounts(
     organisation: &mut Organisation,
     request: &Request,
@@ -187,4 +187,8 @@ fn read_amounts(
     note.total_tax = totals.total_tax;
     note.total = totals.total;
     note.remaining_credit = totals.total - used;
+    if note.status == InvoiceStatus::Authorised && note.total.is_zero() && !note.lines.is_empty() {
+        note.status = InvoiceStatus::Paid;
+        note.fully_paid_on = Some(note.date);
+    }
 }
