@@ -1,6 +1,6 @@
 //! The stand-ins of Salesforce and Xero on loopback ports, with an org and a set of books to try things on.
 //!
-//! They forget everything when they end.
+//! They forget everything when they end, unless they are given a file to keep it in (`state_file`).
 
 use std::sync::Arc;
 
