@@ -3,7 +3,9 @@
 //! A journal lets one refused element, or a whole refused call, be undone. It must stay cheap: a call of
 //! fifty elements touches nothing but these fifty.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -37,10 +39,16 @@ pub(crate) trait Document: Clone + Serialize + DeserializeOwned {
     }
 }
 
+/// A key's hash, and then which put it was, in their order: a key itself would be three times as long.
+type Place = ([u64; 2], u64);
+
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf<T> {
-    documents: HashMap<Uuid, T>,
-    keys: HashMap<String, Vec<Uuid>>,
+    /// Each in a box: the map is up to half empty, and they are large.
+    documents: HashMap<Uuid, Box<T>>,
+    keys: BTreeMap<Place, Uuid>,
+    /// How many keys were put there.
+    puts: u64,
     by_stamp: BTreeSet<(Timestamp, Uuid)>,
     journal: Vec<(Uuid, Option<T>)>,
 }
@@ -49,7 +57,8 @@ impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self {
             documents: HashMap::new(),
-            keys: HashMap::new(),
+            keys: BTreeMap::new(),
+            puts: 0,
             by_stamp: BTreeSet::new(),
             journal: Vec::new(),
         }
@@ -58,16 +67,16 @@ impl<T> Default for Shelf<T> {
 
 impl<T: Document> Shelf<T> {
     pub(crate) fn get(&self, id: Uuid) -> Option<&T> {
-        self.documents.get(&id)
+        self.documents.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<&T> {
-        self.keys.get(key).and_then(|ids| ids.first()).and_then(|id| self.documents.get(id))
+        self.find_all(key).next()
     }
 
     /// Everything with this key, in the order it was put there.
     pub(crate) fn find_all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
-        self.keys.get(key).into_iter().flatten().filter_map(|id| self.documents.get(id))
+        self.keys.range(whole(key)).filter_map(|(_, id)| self.get(*id))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -77,7 +86,7 @@ impl<T: Document> Shelf<T> {
     /// Oldest change first, then by id: Xero's default order.
     pub(crate) fn since(&self, since: Option<Timestamp>) -> impl DoubleEndedIterator<Item = &T> {
         let from = (since.unwrap_or(Timestamp::MIN), Uuid::nil());
-        self.by_stamp.range(from..).filter_map(|(_, id)| self.documents.get(id))
+        self.by_stamp.range(from..).filter_map(|(_, id)| self.get(*id))
     }
 
     pub(crate) fn put(&mut self, document: T) {
@@ -147,10 +156,11 @@ impl<T: Document> Shelf<T> {
     fn place(&mut self, document: T) -> Option<T> {
         let before = self.take(document.id());
         for key in document.keys() {
-            self.keys.entry(key).or_default().push(document.id());
+            self.puts += 1;
+            self.keys.insert((hash(&key), self.puts), document.id());
         }
         self.by_stamp.insert((document.updated(), document.id()));
-        self.documents.insert(document.id(), document);
+        self.documents.insert(document.id(), Box::new(document));
         before
     }
 
@@ -158,15 +168,28 @@ impl<T: Document> Shelf<T> {
         let document = self.documents.remove(&id)?;
         self.by_stamp.remove(&(document.updated(), id));
         for key in document.keys() {
-            if let Some(ids) = self.keys.get_mut(&key) {
-                ids.retain(|other| *other != id);
-                if ids.is_empty() {
-                    self.keys.remove(&key);
-                }
+            let place = self.keys.range(whole(&key)).find(|(_, other)| **other == id);
+            if let Some(place) = place.map(|(place, _)| *place) {
+                self.keys.remove(&place);
             }
         }
-        Some(document)
+        Some(*document)
     }
+}
+
+/// Where everything with this key stands.
+fn whole(key: &str) -> RangeInclusive<Place> {
+    let hash = hash(key);
+    (hash, 0)..=(hash, u64::MAX)
+}
+
+/// So long that two keys never have the same.
+fn hash(key: &str) -> [u64; 2] {
+    [0_u8, 1].map(|salt| {
+        let mut hasher = DefaultHasher::new();
+        (salt, key).hash(&mut hasher);
+        hasher.finish()
+    })
 }
 
 impl<T: Document> Serialize for Shelf<T> {

@@ -29,14 +29,21 @@ pub(crate) struct HistoryRecord {
     details: String,
 }
 
+impl HistoryRecord {
+    /// Of what was made they follow from who made it, and aren't kept: there are as many as documents.
+    fn details(&self) -> Cow<'_, str> {
+        if self.changes == "Created" {
+            format!("Received through the Xero API from {}", self.user).into()
+        } else {
+            self.details.as_str().into()
+        }
+    }
+}
+
 impl Organisation {
     /// Said of whoever acts now; undone with the change itself.
     pub(crate) fn record(&mut self, document: Uuid, changes: &'static str, at: Timestamp) {
-        let details = match changes {
-            "Created" => format!("Received through the Xero API from {}", self.actor),
-            _ => String::new(),
-        };
-        self.record_more(document, changes, details, at);
+        self.record_more(document, changes, String::new(), at);
     }
 
     /// With a sentence of its own.
@@ -78,7 +85,7 @@ fn list(organisation: &Organisation, document: Uuid) -> Found {
     let elements = records.map(|record| {
         json!({
             "Changes": record.changes, "DateUTCString": date_text(record.at),
-            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details,
+            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details(),
         })
     });
     Found { key: KEY, elements: elements.collect(), pagination: None }
