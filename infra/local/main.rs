@@ -8,6 +8,7 @@ mod place;
 mod secret;
 mod server;
 mod stand_ins;
+mod state_file;
 mod tls;
 mod watch;
 mod whole;

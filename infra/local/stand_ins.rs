@@ -1,6 +1,6 @@
 //! The stand-ins of Salesforce and Xero on loopback ports, with an org and a set of books to try things on.
 //!
-//! They forget everything when they end.
+//! They forget everything when they end, unless they are given a file to keep it in (`state_file`).
 
 use std::sync::Arc;
 
@@ -75,6 +75,12 @@ impl StandIns {
         Ok(seeded)
     }
 
+    /// An org and books of about so many records, whose customers and products are the same.
+    pub(crate) fn fill_both(&self, records: usize) -> anyhow::Result<()> {
+        self.sandbox.salesforce.add_field("Opportunity", INVOICE_FIELD).map_err(anyhow::Error::msg)?;
+        self.sandbox.fill(records).map_err(anyhow::Error::msg)
+    }
+
     /// What people need to talk to them.
     pub(crate) fn introduce(&self) {
         let scopes = connect::usual_scopes(Provider::Xero).join(" ");
@@ -82,6 +88,7 @@ impl StandIns {
             format!("stand-in Salesforce  {}", self.salesforce),
             format!("stand-in Xero        {}  (scopes {scopes})", self.xero),
             format!("both take client id {CLIENT_ID}, client secret {CLIENT_SECRET}"),
+            "what is inside is shown at /_sandbox/ of each".to_owned(),
         ] {
             output::note(line);
         }

@@ -6,20 +6,22 @@
 //! - `GET|POST clock` (`{"advance_seconds": 60}`, `{"speed": 20}`, or both)
 //! - `GET limits`: what is left of each; `GET held`: how many calls are taken up and not yet applied
 //! - `GET kinds`: what is kept; `GET browse?account=…&kind=…&from=0&most=50&text=…`: records, newest change first
+//! - snapshots: see `snapshots.rs`
 //! - `POST reset`, `POST seed`, `GET state`, `GET invariants`
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::Provider;
 use crate::faults::Fault;
+use crate::{Provider, snapshots};
 
 pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
     Router::new()
@@ -39,7 +41,14 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/state", get(state::<P>))
         .route("/invariants", get(invariants::<P>))
         .with_state(provider.clone())
-        .merge(P::controls(provider))
+        .merge(snapshots::router(provider.clone()))
+        .merge(P::controls(provider.clone()))
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            if request.method() != Method::GET {
+                provider.harness().snapshots.note_change();
+            }
+            next.run(request)
+        }))
 }
 
 async fn about<P: Provider>(State(_): State<Arc<P>>) -> Json<Value> {
@@ -220,6 +229,6 @@ async fn invariants<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> 
     Json(json!({ "ok": broken.is_empty(), "broken": broken }))
 }
 
-fn refused(message: &str) -> Response {
+pub(crate) fn refused(message: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response()
 }

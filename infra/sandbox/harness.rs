@@ -19,6 +19,7 @@ use crate::control::Look;
 use crate::counters::{Call, Counters};
 use crate::faults::{ConnectionLost, FaultKind, Faults, Met};
 use crate::held::Held;
+use crate::snapshots::Snapshots;
 use crate::{Clock, control, page};
 
 /// The largest request that any stand-in reads; each sets its own lower bounds.
@@ -31,11 +32,18 @@ pub struct Harness {
     pub faults: Faults,
     pub counters: Counters,
     pub(crate) held: Held,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Harness {
     pub fn new(seed: u64, clock: Clock) -> Self {
-        Self { clock, faults: Faults::new(seed), counters: Counters::default(), held: Held::default() }
+        Self {
+            clock,
+            faults: Faults::new(seed),
+            counters: Counters::default(),
+            held: Held::default(),
+            snapshots: Snapshots::default(),
+        }
     }
 }
 
@@ -99,6 +107,12 @@ pub trait Provider: Send + Sync + Sized + 'static {
     /// Everything it keeps, for people.
     fn state(&self) -> Value;
 
+    /// What is kept, as JSON: enough to go on from there, in this program or in another run of it.
+    fn keep(&self) -> Result<Vec<u8>, String>;
+
+    /// As it was when this was kept. Faults, counts and the clock stay as they are.
+    fn go_back(&self, kept: &[u8]) -> Result<(), String>;
+
     /// What it keeps of which kind, for people: a list of `{"account", "kind", "count"}`.
     fn kinds(&self) -> Value;
 
@@ -130,6 +144,9 @@ async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) ->
     let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    if head.method != Method::GET {
+        harness.snapshots.note_change();
+    }
     let (at, started) = (harness.clock.now(), harness.clock.source_now());
     let caller = provider.caller(&head);
     let mut answer = match provider.admit(&caller) {

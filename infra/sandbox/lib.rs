@@ -11,14 +11,17 @@ mod counters;
 mod faults;
 mod harness;
 mod held;
+mod in_base64;
 mod made_up;
 mod markup;
 mod origin;
 mod page;
+mod pairs;
 pub mod salesforce;
 mod sender;
 mod settings;
 mod signing;
+mod snapshots;
 pub mod xero;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +57,30 @@ impl Sandbox {
         self.salesforce.fill(&salesforce::Amounts::about(records * 2 / 3));
         let books = self.xero.fill(&xero::Amounts::about(records / 3));
         books.map_err(|refused| refused.0.join("; "))
+    }
+
+    /// Both, and the time that they believe, a line of JSON each: what `restore` goes on from.
+    pub fn keep(&self) -> Result<Vec<u8>, String> {
+        let now = self.clock.now().to_string().into_bytes();
+        Ok([now, self.salesforce.keep()?, self.xero.keep()?].join(&b'\n'))
+    }
+
+    /// As it was when this was kept. The clock never goes back behind what was.
+    pub fn restore(&self, kept: &[u8]) -> Result<(), String> {
+        let lines: Vec<&[u8]> = kept.split(|byte| *byte == b'\n').collect();
+        let [now, salesforce, xero] = lines.as_slice() else {
+            return Err("this is not what a sandbox keeps: it has three lines".to_owned());
+        };
+        let now: jiff::Timestamp =
+            String::from_utf8_lossy(now).parse().map_err(|error: jiff::Error| error.to_string())?;
+        self.clock.advance_seconds(now.duration_since(self.clock.now()).as_secs().max(0));
+        self.salesforce.go_back(salesforce)?;
+        self.xero.go_back(xero)
+    }
+
+    /// Grows with everything that may have changed what is kept.
+    pub fn changes(&self) -> u64 {
+        self.salesforce.harness().snapshots.changes() + self.xero.harness().snapshots.changes()
     }
 
     /// Everything Salesforce answers to, with its `/_sandbox/*` control routes. Cheap to clone.

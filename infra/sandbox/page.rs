@@ -27,3 +27,30 @@ fn file(kind: &str, text: &'static str) -> impl IntoResponse {
         text,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::{HTML, SCRIPT};
+    use crate::{Sandbox, Settings};
+
+    #[tokio::test]
+    async fn the_page_brings_everything_that_it_names() {
+        let router = Sandbox::new(Settings::default()).xero_router();
+        for (path, kind) in [("", "text/html"), ("style.css", "text/css"), ("page.js", "text/javascript")] {
+            let request = Request::builder().uri(format!("/_sandbox/{path}")).body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(kind), "{path}");
+        }
+        assert!(!HTML.contains("//") && !SCRIPT.contains("http"), "nothing comes from elsewhere");
+        let mut named = SCRIPT.split("get(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        assert!(
+            named.all(|id| HTML.contains(&format!("id=\"{id}\""))),
+            "the script asks for ids that there are"
+        );
+    }
+}

@@ -115,3 +115,41 @@ fn a_local_stack_takes_a_webhook_works_on_it_and_ends_well_when_it_is_told_to() 
     assert!(tasks.contains("Our second router is down"), "{tasks}");
     assert_eq!(up.interrupt(), 0);
 }
+
+#[test]
+fn stand_ins_with_a_state_file_go_on_where_they_stopped() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stand-ins.json");
+    let words = format!("sandbox --state {}", file.display());
+    let start = || {
+        let mut sandbox = Running::start(counterfoil(directory.path(), &words));
+        let mut address = |name: &str| {
+            let said = sandbox.said(name);
+            said.split_whitespace().next().unwrap().trim_start_matches("http://").to_owned()
+        };
+        let (salesforce, xero) = (address("stand-in Salesforce"), address("stand-in Xero"));
+        (sandbox, salesforce, xero)
+    };
+    let (sandbox, salesforce, xero) = start();
+    let made = post(&salesforce, "/_sandbox/records/Account", r#"{"Name": "Kept Ltd"}"#);
+    assert!(made.starts_with("HTTP/1.1 201 "), "{made}");
+    let made = post(&xero, "/_sandbox/seed", r#"{"contacts": ["Kept Ltd"]}"#);
+    assert!(made.starts_with("HTTP/1.1 200 "), "{made}");
+    let invoices = |xero: &str| get(xero, "/_sandbox/state").matches("\"InvoiceID\"").count();
+    let before = invoices(&xero);
+    assert!(before > 0, "the books begin with some invoices");
+    assert_eq!(sandbox.interrupt(), 0);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "their tokens are in it");
+
+    let (sandbox, salesforce, xero) = start();
+    assert!(get(&salesforce, "/_sandbox/records/Account").contains("Kept Ltd"));
+    assert!(get(&xero, "/_sandbox/state").contains("Kept Ltd"));
+    assert_eq!(invoices(&xero), before, "nothing is made anew");
+    assert_eq!(sandbox.interrupt(), 0);
+
+    std::fs::write(&file, "something else").unwrap();
+    let refused = run(directory.path(), &words);
+    assert_eq!(code(&refused), 1);
+    assert!(program::words(&refused).contains("can't be gone on from"), "{}", program::words(&refused));
+}

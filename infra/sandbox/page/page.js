@@ -143,7 +143,10 @@ async function showKinds() {
   const several = new Set(kinds.map((kind) => kind.account)).size > 1;
   select.replaceChildren(...kinds.map((kind) => make("option", { value: JSON.stringify([kind.account, kind.kind]) },
     `${several ? `${kind.account}: ` : ""}${kind.kind} (${kind.count})`)));
-  if (before && [...select.options].some((option) => option.value === before)) select.value = before;
+  // At first a kind that there are some of: an org's own record tells little.
+  const usual = kinds.findIndex((kind) => kind.count > 4);
+  if ([...select.options].some((option) => option.value === before)) select.value = before;
+  else if (usual >= 0) select.selectedIndex = usual;
   await look(true);
 }
 
@@ -156,7 +159,7 @@ async function look(afresh) {
   rows.push(...more);
   const columns = chosenColumns(rows);
   get("records-head").replaceChildren(make("tr", {}, ...columns.map((name) => make("th", {}, name))));
-  get("records-rows").replaceChildren(...rows.map((record) => row(() => detail(kind, [], [["", JSON.stringify(record)]].map(([, text]) => [" ", text])),
+  get("records-rows").replaceChildren(...rows.map((record) => row(() => detail(kind, [], [["As it is kept", JSON.stringify(record)]]),
     String(record[columns[0]] ?? kind), ...columns.map((name) => cell(shown(record[name]), typeof record[name] === "number" ? "number" : undefined)))));
   get("records-empty").hidden = rows.length > 0;
   get("records-more").hidden = more.length < PAGE;

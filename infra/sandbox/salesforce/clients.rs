@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What an app may ask for unless it is registered with less.
 const SCOPES: [&str; 5] = ["refresh_token", "api", "id", "profile", "openid"];
 
 /// An app that may ask for tokens.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Client {
     pub id: String,
@@ -34,7 +34,6 @@ pub struct Client {
     /// Grant types that are switched off for it.
     pub flows_off: HashSet<String>,
     /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
-    #[serde(skip)]
     pub public_key: Option<Vec<u8>>,
     /// Users it isn't approved for: usernames.
     pub unapproved: HashSet<String>,

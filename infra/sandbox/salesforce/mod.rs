@@ -22,6 +22,7 @@ mod files;
 mod filter;
 mod ids;
 mod jwt;
+mod kept;
 mod limits;
 mod multipart;
 mod oauth;
@@ -278,6 +279,14 @@ impl Provider for Salesforce {
 
     fn state(&self) -> Value {
         self.everything()
+    }
+
+    fn keep(&self) -> Result<Vec<u8>, String> {
+        self.kept()
+    }
+
+    fn go_back(&self, kept: &[u8]) -> Result<(), String> {
+        self.restore(kept)
     }
 
     fn kinds(&self) -> Value {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use words::field;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum FieldType {
     Id,
     String,
@@ -79,7 +79,7 @@ const NAMES: [(&str, FieldType); 19] = [
     ("base64", FieldType::Base64),
 ];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) kind: FieldType,
@@ -138,7 +138,7 @@ impl Field {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Object {
     pub(crate) name: String,
     pub(crate) plural: String,
@@ -183,7 +183,7 @@ impl Object {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Arc<Object>>,
     by_name: HashMap<String, usize>,

@@ -3,6 +3,7 @@
 //! One lock holds it; a request is served in one go. `begin` is called at the start of each, so that late
 //! commits become visible in time.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ pub(crate) struct Org {
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
     /// How many of each object with a number have been numbered.
-    numbers: HashMap<&'static str, u64>,
+    pub(crate) numbers: HashMap<Cow<'static, str>, u64>,
     pub(crate) organization: String,
     /// Whom the API acts for, unless a token says otherwise.
     pub(crate) integration_user: String,
@@ -61,9 +62,9 @@ pub(crate) struct Org {
     pub(crate) person: String,
     /// Whom the request being served is from: days in its queries begin where they are.
     pub(crate) asker: String,
-    next_id: u64,
+    pub(crate) next_id: u64,
     requests: u64,
-    last_stamp: String,
+    pub(crate) last_stamp: String,
     late: Vec<Late>,
     /// Notifications and changes there were when each transaction that isn't over began.
     marks: Vec<(usize, usize)>,
@@ -73,7 +74,7 @@ pub(crate) struct Org {
 const PEOPLE: &str = "com/salesforce/api/soap/60.0;client=SfdcInternalAPI/";
 
 /// Who writes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Writer {
     pub(crate) user: String,
     /// The app that the API's caller came through.
@@ -196,7 +197,7 @@ impl Org {
 
     /// The next automatic number of an object.
     pub(crate) fn next_number(&mut self, object: &'static str) -> u64 {
-        let number = self.numbers.entry(object).or_default();
+        let number = self.numbers.entry(object.into()).or_default();
         *number += 1;
         *number
     }

@@ -17,7 +17,7 @@ const MOST_GRANTS: usize = 5;
 const HOUR: i64 = 3600;
 
 /// Who was let in, through which app, to do what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Grantee {
     pub(crate) client: String,
     pub(crate) user: String,
@@ -34,14 +34,14 @@ impl Grantee {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Session {
     pub(crate) grantee: Grantee,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Grant {
     pub(crate) grantee: Grantee,
     pub(crate) current: String,
@@ -51,7 +51,7 @@ pub(crate) struct Grant {
 }
 
 /// One time, within 15 minutes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Code {
     pub(crate) grantee: Grantee,
     pub(crate) redirect: String,
@@ -60,7 +60,7 @@ pub(crate) struct Code {
     pub(crate) used: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Access {
     pub(crate) clients: HashMap<String, Client>,
     pub(crate) codes: HashMap<String, Code>,

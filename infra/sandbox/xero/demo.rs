@@ -43,11 +43,11 @@ impl Organisation {
             let id = organisation.ids.next();
             organisation.shelves.users.put(User {
                 id,
-                email,
-                first_name,
-                last_name,
+                email: email.to_owned(),
+                first_name: first_name.to_owned(),
+                last_name: last_name.to_owned(),
                 is_subscriber,
-                role,
+                role: role.to_owned(),
                 updated: created,
             });
         }

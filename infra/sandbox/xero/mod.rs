@@ -19,6 +19,7 @@ mod idempotency;
 mod identity;
 mod invariants;
 mod journal;
+mod kept;
 mod limits;
 mod organisation;
 mod parts;
@@ -385,6 +386,14 @@ impl Provider for Xero {
 
     fn state(&self) -> Value {
         door::state_as_json(&self.state())
+    }
+
+    fn keep(&self) -> Result<Vec<u8>, String> {
+        self.kept()
+    }
+
+    fn go_back(&self, kept: &[u8]) -> Result<(), String> {
+        self.restore(kept)
     }
 
     fn kinds(&self) -> Value {

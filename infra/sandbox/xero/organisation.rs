@@ -1,11 +1,13 @@
 //! One organisation (tenant): who it is, its locks, and the shelves with everything that is in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::parts::history::HistoryRecord;
@@ -15,33 +17,55 @@ use super::shelves::{Marks, Shelves};
 /// The financial year ends with this month's last day.
 pub(crate) const FINANCIAL_YEAR_END_MONTH: i8 = 3;
 
-/// Ids that follow from the seed.
-#[derive(Debug, Clone)]
-pub(crate) struct Ids(StdRng);
+/// Ids that follow from the seed. Kept as the seed and how many were given out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub(crate) struct Ids {
+    seed: u64,
+    given: u64,
+    random: StdRng,
+}
 
 impl Ids {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(StdRng::seed_from_u64(seed))
+        Self { seed, given: 0, random: StdRng::seed_from_u64(seed) }
     }
 
     pub(crate) fn next(&mut self) -> Uuid {
-        uuid::Builder::from_random_bytes(self.0.random()).into_uuid()
+        self.given += 1;
+        uuid::Builder::from_random_bytes(self.random.random()).into_uuid()
     }
 }
 
-#[derive(Debug, Clone)]
+impl From<(u64, u64)> for Ids {
+    fn from((seed, given): (u64, u64)) -> Self {
+        let mut ids = Self::new(seed);
+        for _ in 0..given {
+            ids.next();
+        }
+        ids
+    }
+}
+
+impl From<Ids> for (u64, u64) {
+    fn from(ids: Ids) -> Self {
+        (ids.seed, ids.given)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Organisation {
     pub(crate) tenant_id: Uuid,
     pub(crate) name: String,
     pub(crate) base_currency: String,
-    pub(crate) time_zone: &'static str,
+    pub(crate) time_zone: String,
     pub(crate) plan: Plan,
     pub(crate) period_lock: Option<Date>,
     pub(crate) year_end_lock: Option<Date>,
     pub(crate) created: Timestamp,
     pub(crate) shelves: Shelves,
     /// The last number that was given out, by its prefix.
-    numbers: BTreeMap<&'static str, u32>,
+    numbers: BTreeMap<Cow<'static, str>, u32>,
     pub(crate) history: Vec<HistoryRecord>,
     /// Who is at it now, for the history: an app, or a person.
     pub(crate) actor: String,
@@ -53,7 +77,7 @@ pub(crate) struct Organisation {
 pub(crate) struct Mark {
     shelves: Marks,
     history: usize,
-    numbers: BTreeMap<&'static str, u32>,
+    numbers: BTreeMap<Cow<'static, str>, u32>,
 }
 
 impl Organisation {
@@ -64,7 +88,7 @@ impl Organisation {
             tenant_id: ids.next(),
             name: name.to_owned(),
             base_currency: "NZD".to_owned(),
-            time_zone: "Pacific/Auckland",
+            time_zone: "Pacific/Auckland".to_owned(),
             plan: Plan::default(),
             period_lock: None,
             year_end_lock: None,
@@ -96,7 +120,7 @@ impl Organisation {
         prefix: &'static str,
         is_free: impl Fn(&Shelves, &str) -> bool,
     ) -> String {
-        let last = self.numbers.entry(prefix).or_default();
+        let last = self.numbers.entry(prefix.into()).or_default();
         loop {
             *last += 1;
             let number = format!("{prefix}{last:04}");
@@ -108,7 +132,7 @@ impl Organisation {
 
     /// The calendar day where the organisation is.
     pub(crate) fn today(&self, now: Timestamp) -> Date {
-        now.in_tz(self.time_zone)
+        now.in_tz(&self.time_zone)
             .map_or_else(|_| now.to_zoned(jiff::tz::TimeZone::UTC).date(), |at| at.date())
     }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::documents::invoices::invoice::InvoiceType;
 use super::organisation::Organisation;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Plan {
     /// 1,000 for those who pay, 20 on trial, and none for a real demo company.
     pub emails_a_day: usize,

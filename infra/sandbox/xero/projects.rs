@@ -21,7 +21,7 @@ const DEFAULT_PAGE_SIZE: usize = 50;
 const LARGEST_PAGE_SIZE: usize = 500;
 const LONGEST_NAME: usize = 255;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Project {
     id: Uuid,
     contact: Uuid,

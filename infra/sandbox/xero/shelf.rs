@@ -3,16 +3,21 @@
 //! A journal lets one refused element, or a whole refused call, be undone. It must stay cheap: a call of
 //! fifty elements touches nothing but these fifty.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::journal::Entry;
 use super::organisation::Organisation;
 use super::webhooks::{Change, News};
 
-pub(crate) trait Document: Clone {
+/// What is kept outlives the program (`kept.rs`), and so every document can be written and read.
+pub(crate) trait Document: Clone + Serialize + DeserializeOwned {
     fn id(&self) -> Uuid;
 
     fn updated(&self) -> Timestamp;
@@ -34,10 +39,16 @@ pub(crate) trait Document: Clone {
     }
 }
 
+/// A key's hash, and then which put it was, in their order: a key itself would be three times as long.
+type Place = ([u64; 2], u64);
+
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf<T> {
-    documents: HashMap<Uuid, T>,
-    keys: HashMap<String, Vec<Uuid>>,
+    /// Each in a box: the map is up to half empty, and they are large.
+    documents: HashMap<Uuid, Box<T>>,
+    keys: BTreeMap<Place, Uuid>,
+    /// How many keys were put there.
+    puts: u64,
     by_stamp: BTreeSet<(Timestamp, Uuid)>,
     journal: Vec<(Uuid, Option<T>)>,
 }
@@ -46,7 +57,8 @@ impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self {
             documents: HashMap::new(),
-            keys: HashMap::new(),
+            keys: BTreeMap::new(),
+            puts: 0,
             by_stamp: BTreeSet::new(),
             journal: Vec::new(),
         }
@@ -55,16 +67,16 @@ impl<T> Default for Shelf<T> {
 
 impl<T: Document> Shelf<T> {
     pub(crate) fn get(&self, id: Uuid) -> Option<&T> {
-        self.documents.get(&id)
+        self.documents.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<&T> {
-        self.keys.get(key).and_then(|ids| ids.first()).and_then(|id| self.documents.get(id))
+        self.find_all(key).next()
     }
 
     /// Everything with this key, in the order it was put there.
     pub(crate) fn find_all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
-        self.keys.get(key).into_iter().flatten().filter_map(|id| self.documents.get(id))
+        self.keys.range(whole(key)).filter_map(|(_, id)| self.get(*id))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,7 +86,7 @@ impl<T: Document> Shelf<T> {
     /// Oldest change first, then by id: Xero's default order.
     pub(crate) fn since(&self, since: Option<Timestamp>) -> impl DoubleEndedIterator<Item = &T> {
         let from = (since.unwrap_or(Timestamp::MIN), Uuid::nil());
-        self.by_stamp.range(from..).filter_map(|(_, id)| self.documents.get(id))
+        self.by_stamp.range(from..).filter_map(|(_, id)| self.get(*id))
     }
 
     pub(crate) fn put(&mut self, document: T) {
@@ -132,13 +144,23 @@ impl<T: Document> Shelf<T> {
         self.journal.clear();
     }
 
+    /// In their order, for `kept.rs`; the journal isn't kept.
+    pub(crate) fn filled(documents: Vec<T>) -> Self {
+        let mut shelf = Self::default();
+        for document in documents {
+            shelf.place(document);
+        }
+        shelf
+    }
+
     fn place(&mut self, document: T) -> Option<T> {
         let before = self.take(document.id());
         for key in document.keys() {
-            self.keys.entry(key).or_default().push(document.id());
+            self.puts += 1;
+            self.keys.insert((hash(&key), self.puts), document.id());
         }
         self.by_stamp.insert((document.updated(), document.id()));
-        self.documents.insert(document.id(), document);
+        self.documents.insert(document.id(), Box::new(document));
         before
     }
 
@@ -146,14 +168,39 @@ impl<T: Document> Shelf<T> {
         let document = self.documents.remove(&id)?;
         self.by_stamp.remove(&(document.updated(), id));
         for key in document.keys() {
-            if let Some(ids) = self.keys.get_mut(&key) {
-                ids.retain(|other| *other != id);
-                if ids.is_empty() {
-                    self.keys.remove(&key);
-                }
+            let place = self.keys.range(whole(&key)).find(|(_, other)| **other == id);
+            if let Some(place) = place.map(|(place, _)| *place) {
+                self.keys.remove(&place);
             }
         }
-        Some(document)
+        Some(*document)
+    }
+}
+
+/// Where everything with this key stands.
+fn whole(key: &str) -> RangeInclusive<Place> {
+    let hash = hash(key);
+    (hash, 0)..=(hash, u64::MAX)
+}
+
+/// So long that two keys never have the same.
+fn hash(key: &str) -> [u64; 2] {
+    [0_u8, 1].map(|salt| {
+        let mut hasher = DefaultHasher::new();
+        (salt, key).hash(&mut hasher);
+        hasher.finish()
+    })
+}
+
+impl<T: Document> Serialize for Shelf<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.since(None))
+    }
+}
+
+impl<'de, T: Document> Deserialize<'de> for Shelf<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::filled)
     }
 }
 
@@ -161,8 +208,8 @@ impl<T: Document> Shelf<T> {
 mod tests {
     use super::*;
 
-    #[derive(Debug, Clone, PartialEq)]
-    struct Card(Uuid, i64, &'static str);
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Card(Uuid, i64, String);
 
     impl Document for Card {
         fn id(&self) -> Uuid {
@@ -172,7 +219,7 @@ mod tests {
             Timestamp::from_second(self.1).unwrap()
         }
         fn keys(&self) -> Vec<String> {
-            vec![self.2.to_owned()]
+            vec![self.2.clone()]
         }
     }
 
@@ -180,22 +227,22 @@ mod tests {
     fn a_roll_back_restores_documents_keys_and_order() {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut shelf = Shelf::default();
-        shelf.put(Card(one, 10, "a"));
+        shelf.put(Card(one, 10, "a".into()));
         let mark = shelf.mark();
-        shelf.put(Card(one, 20, "b"));
-        shelf.put(Card(two, 30, "c"));
+        shelf.put(Card(one, 20, "b".into()));
+        shelf.put(Card(two, 30, "c".into()));
         assert_eq!(shelf.find("b"), shelf.get(one));
         shelf.roll_back(mark);
         assert_eq!((shelf.len(), shelf.find("b"), shelf.find("c")), (1, None, None));
-        assert_eq!(shelf.find("a"), Some(&Card(one, 10, "a")));
+        assert_eq!(shelf.find("a"), Some(&Card(one, 10, "a".into())));
         assert_eq!(shelf.since(None).count(), 1);
     }
 
     #[test]
     fn since_includes_the_second_itself() {
         let mut shelf = Shelf::default();
-        shelf.put(Card(Uuid::from_u128(1), 10, "a"));
-        shelf.put(Card(Uuid::from_u128(2), 11, "b"));
+        shelf.put(Card(Uuid::from_u128(1), 10, "a".into()));
+        shelf.put(Card(Uuid::from_u128(2), 11, "b".into()));
         let count = |second| shelf.since(Some(Timestamp::from_second(second).unwrap())).count();
         assert_eq!([count(10), count(11), count(12)], [2, 1, 0]);
     }

@@ -35,7 +35,9 @@ use super::webhooks::Change;
 
 macro_rules! shelves {
     ($($name:ident: $kind:ty,)+) => {
-        #[derive(Debug, Clone, Default)]
+        // A file from before a kind was known has none of it.
+        #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
         pub(crate) struct Shelves { $(pub(crate) $name: Shelf<$kind>,)+ }
 
         /// Where every shelf's journal stands.

@@ -4,7 +4,7 @@
 //! The inputs depend on the version: since 65 the addresses come in three lists with other names.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::super::answer::Refused;
@@ -36,7 +36,7 @@ const OLDER_ONLY: [&str; 2] = ["emailAddresses", "emailAddressesArray"];
 const NEWER_ONLY: [&str; 3] = ["recipientAddresses", "ccAddresses", "bccAddresses"];
 
 /// One e-mail as it would have gone out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email {
     pub at: Timestamp,
     pub from: String,

@@ -8,6 +8,7 @@ mod ingest;
 mod queries;
 mod table;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +21,7 @@ use super::org::{Org, Writer};
 use super::values::{decimal, stamp, written};
 use table::{Layout, Table};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum State {
     Open,
     /// Closed, or asked for; work begins a moment later.
@@ -30,11 +31,11 @@ enum State {
     Aborted,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Job {
     id: String,
     /// `ingest` or `query`, as in its path.
-    kind: &'static str,
+    kind: Cow<'static, str>,
     operation: String,
     object: String,
     key: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) struct Job {
     left: Table,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Jobs {
     jobs: BTreeMap<String, Job>,
     made: u64,
@@ -182,7 +183,7 @@ fn new_job(org: &mut Org, writer: &Writer, asked: &Asked<'_>, kind: &'static str
     org.bulk.made += 1;
     Ok(Job {
         id: ids::make("750", org.bulk.made),
-        kind,
+        kind: kind.into(),
         operation,
         object: text("object").unwrap_or_default(),
         key: text("externalIdFieldName"),

@@ -13,13 +13,13 @@ const DELIMITERS: [(&str, u8); 6] = [
     ("BACKQUOTE", b'`'),
 ];
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Layout {
     delimiter: u8,
     carriage_return: bool,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Table {
     pub(super) header: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,

@@ -13,13 +13,13 @@ const FIRST_GAP_SECONDS: i64 = 5;
 const LONGEST_GAP_SECONDS: i64 = 3600;
 const DROPPED_AFTER_SECONDS: i64 = 24 * 3600;
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Subscriber {
     url: String,
     waiting: Vec<Waiting>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Waiting {
     number: u64,
     body: Value,

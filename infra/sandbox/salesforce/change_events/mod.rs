@@ -28,7 +28,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(72);
 /// Of the events of a very busy org only the last so many are, or they would fill the memory.
 const MOST_KEPT: usize = 10_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Kind {
     Create,
     Update,
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 /// One record's change, until its transaction is over.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Change {
     object: String,
     record: String,
@@ -61,18 +61,19 @@ pub(crate) struct Change {
     at: Timestamp,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Event {
     pub(crate) replay: u64,
     pub(crate) made: Timestamp,
     pub(crate) body: Value,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Feed {
     selected: BTreeSet<String>,
     noted: Vec<Change>,
-    /// Of transactions that are seen late.
+    /// Of transactions that are seen late. Not kept, since what they wrote isn't.
+    #[serde(skip)]
     held: Vec<(Timestamp, Vec<Change>)>,
     events: VecDeque<Event>,
     last_replay: u64,

@@ -12,6 +12,7 @@ mod explained;
 mod files;
 mod graphs;
 mod grouped;
+mod kept;
 mod oauth;
 mod objects;
 mod outbound;

@@ -21,7 +21,7 @@ use crate::xero::shelves::Shelves;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Advance {
     pub(crate) id: Uuid,
     /// `Prepayment` or `Overpayment`.

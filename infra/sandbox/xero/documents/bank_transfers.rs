@@ -28,7 +28,7 @@ use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, places, read_number};
 use crate::xero::writing::{Refused, given};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BankTransfer {
     id: Uuid,
     from: End,
@@ -42,7 +42,7 @@ pub(crate) struct BankTransfer {
 }
 
 /// One of the two accounts, and what the transfer made there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct End {
     account: Uuid,
     transaction: Uuid,

@@ -23,7 +23,7 @@ use crate::xero::writing::{Refused, given};
 const LONGEST: [(&str, usize); 5] =
     [("Reference", 255), ("Particulars", 12), ("Code", 12), ("Details", 18), ("Narrative", 18)];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BatchPayment {
     pub(crate) id: Uuid,
     /// Of sales invoices; a batch is all sales or all bills.

@@ -17,7 +17,7 @@ const LONGEST_DESCRIPTION: usize = 4_000;
 const LONGEST_QUANTITY: usize = 13;
 const MOST_TRACKING: usize = 2;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Line {
     pub id: Uuid,
     pub description: Option<String>,
@@ -36,7 +36,7 @@ pub struct Line {
     tax_sent: Option<Decimal>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Tracking {
     pub category_id: Uuid,
     pub option_id: Uuid,

@@ -26,7 +26,7 @@ use crate::xero::writing::{Refused, given, text_of};
 
 const FEWEST_LINES: usize = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 enum Status {
     Draft,
     Posted,
@@ -59,7 +59,7 @@ impl Status {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ManualJournal {
     id: Uuid,
     narration: String,

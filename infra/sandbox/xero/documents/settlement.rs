@@ -17,13 +17,13 @@ use crate::xero::parts::allocations::Allocation;
 use crate::xero::settings::accounts::SystemAccount;
 
 /// Which document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Settled {
     pub(crate) kind: SettledKind,
     pub(crate) id: Uuid,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum SettledKind {
     Invoice,
     CreditNote,

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::xero::wire::places;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum LineAmountTypes {
     #[default]
     Exclusive,
@@ -55,7 +55,7 @@ pub(crate) fn line_tax(amount: Decimal, rate: Decimal, kind: LineAmountTypes) ->
     places(tax, 2)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Totals {
     pub(crate) sub_total: Decimal,
     pub(crate) total_tax: Decimal,

@@ -11,7 +11,7 @@ use crate::xero::limits::Tier;
 /// An app can have so many. <https://developer.xero.com/faq/oauth2>
 const MOST_REDIRECT_URIS: usize = 50;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct App {
     pub client_id: String,
     /// Shown as `ProviderName`, and to the person who is asked.
@@ -29,7 +29,7 @@ pub struct App {
     pub has_broad_scopes: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum AppKind {
     Web {
         secret: String,

@@ -13,7 +13,7 @@ use super::register::{Access, Identity, Register};
 /// <https://developer.xero.com/documentation/guides/oauth2/limits/>
 const MOST_UNCERTIFIED_APPS: usize = 2;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Connection {
     pub(super) id: Uuid,
     pub(super) client: String,

@@ -18,7 +18,7 @@ mod tokens;
 
 pub use apps::{App, AppKind};
 pub(crate) use control::router as controls;
-pub(crate) use register::{Access, Identity, TokenProblem};
+pub(crate) use register::{Access, Identity, Register, TokenProblem};
 pub(crate) use routes::answer;
 pub use scopes::SCOPES;
 pub use tokens::{ACCESS_TOKEN_LIFE, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE};

@@ -21,13 +21,14 @@ pub(crate) struct Identity {
     inner: Mutex<Register>,
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Register {
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Register {
     pub(super) ids: Ids,
     pub(super) apps: BTreeMap<String, App>,
     pub(super) users: Vec<User>,
     pub(super) connections: Vec<Connection>,
     /// What a user has granted an app so far: scopes add up until they are revoked.
+    #[serde(with = "crate::pairs")]
     pub(super) granted: HashMap<(String, Uuid), Vec<String>>,
     pub(super) access: HashMap<String, Token>,
     pub(super) refresh: HashMap<String, Refresh>,
@@ -35,7 +36,7 @@ pub(super) struct Register {
 }
 
 /// Someone who can sign in and say yes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct User {
     pub(super) id: Uuid,
     pub(super) name: String,
@@ -51,7 +52,7 @@ impl User {
 }
 
 /// One consent of one user to one app; its tokens share it.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Grant {
     pub(super) client: String,
     pub(super) user: Uuid,
@@ -64,7 +65,7 @@ pub(super) struct Grant {
     pub(super) is_machine: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Token {
     pub(super) grant: Arc<Grant>,
     pub(super) expires: Timestamp,
@@ -105,6 +106,15 @@ impl Identity {
 
     pub(super) fn register(&self) -> MutexGuard<'_, Register> {
         locked(&self.inner)
+    }
+
+    /// For `kept.rs`.
+    pub(crate) fn kept(&self) -> Register {
+        self.register().clone()
+    }
+
+    pub(crate) fn restore(&self, register: Register) {
+        *self.register() = register;
     }
 
     /// Forgets everything.

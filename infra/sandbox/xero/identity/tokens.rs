@@ -30,7 +30,7 @@ const ID_TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(5);
 const VERIFIER_LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
 
 /// What an authorization code was given for; it works once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Code {
     pub(super) grant: Arc<Grant>,
     pub(super) expires: Timestamp,
@@ -45,7 +45,7 @@ impl Code {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct Refresh {
     grant: Arc<Grant>,
     expires: Timestamp,

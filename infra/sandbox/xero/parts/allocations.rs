@@ -24,7 +24,7 @@ use crate::xero::writing::given;
 
 pub(crate) const PART: Part = Part { name: "Allocations", scopes: &[], serve };
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Allocation {
     pub(crate) id: Uuid,
     pub(crate) credit: Settled,

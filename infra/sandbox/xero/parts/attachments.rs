@@ -38,13 +38,14 @@ const MIME_TYPES: &[(&str, &str)] = &[
     ("zip", "application/zip"),
 ];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Attachment {
     id: Uuid,
     owner: Uuid,
     file_name: String,
     url: String,
     mime_type: String,
+    #[serde(with = "crate::in_base64")]
     content: Bytes,
     include_online: bool,
     added: Timestamp,

@@ -3,6 +3,8 @@
 //! <https://developer.xero.com/documentation/api/accounting/historyandnotes>. Newest first. A note can be
 //! added and never changed.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,24 +19,31 @@ use crate::xero::writing::given;
 const KEY: &str = "HistoryRecords";
 const LONGEST_NOTE: usize = 2_500;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct HistoryRecord {
     document: Uuid,
     /// `Created`, `Edited`, `Approved`, `Voided`, …
-    changes: &'static str,
+    changes: Cow<'static, str>,
     at: Timestamp,
     user: String,
     details: String,
 }
 
+impl HistoryRecord {
+    /// Of what was made they follow from who made it, and aren't kept: there are as many as documents.
+    fn details(&self) -> Cow<'_, str> {
+        if self.changes == "Created" {
+            format!("Received through the Xero API from {}", self.user).into()
+        } else {
+            self.details.as_str().into()
+        }
+    }
+}
+
 impl Organisation {
     /// Said of whoever acts now; undone with the change itself.
     pub(crate) fn record(&mut self, document: Uuid, changes: &'static str, at: Timestamp) {
-        let details = match changes {
-            "Created" => format!("Received through the Xero API from {}", self.actor),
-            _ => String::new(),
-        };
-        self.record_more(document, changes, details, at);
+        self.record_more(document, changes, String::new(), at);
     }
 
     /// With a sentence of its own.
@@ -45,7 +54,13 @@ impl Organisation {
         details: String,
         at: Timestamp,
     ) {
-        self.history.push(HistoryRecord { document, changes, at, user: self.actor.clone(), details });
+        self.history.push(HistoryRecord {
+            document,
+            changes: changes.into(),
+            at,
+            user: self.actor.clone(),
+            details,
+        });
     }
 
     /// How often something happened from this moment on.
@@ -70,7 +85,7 @@ fn list(organisation: &Organisation, document: Uuid) -> Found {
     let elements = records.map(|record| {
         json!({
             "Changes": record.changes, "DateUTCString": date_text(record.at),
-            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details,
+            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details(),
         })
     });
     Found { key: KEY, elements: elements.collect(), pagination: None }
@@ -94,7 +109,7 @@ fn add(organisation: &mut Organisation, request: &Request, document: Uuid) -> Re
         let user = organisation.actor.clone();
         organisation.history.push(HistoryRecord {
             document,
-            changes: "Note",
+            changes: "Note".into(),
             at: request.now,
             user,
             details,

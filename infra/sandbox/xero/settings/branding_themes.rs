@@ -15,7 +15,7 @@ use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BrandingTheme {
     pub(crate) id: Uuid,
     pub(crate) name: String,

@@ -22,7 +22,7 @@ use crate::xero::writing::{Refused, given, text_within};
 const LONGEST_NAME: usize = 255;
 const MOST_GROUPS: usize = 100;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ContactGroup {
     id: Uuid,
     name: String,

@@ -16,7 +16,7 @@ use crate::xero::shelves::Shelves;
 use crate::xero::wire;
 use crate::xero::writing::{Refused, given};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Currency {
     /// Never shown: Xero knows currencies by their code.
     pub(crate) id: Uuid,

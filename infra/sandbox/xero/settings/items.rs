@@ -23,7 +23,7 @@ use crate::xero::writing::{Refused, given, text_within};
 const TEXTS: [(&str, usize); 4] =
     [("Code", 30), ("Name", 50), ("Description", 4_000), ("PurchaseDescription", 4_000)];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Item {
     pub id: Uuid,
     pub code: String,
@@ -40,7 +40,7 @@ pub struct Item {
 }
 
 /// What a line takes from an item unless it says otherwise.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct ItemDetails {
     pub unit_price: Option<Decimal>,
     pub account_code: Option<String>,

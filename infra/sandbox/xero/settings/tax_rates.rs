@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 50;
 /// <https://developer.xero.com/documentation/api/accounting/types#report-tax-types>
 const REPORT_TYPES: [&str; 4] = ["OUTPUT", "INPUT", "GSTONIMPORTS", "NONE"];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct TaxRate {
     /// Never shown: Xero knows rates by their tax type.
     pub id: Uuid,
@@ -41,7 +41,7 @@ pub struct TaxRate {
     pub updated: Timestamp,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct TaxComponent {
     pub name: String,
     /// In percent.

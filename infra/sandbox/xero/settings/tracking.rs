@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 100;
 const MOST_ACTIVE: usize = 2;
 const MOST_OPTIONS: usize = 100;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum TrackingStatus {
     Active,
     Archived,
@@ -51,7 +51,7 @@ impl TrackingStatus {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct TrackingCategory {
     pub id: Uuid,
     pub name: String,
@@ -60,7 +60,7 @@ pub struct TrackingCategory {
     pub updated: Timestamp,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct TrackingOption {
     pub id: Uuid,
     pub name: String,

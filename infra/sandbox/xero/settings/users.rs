@@ -15,15 +15,15 @@ use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
-    pub(crate) email: &'static str,
-    pub(crate) first_name: &'static str,
-    pub(crate) last_name: &'static str,
+    pub(crate) email: String,
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
     pub(crate) is_subscriber: bool,
     /// `STANDARD`, `FINANCIALADVISER`, …
-    pub(crate) role: &'static str,
+    pub(crate) role: String,
     pub(crate) updated: Timestamp,
 }
 

@@ -15,4 +15,4 @@ pub(crate) use control::router as controls;
 pub use news::Category;
 pub(crate) use news::{Change, News};
 pub use subscription::State;
-pub(crate) use switchboard::Webhooks;
+pub(crate) use switchboard::{Kept, Webhooks};

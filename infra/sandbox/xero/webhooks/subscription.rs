@@ -5,10 +5,11 @@
 //! once, then further and further apart; after a day of failures the webhook is disabled, and what is kept is
 //! delivered when it has proven itself again. <https://developer.xero.com/documentation/webhooks/overview>
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -30,7 +31,7 @@ const MOST_EVENTS: usize = 100;
 const KEPT_DELIVERIES: usize = 100;
 
 /// As the developer portal names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
     IntentToReceiveRequired,
@@ -40,7 +41,7 @@ pub enum State {
     Disabled,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Event {
     /// Counted for each webhook.
     pub(super) sequence: u64,
@@ -54,7 +55,7 @@ pub(super) struct Event {
 }
 
 /// What can be made to go wrong with the next delivery.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mischief {
     /// The newest event goes first, alone.
@@ -92,17 +93,17 @@ impl Matter {
 }
 
 /// For people: what was sent when, and what came back.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Delivery {
     at: Timestamp,
-    matter: &'static str,
+    matter: Cow<'static, str>,
     events: usize,
     /// 0 when there was no answer.
     status: u16,
-    problem: Option<&'static str>,
+    problem: Option<Cow<'static, str>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Subscription {
     pub(super) id: Uuid,
     pub(super) client: String,
@@ -125,6 +126,8 @@ pub(super) struct Subscription {
     tries: u32,
     due: Timestamp,
     again: Option<Vec<u64>>,
+    /// A letter is out; the answer to one that went before a restart is not waited for.
+    #[serde(skip)]
     is_under_way: bool,
 }
 
@@ -319,7 +322,13 @@ impl Subscription {
         if self.deliveries.len() == KEPT_DELIVERIES {
             self.deliveries.pop_front();
         }
-        self.deliveries.push_back(Delivery { at, matter: name, events, status, problem });
+        self.deliveries.push_back(Delivery {
+            at,
+            matter: name.into(),
+            events,
+            status,
+            problem: problem.map(Cow::from),
+        });
     }
 }
 

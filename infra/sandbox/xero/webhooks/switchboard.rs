@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::letter::{self, SIGNATURE_HEADER};
@@ -34,6 +35,12 @@ pub(super) struct Switchboard {
     random: StdRng,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    subscriptions: Vec<Subscription>,
+    ids: Ids,
+}
+
 impl Webhooks {
     pub(crate) fn new(seed: u64) -> Self {
         Self { inner: Mutex::new(Switchboard::new(seed)) }
@@ -45,6 +52,19 @@ impl Webhooks {
 
     pub(crate) fn clear(&self, seed: u64) {
         *self.board() = Switchboard::new(seed);
+    }
+
+    /// The apps' webhooks, and where their ids go on.
+    pub(crate) fn kept(&self) -> Kept {
+        let board = self.board();
+        Kept { subscriptions: board.subscriptions.clone(), ids: board.ids.clone() }
+    }
+
+    /// Letters that are out are of what was before: their answers mean nothing any more.
+    pub(crate) fn restore(&self, kept: Kept) {
+        let mut board = self.board();
+        board.under_way.clear();
+        (board.subscriptions, board.ids) = (kept.subscriptions, kept.ids);
     }
 
     /// What was put on the organisation's shelves stands: every connected app that wants to know keeps it.

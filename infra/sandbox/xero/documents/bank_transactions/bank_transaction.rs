@@ -20,7 +20,7 @@ use crate::xero::shelf::Document;
 use crate::xero::wire;
 
 /// What the money is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Purpose {
     Plain,
     /// Before there is an invoice: taxed, on accounts of its own.
@@ -32,7 +32,7 @@ pub(crate) enum Purpose {
 }
 
 /// <https://developer.xero.com/documentation/api/accounting/types#bank-transactions>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BankTransactionType {
     pub(crate) is_received: bool,
     pub(crate) purpose: Purpose,
@@ -72,7 +72,7 @@ impl Purpose {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BankTransaction {
     pub(crate) id: Uuid,
     pub(crate) kind: BankTransactionType,

@@ -1,5 +1,6 @@
 //! A contact as it is kept, and the four shapes it is shown in. Rules of writing are in `rules.rs`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -53,15 +54,15 @@ pub(crate) const ADDRESS_TEXTS: [(&str, usize); 9] = [
 pub(crate) const KEPT_AS_SENT: [&str; 4] =
     ["PaymentTerms", "SalesTrackingCategories", "PurchasesTrackingCategories", "Discount"];
 
-pub(crate) type Texts = BTreeMap<&'static str, String>;
+pub(crate) type Texts = BTreeMap<Cow<'static, str>, String>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ContactStatus {
     Active,
     Archived,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Contact {
     pub id: Uuid,
     pub status: ContactStatus,
@@ -136,7 +137,7 @@ impl Contact {
             body.insert("MergedToContactID".into(), winner.to_string().into());
         }
         for (field, _) in TEXTS {
-            match self.texts.get(field) {
+            match self.texts.get(*field) {
                 Some(text) => body.insert((*field).into(), text.as_str().into()),
                 None if *field == "BankAccountDetails" && view == View::Written => {
                     body.insert((*field).into(), "".into())

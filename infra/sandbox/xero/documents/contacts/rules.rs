@@ -119,7 +119,7 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<St
     for (field, longest) in TEXTS {
         if let Some(text) = text_of(sent, field) {
             check_length(field, &text, *longest, messages);
-            contact.texts.insert(field, text);
+            contact.texts.insert((*field).into(), text);
         }
     }
     check_name(contact.name(), messages);
@@ -186,7 +186,7 @@ fn slots<const N: usize>(
         for (field, longest) in texts {
             if let Some(text) = text_of(slot, field) {
                 check_length(field, &text, *longest, messages);
-                held[place].insert(field, text);
+                held[place].insert((*field).into(), text);
             }
         }
     }

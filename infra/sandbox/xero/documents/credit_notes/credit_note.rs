@@ -20,7 +20,7 @@ use crate::xero::shelf::Document;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct CreditNote {
     pub(crate) id: Uuid,
     /// Given to a customer; otherwise it comes from a supplier.

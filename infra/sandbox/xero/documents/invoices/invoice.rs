@@ -19,7 +19,7 @@ use crate::xero::shelf::Document;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum InvoiceType {
     /// A sale.
     AccRec,
@@ -40,7 +40,7 @@ impl InvoiceType {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum InvoiceStatus {
     Draft,
     Submitted,
@@ -82,7 +82,7 @@ impl InvoiceStatus {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Invoice {
     pub id: Uuid,
     pub kind: InvoiceType,

@@ -14,7 +14,7 @@ use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::shelf::Document;
 use crate::xero::wire;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Payment {
     pub(crate) id: Uuid,
     pub(crate) settles: Settled,

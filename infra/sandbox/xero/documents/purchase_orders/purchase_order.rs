@@ -1,5 +1,6 @@
 //! A purchase order as it is kept, and the shapes it is shown in. It does nothing to the books.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -16,7 +17,7 @@ use crate::xero::reading::View;
 use crate::xero::shelf::Document;
 use crate::xero::wire;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum PurchaseOrderStatus {
     Draft,
     Submitted,
@@ -48,7 +49,7 @@ impl PurchaseOrderStatus {
 pub(crate) const DELIVERY_TEXTS: [(&str, usize); 4] =
     [("DeliveryAddress", 500), ("AttentionTo", 255), ("Telephone", 50), ("DeliveryInstructions", 500)];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PurchaseOrder {
     pub(crate) id: Uuid,
     pub(crate) number: String,
@@ -57,7 +58,7 @@ pub(crate) struct PurchaseOrder {
     pub(crate) date: Date,
     pub(crate) delivery_date: Option<Date>,
     pub(crate) expected_arrival: Option<Date>,
-    pub(crate) delivery: BTreeMap<&'static str, String>,
+    pub(crate) delivery: BTreeMap<Cow<'static, str>, String>,
     pub(crate) status: PurchaseOrderStatus,
     pub(crate) line_amount_types: LineAmountTypes,
     pub(crate) lines: Vec<Line>,
@@ -183,6 +184,6 @@ fn contact_as_json(organisation: &Organisation, contact: &Contact, view: View) -
 }
 
 fn wall_clock(organisation: &Organisation, at: Timestamp) -> Timestamp {
-    let offset = at.in_tz(organisation.time_zone).map_or(0, |zoned| i64::from(zoned.offset().seconds()));
+    let offset = at.in_tz(&organisation.time_zone).map_or(0, |zoned| i64::from(zoned.offset().seconds()));
     at.checked_add(SignedDuration::from_secs(offset)).unwrap_or(at)
 }

@@ -172,7 +172,7 @@ fn read_head(
         order.reference = reference;
     }
     for (field, longest) in DELIVERY_TEXTS {
-        order.delivery.extend(text(field, longest).map(|text| (field, text)));
+        order.delivery.extend(text(field, longest).map(|text| (field.into(), text)));
     }
     if let Some(number) = number {
         let holder = organisation.shelves.purchase_orders.find(&order_number_key(&number));

@@ -13,7 +13,7 @@ use crate::xero::reading::View;
 use crate::xero::shelf::Document;
 use crate::xero::wire::{self, places};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum QuoteStatus {
     Draft,
     Sent,
@@ -43,7 +43,7 @@ impl QuoteStatus {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Quote {
     pub(crate) id: Uuid,
     pub(crate) number: String,

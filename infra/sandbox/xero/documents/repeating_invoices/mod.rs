@@ -5,6 +5,8 @@
 
 mod schedule;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -27,7 +29,7 @@ use schedule::Schedule;
 
 const FLAGS: [&str; 4] = ["ApprovedForSending", "SendCopy", "MarkAsSent", "IncludePDF"];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RepeatingInvoice {
     id: Uuid,
     kind: InvoiceType,
@@ -40,7 +42,7 @@ pub(crate) struct RepeatingInvoice {
     sent_lines: Value,
     currency: String,
     branding_theme: Option<Uuid>,
-    status: &'static str,
+    status: Cow<'static, str>,
     flags: [bool; 4],
     totals: Totals,
     updated: Timestamp,
@@ -124,7 +126,7 @@ impl Resource for RepeatingInvoices {
         if let Some(theme) = template.branding_theme {
             put("BrandingThemeID", theme.to_string().into());
         }
-        put("Status", template.status.into());
+        put("Status", (*template.status).into());
         put("LineAmountTypes", template.line_amount_types.as_str().into());
         put("LineItems", lines::as_json(&template.lines, View::Paged, request.unit_places()));
         put("SubTotal", wire::money(template.totals.sub_total));
@@ -199,7 +201,7 @@ fn create(
         sent_lines: sent.get("LineItems").cloned().unwrap_or_default(),
         currency,
         branding_theme: theme.or_else(|| organisation.default_theme().filter(|_| is_sale)),
-        status,
+        status: status.into(),
         flags: FLAGS.map(|flag| sent.get(flag).and_then(Value::as_bool).unwrap_or_default()),
         totals,
         updated: request.now,
@@ -221,7 +223,7 @@ fn delete(
     if template.status == DELETED || given(sent, "Status").as_deref() != Some(DELETED) {
         return Err(Refused::because(Some(id), "A repeating invoice can only be deleted, by its Status"));
     }
-    let deleted = RepeatingInvoice { status: DELETED, updated: request.now, ..template };
+    let deleted = RepeatingInvoice { status: DELETED.into(), updated: request.now, ..template };
     organisation.shelves.repeating_invoices.put(deleted);
     organisation.record(id, "Deleted", request.now);
     Ok(id)

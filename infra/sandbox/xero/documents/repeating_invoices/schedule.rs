@@ -2,6 +2,8 @@
 //!
 //! <https://developer.xero.com/documentation/api/accounting/repeatinginvoices>
 
+use std::borrow::Cow;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
@@ -10,12 +12,12 @@ use crate::xero::documents::head::day;
 use crate::xero::wire::{self, read_number};
 use crate::xero::writing::given;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Schedule {
     period: i32,
-    unit: &'static str,
+    unit: Cow<'static, str>,
     due_day: i32,
-    due_kind: &'static str,
+    due_kind: Cow<'static, str>,
     start: Date,
     end: Option<Date>,
     /// How many of its days have come.
@@ -59,7 +61,7 @@ impl Schedule {
             );
             return None;
         };
-        Some(Self { period, unit, due_day, due_kind, start, end, made: 0 })
+        Some(Self { period, unit: unit.into(), due_day, due_kind: due_kind.into(), start, end, made: 0 })
     }
 
     /// Counted from the start, so that the 31st comes back after a short month. None after the end.
@@ -71,7 +73,7 @@ impl Schedule {
     }
 
     pub(super) fn due_date(&self, date: Date) -> Date {
-        let due = match self.due_kind {
+        let due = match &*self.due_kind {
             "DAYSAFTERBILLDATE" | "DAYSAFTERINVOICEDATE" => date.checked_add(self.due_day.days()),
             "DAYSAFTERBILLMONTH" | "DAYSAFTERINVOICEMONTH" => {
                 date.last_of_month().checked_add(self.due_day.days())
@@ -120,7 +122,15 @@ mod tests {
 
     fn monthly(due_day: i32, due_kind: &'static str) -> Schedule {
         let (start, end) = (date(2026, 1, 31), Some(date(2026, 3, 31)));
-        Schedule { period: 1, unit: "MONTHLY", due_day, due_kind, start, end, made: 0 }
+        Schedule {
+            period: 1,
+            unit: "MONTHLY".into(),
+            due_day,
+            due_kind: due_kind.into(),
+            start,
+            end,
+            made: 0,
+        }
     }
 
     #[test]
@@ -129,7 +139,8 @@ mod tests {
         let [first, second, third] =
             [(1, 31), (2, 28), (3, 31)].map(|(month, day)| Some(date(2026, month, day)));
         assert_eq!(days, [first, second, third, None]);
-        let fortnightly = Schedule { unit: WEEKLY, period: 2, made: 2, ..monthly(0, "OFCURRENTMONTH") };
+        let fortnightly =
+            Schedule { unit: WEEKLY.into(), period: 2, made: 2, ..monthly(0, "OFCURRENTMONTH") };
         assert_eq!(fortnightly.next(), Some(date(2026, 2, 28)));
     }
 

@@ -19,7 +19,7 @@ use crate::xero::shelves::Shelves;
 use crate::xero::wire;
 use crate::xero::writing::Refused;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Account {
     pub id: Uuid,
     pub code: String,
@@ -41,7 +41,7 @@ pub struct Account {
     pub updated: Timestamp,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct BankAccount {
     pub number: String,
     /// `BANK`, `CREDITCARD` or `PAYPAL`
@@ -51,7 +51,7 @@ pub struct BankAccount {
 
 /// Accounts that every organisation has, and that documents post to without naming them.
 /// <https://developer.xero.com/documentation/api/accounting/types#system-accounts>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SystemAccount {
     Debtors,
     Creditors,
