@@ -1,7 +1,6 @@
 //! A contact as it is kept, and the four shapes it is shown in. Rules of writing are in `rules.rs`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -54,7 +53,26 @@ pub(crate) const ADDRESS_TEXTS: [(&str, usize); 9] = [
 pub(crate) const KEPT_AS_SENT: [&str; 4] =
     ["PaymentTerms", "SalesTrackingCategories", "PurchasesTrackingCategories", "Discount"];
 
-pub(crate) type Texts = BTreeMap<Cow<'static, str>, String>;
+/// A few texts by their fields. In a row: a tree of its own for each of a contact's seven would be most of the contact.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Texts(Vec<(Cow<'static, str>, Box<str>)>);
+
+impl Texts {
+    pub(crate) fn get(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == field).map(|(_, text)| &**text)
+    }
+
+    pub(crate) fn insert(&mut self, field: &'static str, text: String) {
+        let text = text.into_boxed_str();
+        match self.0.iter_mut().find(|(known, _)| known == field) {
+            Some((_, held)) => *held = text,
+            None => {
+                self.0.reserve_exact(1);
+                self.0.push((field.into(), text));
+            }
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ContactStatus {
@@ -82,7 +100,7 @@ impl Contact {
         Self {
             id,
             status: ContactStatus::Active,
-            texts: Texts::new(),
+            texts: Texts::default(),
             addresses: Default::default(),
             phones: Default::default(),
             persons: Vec::new(),
@@ -95,7 +113,7 @@ impl Contact {
     }
 
     pub fn text(&self, field: &str) -> Option<&str> {
-        self.texts.get(field).map(String::as_str).filter(|text| !text.is_empty())
+        self.texts.get(field).filter(|text| !text.is_empty())
     }
 
     pub fn name(&self) -> &str {
@@ -113,7 +131,7 @@ impl Contact {
     /// The number of a phone slot: `DEFAULT`, `DDI`, `FAX` or `MOBILE`.
     pub fn phone(&self, kind: &str) -> Option<&str> {
         let slot = PHONE_TYPES.iter().position(|known| *known == kind)?;
-        self.phones[slot].get("PhoneNumber").map(String::as_str)
+        self.phones[slot].get("PhoneNumber")
     }
 
     pub fn is_active(&self) -> bool {
@@ -138,7 +156,7 @@ impl Contact {
         }
         for (field, _) in TEXTS {
             match self.texts.get(*field) {
-                Some(text) => body.insert((*field).into(), text.as_str().into()),
+                Some(text) => body.insert((*field).into(), text.into()),
                 None if *field == "BankAccountDetails" && view == View::Written => {
                     body.insert((*field).into(), "".into())
                 }
@@ -204,9 +222,9 @@ impl Contact {
     }
 }
 
-fn show(body: &mut Map<String, Value>, field: &str, text: Option<&String>, view: View, shown_empty: bool) {
+fn show(body: &mut Map<String, Value>, field: &str, text: Option<&str>, view: View, shown_empty: bool) {
     match text.filter(|text| !text.is_empty()) {
-        Some(text) => body.insert(field.into(), text.as_str().into()),
+        Some(text) => body.insert(field.into(), text.into()),
         None if view == View::Written && shown_empty => body.insert(field.into(), "".into()),
         None => None,
     };

@@ -119,7 +119,7 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<St
     for (field, longest) in TEXTS {
         if let Some(text) = text_of(sent, field) {
             check_length(field, &text, *longest, messages);
-            contact.texts.insert((*field).into(), text);
+            contact.texts.insert(field, text);
         }
     }
     check_name(contact.name(), messages);
@@ -129,7 +129,7 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<St
     slots(sent, "Phones", "PhoneType", &PHONE_TYPES, &PHONE_TEXTS, &mut contact.phones, messages);
     slots(sent, "Addresses", "AddressType", &ADDRESS_TYPES, &ADDRESS_TEXTS, &mut contact.addresses, messages);
     let letters =
-        |text: &String| text.chars().all(|letter| letter.is_alphabetic() || " -.,'()&".contains(letter));
+        |text: &str| text.chars().all(|letter| letter.is_alphabetic() || " -.,'()&".contains(letter));
     if !contact.addresses.iter().filter_map(|address| address.get("Country")).all(letters) {
         messages.push("The Country field accepts only letters".to_owned());
     }
@@ -186,7 +186,7 @@ fn slots<const N: usize>(
         for (field, longest) in texts {
             if let Some(text) = text_of(slot, field) {
                 check_length(field, &text, *longest, messages);
-                held[place].insert((*field).into(), text);
+                held[place].insert(field, text);
             }
         }
     }
