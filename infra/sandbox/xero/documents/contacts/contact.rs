@@ -155,7 +155,7 @@ impl Contact {
             body.insert("MergedToContactID".into(), winner.to_string().into());
         }
         for (field, _) in TEXTS {
-            match self.texts.get(*field) {
+            match self.texts.get(field) {
                 Some(text) => body.insert((*field).into(), text.into()),
                 None if *field == "BankAccountDetails" && view == View::Written => {
                     body.insert((*field).into(), "".into())
