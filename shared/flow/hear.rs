@@ -15,6 +15,7 @@ use super::run::write_patiently;
 use super::stack::Stack;
 use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
+use crate::ports::clock::later;
 use crate::ports::notification::{Heard, Notification, Reply};
 use crate::ports::queue::{Outgoing, POLLED, QueueName};
 use crate::ports::table::{Condition, Item, Key, TableError, Write};
@@ -111,7 +112,7 @@ async fn has_gap(stack: &Stack, provider: Provider, heard: &Heard) -> Result<boo
 async fn wake_soon(stack: &Stack, trigger: &str) -> Result<(), FlowError> {
     let Some(queue) = QueueName::wake(trigger) else { return Ok(()) };
     let now = stack.now();
-    let until = now + SignedDuration::try_from(SETTLES).unwrap_or(SignedDuration::ZERO);
+    let until = later(now, SETTLES);
     let mut item = Item::new(Key::new(format!("H#{trigger}"), "woken"));
     item.fields.insert("v".into(), ROW_VERSION.into());
     item.fields.insert("until".into(), until.as_millisecond().into());

@@ -22,6 +22,7 @@ use crate::domain::Value;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::{EventKey, RunId};
 use crate::domain::outcome::Failure;
+use crate::ports::http::header;
 use crate::ports::notification::Reply;
 use crate::ports::table::{Condition, Key, TableError, Write};
 
@@ -53,7 +54,7 @@ impl std::fmt::Debug for WebhookRequest {
 
 impl WebhookRequest {
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        header(&self.headers, name)
     }
 }
 

@@ -279,6 +279,11 @@ pub trait Connector: Send + Sync {
         Err(Reply::empty(404))
     }
 
+    /// Whether a poll's changes say who wrote them.
+    fn tells_authors(&self) -> bool {
+        true
+    }
+
     /// Which version of which record a document is that one of our own calls wrote, where the provider doesn't say who
     /// wrote a version: so that our own writes are known when they are seen again.
     fn version_of(&self, _document: &Value) -> Option<(RecordId, Timestamp)> {

@@ -1,6 +1,8 @@
 //! What providers send when something has changed. It carries no data into a run: it wakes the poll that would have
 //! found the change anyway, so that a missed, repeated, forged or reordered one can cost time, never data.
 
+use super::http::header;
+
 /// A notification as it came.
 pub struct Notification<'a> {
     /// What stands in the address behind the provider's name.
@@ -13,10 +15,7 @@ pub struct Notification<'a> {
 
 impl Notification<'_> {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        header(self.headers, name)
     }
 }
 

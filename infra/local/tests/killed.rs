@@ -70,7 +70,7 @@ fn killed_at_fifty_random_moments_it_makes_each_of_five_hundred_invoices_once() 
         made.entry(of.cloned().unwrap_or(url)).or_default().push(invoice);
     }
     let missing: BTreeSet<_> = opportunities.iter().filter(|id| !made.contains_key(*id)).collect();
-    assert!(missing.is_empty(), "no invoice for {missing:?}: {}", place.said(&["run", "list", "--json"]));
+    assert!(missing.is_empty(), "no invoice for {missing:?}: {}", place.said("run list --json"));
     let twice: Vec<_> = made.iter().filter(|(_, invoices)| invoices.len() != 1).collect();
     assert!(twice.is_empty(), "{twice:#?}");
     assert_eq!(made.len(), OPPORTUNITIES, "an invoice of no Opportunity: {:?}", made.keys());
@@ -113,8 +113,8 @@ impl Place {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    fn said(&self, words: &[&str]) -> String {
-        let output = self.counterfoil(&words.join(" ")).output().unwrap();
+    fn said(&self, words: &str) -> String {
+        let output = self.counterfoil(words).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

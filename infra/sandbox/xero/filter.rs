@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use uuid::Uuid;
+
+use super::wire;
 
 /// A value of a document, or of the query.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,10 @@ impl<'a> Field<'a> {
 
     pub(crate) fn maybe(text: Option<&'a str>) -> Self {
         text.map_or(Self::Null, Self::text)
+    }
+
+    pub(crate) fn day(date: Option<Date>) -> Self {
+        date.map_or(Self::Null, |date| Self::Moment(wire::midnight(date)))
     }
 }
 

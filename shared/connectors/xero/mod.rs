@@ -106,6 +106,10 @@ impl Connector for Xero {
         auth::read_token(exchange, now)
     }
 
+    fn tells_authors(&self) -> bool {
+        false
+    }
+
     fn version_of(&self, document: &Value) -> Option<(RecordId, Timestamp)> {
         triggers::version_of(document)
     }

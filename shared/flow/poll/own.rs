@@ -24,7 +24,8 @@ pub(super) async fn mark(
     connection: &Connection,
     changes: &mut [Change],
 ) -> Result<(), FlowError> {
-    let Some(oldest) = changes.iter().filter(|change| !change.own).map(|change| change.stamp).min() else {
+    let told = stack.catalog.connector(connection.provider).is_none_or(|connector| connector.tells_authors());
+    let Some(oldest) = changes.iter().map(|change| change.stamp).min().filter(|_| !told) else {
         return Ok(());
     };
     let mut query = Query::on(Index::Record, own_partition(&connection.id));

@@ -55,10 +55,13 @@ impl Walk {
         .into())
     }
 
-    /// Expressions see this connection's tables from now on.
+    /// Expressions see this connection's tables from now on. Most flows have none that differ.
     pub(super) fn see_tables_of(&mut self, connection: Option<&ConnectionId>) {
-        let tables = tables_for(&self.compiled.flow.tables, connection);
-        self.scope = self.scope.clone().with("tables", Value::Object(tables));
+        let tables = &self.compiled.flow.tables;
+        if tables.values().any(|table| per_connection(table).is_some()) {
+            let tables = tables_for(tables, connection);
+            self.scope = self.scope.clone().with("tables", Value::Object(tables));
+        }
     }
 
     /// A script: as many at once as there are cores, and bounded for the batch.

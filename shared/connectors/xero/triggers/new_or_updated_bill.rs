@@ -2,26 +2,14 @@
 
 use serde_json::json;
 
-use super::kind::{Asked, INVOICE_STATUSES, Kind, Statuses};
+use super::kind::Kind;
+use super::new_or_updated_invoice;
 
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_or_updated_bill",
     title: "New or updated Xero bill",
     about: "For each new version of a bill (an invoice from a supplier), whoever made it; with `changed`, only when the named fields change as you say. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
-    documentation: "https://developer.xero.com/documentation/api/accounting/invoices",
-    scope: "accounting.invoices",
-    collection: "Invoices",
-    key: "InvoiceID",
     only_where: Some("Type==\"ACCPAY\""),
-    asked: Asked::Where,
-    has_lines: true,
-    has_archived: true,
-    updates: true,
-    statuses: Statuses { field: "Status", values: INVOICE_STATUSES },
-    kinds: &[],
-    kind_field: "Type",
-    has_contact: true,
-    has_bank_account: false,
     page: "/AccountsPayable/View.aspx?InvoiceID=",
     example: "\
 type: xero.new_or_updated_bill
@@ -46,4 +34,5 @@ status: [AUTHORISED, PAID]
             "UpdatedDateUTC": "2026-09-14T09:29:59Z",
         })
     },
+    ..new_or_updated_invoice::KIND
 };

@@ -2,27 +2,17 @@
 
 use serde_json::json;
 
-use super::kind::{Asked, Kind, Statuses};
+use super::kind::Kind;
+use super::new_prepayment;
 
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_overpayment",
     title: "New Xero overpayment",
     about: "Once for each new overpayment: money beyond what was invoiced. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/overpayments",
-    scope: "accounting.payments",
     collection: "Overpayments",
     key: "OverpaymentID",
-    only_where: None,
-    asked: Asked::Where,
-    has_lines: true,
-    has_archived: false,
-    updates: false,
-    statuses: Statuses { field: "Status", values: &["AUTHORISED", "PAID", "VOIDED"] },
     kinds: &[("received", &["RECEIVE-OVERPAYMENT"]), ("spent", &["SPEND-OVERPAYMENT"])],
-    kind_field: "Type",
-    has_contact: true,
-    has_bank_account: false,
-    page: "/Bank/ViewTransaction.aspx?bankTransactionID=",
     example: "\
 type: xero.new_overpayment
 kind: received
@@ -40,4 +30,5 @@ kind: received
             "UpdatedDateUTC": "2026-09-14T09:29:59Z",
         })
     },
+    ..new_prepayment::KIND
 };

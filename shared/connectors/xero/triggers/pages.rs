@@ -30,9 +30,9 @@ impl Place {
     /// As the continuation of a poll; `read` takes it back.
     pub(super) fn text(self) -> String {
         let back = match self.back {
-            None => "",
-            Some(Then::End) => " back",
-            Some(Then::Since(then)) => return format!("{} {} back {then}", self.since, self.page),
+            None => String::new(),
+            Some(Then::End) => " back".to_owned(),
+            Some(Then::Since(then)) => format!(" back {then}"),
         };
         format!("{} {}{back}", self.since, self.page)
     }

@@ -185,16 +185,15 @@ pub(crate) struct CreditNoteRow<'a> {
 impl Fields for CreditNoteRow<'_> {
     fn field(&self, path: &str) -> Option<Field<'_>> {
         let Self { note, contact } = self;
-        let day = |date: Option<Date>| date.map_or(Field::Null, |date| Field::Moment(wire::midnight(date)));
         Some(match path {
             "creditnoteid" => Field::Id(note.id),
             "creditnotenumber" => Field::text(&note.number),
             "reference" => Field::text(&note.reference),
             "type" => Field::text(note.kind()),
             "status" => Field::text(note.status.as_str()),
-            "date" => day(Some(note.date)),
-            "duedate" => day(note.due_date),
-            "fullypaidondate" => day(note.fully_paid_on),
+            "date" => Field::day(Some(note.date)),
+            "duedate" => Field::day(note.due_date),
+            "fullypaidondate" => Field::day(note.fully_paid_on),
             "subtotal" => Field::Number(note.sub_total),
             "totaltax" => Field::Number(note.total_tax),
             "total" => Field::Number(note.total),

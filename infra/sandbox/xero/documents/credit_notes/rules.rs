@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::credit_note::{CreditNote, credit_note_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::invoices::invoice::InvoiceStatus;
-use crate::xero::documents::invoices::rules::{changes, next_status, touches_books, wrong_status};
+use crate::xero::documents::invoices::rules::{
+    changes, is_settled_at_once, next_status, touches_books, wrong_status,
+};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::organisation::Organisation;
@@ -74,12 +76,10 @@ fn find(
     creates_only: bool,
 ) -> Result<Option<CreditNote>, Refused> {
     let taken = || Refused::because(None, NUMBER_TAKEN);
-    if let Some(id) = given(sent, "CreditNoteID").or_else(|| given(sent, "ID")) {
-        let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
-        if !id.is_nil() {
-            let held = organisation.shelves.credit_notes.get(id).ok_or(Refused::NotFound)?;
-            return if creates_only { Err(taken()) } else { Ok(Some(held.clone())) };
-        }
+    let field = if given(sent, "CreditNoteID").is_some() { "CreditNoteID" } else { "ID" };
+    if let Some(id) = head::sent_id(sent, field)? {
+        let held = organisation.shelves.credit_notes.get(id).ok_or(Refused::NotFound)?;
+        return if creates_only { Err(taken()) } else { Ok(Some(held.clone())) };
     }
     let from_supplier = sent.get("Type").and_then(Value::as_str) == Some("ACCPAYCREDIT");
     let number = given(sent, "CreditNoteNumber").filter(|_| !from_supplier);
@@ -187,7 +187,7 @@ fn read_amounts(
     note.total_tax = totals.total_tax;
     note.total = totals.total;
     note.remaining_credit = totals.total - used;
-    if note.status == InvoiceStatus::Authorised && note.total.is_zero() && !note.lines.is_empty() {
+    if is_settled_at_once(note.status, note.total, &note.lines) {
         note.status = InvoiceStatus::Paid;
         note.fully_paid_on = Some(note.date);
     }

@@ -308,16 +308,15 @@ pub(crate) struct InvoiceRow<'a> {
 impl Fields for InvoiceRow<'_> {
     fn field(&self, path: &str) -> Option<Field<'_>> {
         let Self { invoice, contact } = self;
-        let day = |date: Option<Date>| date.map_or(Field::Null, |date| Field::Moment(wire::midnight(date)));
         Some(match path {
             "invoiceid" => Field::Id(invoice.id),
             "invoicenumber" => Field::text(&invoice.number),
             "reference" => Field::text(&invoice.reference),
             "type" => Field::text(invoice.kind.as_str()),
             "status" => Field::text(invoice.status.as_str()),
-            "date" => day(Some(invoice.date)),
-            "duedate" => day(invoice.due_date),
-            "fullypaidondate" => day(invoice.fully_paid_on),
+            "date" => Field::day(Some(invoice.date)),
+            "duedate" => Field::day(invoice.due_date),
+            "fullypaidondate" => Field::day(invoice.fully_paid_on),
             "amountdue" => Field::Number(invoice.amount_due()),
             "amountpaid" => Field::Number(invoice.amount_paid),
             "amountcredited" => Field::Number(invoice.amount_credited),

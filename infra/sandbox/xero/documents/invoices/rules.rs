@@ -75,12 +75,9 @@ fn find(
     creates_only: bool,
 ) -> Result<Option<Invoice>, Refused> {
     let refuse = |message: &str| Refused::Element { id: None, messages: vec![message.to_owned()] };
-    if let Some(id) = given(sent, "InvoiceID") {
-        let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
-        if !id.is_nil() {
-            let held = organisation.shelves.invoices.get(id).ok_or(Refused::NotFound)?;
-            return if creates_only { Err(refuse(NUMBER_TAKEN)) } else { Ok(Some(held.clone())) };
-        }
+    if let Some(id) = head::sent_id(sent, "InvoiceID")? {
+        let held = organisation.shelves.invoices.get(id).ok_or(Refused::NotFound)?;
+        return if creates_only { Err(refuse(NUMBER_TAKEN)) } else { Ok(Some(held.clone())) };
     }
     let is_bill = sent.get("Type").and_then(Value::as_str) == Some(InvoiceType::AccPay.as_str());
     let number = given(sent, "InvoiceNumber").filter(|_| !is_bill);
@@ -271,10 +268,15 @@ fn read_amounts(
     invoice.sub_total = totals.sub_total;
     invoice.total_tax = totals.total_tax;
     invoice.total = totals.total;
-    if invoice.status == InvoiceStatus::Authorised && invoice.total.is_zero() && !invoice.lines.is_empty() {
+    if is_settled_at_once(invoice.status, invoice.total, &invoice.lines) {
         invoice.status = InvoiceStatus::Paid;
         invoice.fully_paid_on = Some(invoice.date);
     }
+}
+
+/// Shared with credit notes: of a total of nothing, nothing is open.
+pub(crate) fn is_settled_at_once(status: InvoiceStatus, total: Decimal, lines: &[Line]) -> bool {
+    status == InvoiceStatus::Authorised && total.is_zero() && !lines.is_empty()
 }
 
 fn take_number(organisation: &mut Organisation, invoice: &mut Invoice) {
