@@ -1,49 +1,23 @@
 //! Notifications: what a provider says has changed wakes the poll that would have found it anyway.
 //!
-//! Answered once the wake-up is durable. However many come at once, a poller is woken once in a few seconds.
+//! Answered once the wake-up is durable. However many come at once, they wake a poller a few times (`wake`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+mod keys;
 
-use jiff::SignedDuration;
-use secrecy::{ExposeSecret as _, SecretString};
+pub use keys::{Keys, add_key};
+
+use std::collections::BTreeSet;
 
 use super::FlowError;
-use super::poll;
-use super::rows::{ROW_VERSION, document_of, item_of};
+use super::rows::{document_of, item_of};
 use super::run::write_patiently;
 use super::stack::Stack;
+use super::wake;
 use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
-use crate::ports::clock::later;
 use crate::ports::notification::{Heard, Notification, Reply};
-use crate::ports::queue::{Outgoing, POLLED, QueueName};
-use crate::ports::table::{Condition, Item, Key, TableError, Write};
-
-/// A version is told of when it is two seconds old; a poll before that would find nothing.
-const SETTLES: Duration = Duration::from_secs(3);
-/// The new one, and the one before while the provider changes over.
-const KEYS: usize = 2;
-
-/// The vault's name of what a provider's notifications are known by, the newest first.
-fn keys_name(provider: Provider) -> String {
-    format!("notifications/{}", provider.as_str())
-}
-
-/// From now on notifications are known by this, and for a while by what they were known by before.
-pub async fn add_key(stack: &Stack, provider: Provider, key: SecretString) -> Result<(), FlowError> {
-    let mut keys = vec![key];
-    keys.extend(keys_of(stack, provider).await?);
-    keys.truncate(KEYS);
-    let text: Vec<&str> = keys.iter().map(|key| key.expose_secret()).collect();
-    Ok(stack.ports.vault.write(&keys_name(provider), SecretString::from(text.join("\n"))).await?)
-}
-
-async fn keys_of(stack: &Stack, provider: Provider) -> Result<Vec<SecretString>, FlowError> {
-    let kept = stack.ports.vault.read(&keys_name(provider)).await?;
-    let lines = kept.iter().flat_map(|kept| kept.expose_secret().lines());
-    Ok(lines.filter(|line| !line.trim().is_empty()).map(SecretString::from).collect())
-}
+use crate::ports::queue::POLLED;
+use crate::ports::table::{Condition, Key, Write};
 
 /// Takes a notification, and gives the answer that its provider waits for.
 pub async fn hear(stack: &Stack, provider: Provider, notification: &Notification<'_>) -> Reply {
@@ -65,8 +39,14 @@ async fn taken(
     let Some(connector) = stack.catalog.connector(provider) else {
         return Err(Failure::new("no_connector", provider.as_str()).into());
     };
-    let keys = keys_of(stack, provider).await?;
-    let heard = match connector.hear(notification, &keys) {
+    let keys = stack.notification_keys.of(provider).await?;
+    let mut heard = connector.hear(notification, &keys);
+    if heard.is_err()
+        && let Some(newer) = stack.notification_keys.newer(provider, &keys).await?
+    {
+        heard = connector.hear(notification, &newer);
+    }
+    let heard = match heard {
         Ok(heard) => heard,
         Err(reply) => {
             tracing::info!(provider = provider.as_str(), status = reply.status, "a notification is refused");
@@ -90,7 +70,7 @@ async fn taken(
         triggers.extend(POLLED.into_iter().map(|(id, _)| id).filter(|id| Provider::of(id) == Some(provider)));
     }
     for trigger in triggers {
-        wake_soon(stack, trigger).await?;
+        wake::soon(stack, trigger).await?;
     }
     Ok(heard.answer)
 }
@@ -106,24 +86,4 @@ async fn has_gap(stack: &Stack, provider: Provider, heard: &Heard) -> Result<boo
         write_patiently(&stack.ports, vec![put]).await?;
     }
     Ok(known.is_some_and(|known| first > known + 1))
-}
-
-/// Wakes a poller in a few seconds, unless it is about to be woken.
-async fn wake_soon(stack: &Stack, trigger: &str) -> Result<(), FlowError> {
-    let Some(queue) = QueueName::wake(trigger) else { return Ok(()) };
-    let now = stack.now();
-    let until = later(now, SETTLES);
-    let mut item = Item::new(Key::new(format!("H#{trigger}"), "woken"));
-    item.fields.insert("v".into(), ROW_VERSION.into());
-    item.fields.insert("until".into(), until.as_millisecond().into());
-    item.expires_at = Some(until + SignedDuration::from_hours(1));
-    let free = Condition::Any(vec![Condition::Absent, Condition::below("until", now.as_millisecond() + 1)]);
-    match write_patiently(&stack.ports, vec![Write::put(item, free)]).await {
-        Ok(()) => {}
-        Err(TableError::Refused(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    }
-    let body = poll::wake_up("notification");
-    let message = Outgoing { body, delay: SETTLES, attributes: BTreeMap::new() };
-    Ok(stack.ports.queue.send(queue, vec![message]).await?)
 }

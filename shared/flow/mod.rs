@@ -34,6 +34,7 @@ pub mod stack;
 pub mod transitions;
 pub mod trial;
 pub mod unpolled;
+pub mod wake;
 pub mod walk;
 
 #[cfg(test)]

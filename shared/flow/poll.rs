@@ -26,6 +26,7 @@ use super::run::write_patiently;
 use super::settle::send_all;
 use super::stack::Stack;
 use super::transitions::{Memory, decide, memory_key};
+use super::wake;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::event::{Event, RunMessage};
@@ -50,6 +51,8 @@ pub struct Report {
     pub events: u32,
     /// Watches that another worker is polling; it will poll once more.
     pub busy: u32,
+    /// Something was seen that is too young to be told of: another poll follows in a few seconds.
+    pub unsettled: bool,
     /// Watches that could not be polled: connection and code.
     pub failures: Vec<(String, String)>,
 }
@@ -101,6 +104,9 @@ pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<R
                 }
             }
         }
+    }
+    if report.unsettled {
+        wake::soon(stack, trigger).await?;
     }
     Ok(report)
 }
@@ -229,6 +235,7 @@ async fn read(
         report.pages += 1;
         // What is committed after the first page was asked for need not be on the later ones.
         let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
+        report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
         let mut fresh: Vec<Change> = page
             .changes
             .into_iter()

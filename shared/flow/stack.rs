@@ -8,6 +8,7 @@ use super::account::Client;
 use super::budget::{Budgets, Priority};
 use super::connections::Connections;
 use super::flows::Flows;
+use super::hear::Keys;
 use super::notify::Notices;
 use super::recover::Recoveries;
 use super::refresh::Tokens;
@@ -47,6 +48,8 @@ pub struct Stack {
     pub budgets: Budgets,
     pub flows: Flows,
     pub notices: Notices,
+    /// What providers' notifications are known by.
+    pub notification_keys: Keys,
     pub recoveries: Recoveries,
     pub engine: Arc<Engine>,
     /// JavaScript of all batches of this process: as many at once as there are cores.
@@ -69,6 +72,7 @@ impl Stack {
             budgets: Budgets::new(ports.clone()),
             flows: Flows::new(ports.clone(), Arc::clone(&catalog)),
             notices: Notices::new(ports.clone()),
+            notification_keys: Keys::new(ports.clone()),
             recoveries: Recoveries::default(),
             engine: Arc::new(engine),
             cores: Arc::new(tokio::sync::Semaphore::new(cores.max(1))),

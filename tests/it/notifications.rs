@@ -8,6 +8,7 @@ use counterfoil::domain::connection::Provider;
 use counterfoil::flow::hear;
 use counterfoil::ports::notification::{Notification, Reply};
 use counterfoil::ports::queue::QueueName;
+use counterfoil::runtime::pump;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
 use serde_json::json;
@@ -54,6 +55,46 @@ async fn a_thousand_notifications_at_once_wake_one_poll() {
     world.advance(Duration::from_secs(4));
     xero(&world, "key", 1_001).await;
     assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_of_a_notification_a_second_wakes_about_one_poll_a_minute() {
+    let world = world().await;
+    for sequence in 1..=3_600 {
+        xero(&world, "key", sequence).await;
+        world.advance(Duration::from_secs(1));
+    }
+    let wakes = woken(&world, "xero.new_or_updated_contact").await;
+    assert!((55..=65).contains(&wakes), "{wakes} polls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_another_process_was_given_is_taken_within_seconds() {
+    let world = world().await;
+    assert_eq!(xero(&world, "key", 1).await.status, 200);
+    let other = world.another_process();
+    hear::add_key(&other, Provider::Xero, SecretString::from("new")).await.expect("kept");
+    world.advance(Duration::from_secs(6));
+    assert_eq!(xero(&world, "new", 2).await.status, 200);
+    assert_eq!(xero(&world, "key", 3).await.status, 200, "what was sent before comes with the old one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_young_to_be_told_of_has_another_poll_follow_in_seconds() {
+    let world = world().await;
+    world
+        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
+        .await;
+    world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
+    world.poll().await;
+    world.drain().await;
+    assert!(world.runs().await.is_empty(), "it is of this very second");
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 1);
+    world.advance(Duration::from_secs(4));
+    world.flowing(pump::wakes(&world.stack, "xero.new_or_updated_contact")).await.expect("polled");
+    world.drain().await;
+    assert_eq!(world.runs().await.len(), 1);
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 0, "and then it is quiet");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,7 +161,7 @@ async fn a_notification_brings_the_change_in_seconds() {
     world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
     xero(&world, "key", 1).await;
     world.advance(Duration::from_secs(4));
-    let polled = counterfoil::runtime::pump::wakes(&world.stack, "xero.new_or_updated_contact");
+    let polled = pump::wakes(&world.stack, "xero.new_or_updated_contact");
     world.flowing(polled).await.expect("polled");
     world.drain().await;
     assert_eq!(world.runs().await.len(), 1);
