@@ -3,6 +3,8 @@
 mod aws;
 #[path = "aws/deployed.rs"]
 mod deployed;
+#[path = "aws/triggers.rs"]
+mod triggers;
 
 use base64::Engine as _;
 use counterfoil::domain::Value;

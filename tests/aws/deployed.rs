@@ -29,6 +29,7 @@ use counterfoil::runtime::system_clock::SystemClock;
 use counterfoil::runtime::system_random::SystemRandom;
 use counterfoil_sandbox::Sandbox;
 use secrecy::SecretString;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::aws::{emulator, variable};
@@ -76,7 +77,13 @@ impl Deployed {
         let xero = serve(self.sandbox.xero_router()).await;
         let us = self.sandbox.salesforce.integration_user();
         let tenant = self.sandbox.xero.ledger().tenant_id().to_string();
-        let scopes = ["accounting.contacts", "accounting.invoices", "accounting.settings"];
+        let scopes = [
+            "accounting.contacts",
+            "accounting.invoices",
+            "accounting.settings",
+            "accounting.payments",
+            "accounting.banktransactions",
+        ];
         let connections = [
             (self.crm(), Provider::Salesforce, salesforce, format!("00D{}", self.scope), us, Vec::new()),
             (
@@ -169,6 +176,57 @@ impl Deployed {
     pub(crate) async fn post(&self, head: &FlowHead, body: &str) -> Response {
         let path = head.webhook_path.as_deref().expect("a webhook has a secret");
         self.post_to(&format!("/webhook/{}/{path}", head.name), &[], body).await
+    }
+
+    /// What a person makes in Xero, by an app of their own.
+    pub(crate) async fn in_books(&self, kind: &str, document: Value) -> Value {
+        let books = ConnectionId::new(self.books());
+        let connection = self.stack.connections.get(&books).await.expect("read").expect("there");
+        let http = HttpClient::new("a person").expect("a client");
+        let asked = async |method, path: &str, headers: &[(&str, &str)], body: String| {
+            let request = Request {
+                method,
+                url: format!("{}{path}", connection.api_url),
+                headers: headers
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                body: body.into_bytes(),
+                timeout: Duration::from_secs(20),
+            };
+            let answer = http.send(request).await.expect("an answer");
+            let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+            assert_eq!(answer.status, 200, "{path}: {body}");
+            body
+        };
+        let scope = "accounting.invoices accounting.payments accounting.banktransactions accounting.contacts";
+        let form = format!(
+            "grant_type=client_credentials&client_id=sandbox-client&client_secret=sandbox-secret&scope={}",
+            scope.replace(' ', "+")
+        );
+        let as_form = [("content-type", "application/x-www-form-urlencoded")];
+        let token = asked(Method::Post, "/connect/token", &as_form, form).await;
+        let bearer = format!("Bearer {}", token["access_token"].as_str().expect("a token"));
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("xero-tenant-id", &connection.account),
+            ("accept", "application/json"),
+            ("content-type", "application/json"),
+        ];
+        let made = asked(
+            Method::Put,
+            &format!("/api.xro/2.0/{kind}"),
+            &headers,
+            json!({kind: [document]}).to_string(),
+        )
+        .await;
+        made[kind][0].clone()
+    }
+
+    /// Whether no wake-up of a poller is on its way.
+    pub(crate) async fn is_quiet(&self, trigger: &str) -> bool {
+        let queue = QueueName::wake(trigger).expect("is polled");
+        self.stack.ports.queue.depth(queue).await.expect("a depth") == 0
     }
 
     pub(crate) async fn post_to(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {

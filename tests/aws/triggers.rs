@@ -1,0 +1,134 @@
+//! Every native trigger on the deployed stack: its own function, queue and schedule, and an event through it to a run.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use counterfoil::domain::Value;
+use counterfoil::domain::connection::Provider;
+use counterfoil::domain::run::Status;
+use counterfoil::flow::flows::FlowHead;
+use counterfoil::flow::hear;
+use counterfoil::ports::queue::POLLED;
+use futures::StreamExt as _;
+use futures::stream;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::SecretString;
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::deployed::Deployed;
+
+/// What happens in Salesforce and in Xero, one thing for each trigger.
+async fn something_of_each_kind(deployed: &Deployed, deleted: &str) {
+    let org = &deployed.sandbox.salesforce;
+    org.insert("Account", json!({"Name": "New Ltd"}));
+    org.delete("Account", deleted);
+
+    let ledger = deployed.sandbox.xero.ledger();
+    let contact = json!({"ContactID": ledger.add_contact_named("Acme Ltd").expect("a contact").id});
+    let line = |account: &str| json!([{"Description": "Desk", "Quantity": 1, "UnitAmount": 50, "AccountCode": account}]);
+    let document = |fields: Value| {
+        let mut document = json!({"Contact": contact, "Date": "2026-11-20", "LineItems": line("200")});
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        document.as_object_mut().expect("a map").extend(fields);
+        document
+    };
+    let approved =
+        |kind: &str| document(json!({"Type": kind, "Status": "AUTHORISED", "DueDate": "2026-12-20"}));
+    let banked = |kind: &str, account: &str| {
+        document(json!({"Type": kind, "BankAccount": {"Code": "090"}, "LineItems": line(account)}))
+    };
+    let invoice = deployed.in_books("Invoices", approved("ACCREC")).await;
+    let paid = json!({"Invoice": {"InvoiceID": invoice["InvoiceID"]}, "Account": {"Code": "090"},
+        "Date": "2026-11-21", "Amount": 10});
+    for (kind, document) in [
+        ("Invoices", approved("ACCPAY")),
+        ("CreditNotes", approved("ACCRECCREDIT")),
+        ("Payments", paid),
+        ("PurchaseOrders", document(json!({}))),
+        ("Quotes", document(json!({}))),
+        ("BankTransactions", banked("SPEND", "400")),
+        ("BankTransactions", banked("RECEIVE-PREPAYMENT", "200")),
+        ("BankTransactions", banked("RECEIVE-OVERPAYMENT", "610")),
+    ] {
+        deployed.in_books(kind, document).await;
+    }
+}
+
+/// A flow that does nothing but take notice.
+fn noticing(trigger: &str) -> String {
+    let object =
+        if trigger.starts_with("salesforce.") { "  object: Account\n  fields: [Id, Name]\n" } else { "" };
+    let name = trigger.replace(['.', '_'], "-");
+    format!("flow: {name}\ntrigger:\n  type: {trigger}\n{object}steps:\n  - set: {{ seen: yes }}\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn something_of_each_kind_goes_through_its_own_function_to_a_run() {
+    let deployed = Deployed::new().await;
+    let deleted = deployed.sandbox.salesforce.insert("Account", json!({"Name": "Old Ltd"}));
+    let mut heads: Vec<(&str, FlowHead)> = Vec::new();
+    for (trigger, _) in POLLED.into_iter().filter(|(trigger, _)| Provider::of(trigger).is_some()) {
+        heads.push((trigger, deployed.given_flow(&noticing(trigger)).await));
+    }
+    // Stamps have whole seconds: what is made in the second of going live may be older.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    something_of_each_kind(&deployed, &deleted).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for (trigger, _) in &heads {
+        deployed.wake(trigger).await;
+    }
+    for (trigger, head) in &heads {
+        let run = deployed.run(head, Status::Succeeded).await;
+        let event = run.row.message.event.expect("an event");
+        assert_eq!(event.kind, *trigger);
+        assert!(event.record.is_object(), "{trigger}: {}", event.record);
+    }
+}
+
+fn signed(body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing-key").expect("any length");
+    mac.update(body.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// The answer's time is printed, not asserted: it is the emulator's and this machine's as much as ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_three_polls() {
+    let deployed = Deployed::new().await;
+    let key = SecretString::from("signing-key");
+    hear::add_key(&deployed.stack, Provider::Xero, key).await.expect("kept");
+    let head = deployed.given_flow(&noticing("xero.new_or_updated_contact")).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let ledger = deployed.sandbox.xero.ledger();
+    let tenant = ledger.tenant_id().to_string();
+    let notify = async |sequence: u64| {
+        let event = json!({"eventCategory": "CONTACT", "eventType": "CREATE", "tenantId": tenant});
+        let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence})
+            .to_string();
+        let began = Instant::now();
+        let answer = deployed.post_to("/hooks/xero", &[("x-xero-signature", &signed(&body))], &body).await;
+        (answer.status, began.elapsed())
+    };
+    for sequence in 1..=20 {
+        assert_eq!(notify(sequence).await.0, 200, "the function is warm");
+    }
+    // The polls that these have woken are over.
+    deployed
+        .eventually("a quiet moment", async || {
+            deployed.is_quiet("xero.new_or_updated_contact").await.then_some(())
+        })
+        .await;
+    ledger.add_contact_named("Acme Ltd").expect("a contact");
+    let before = deployed.sandbox.xero.calls_to("GET /Contacts");
+    let answers: Vec<(u16, Duration)> =
+        stream::iter(21..=1_020).map(notify).buffer_unordered(4).collect().await;
+    deployed.run(&head, Status::Succeeded).await;
+    let polls = deployed.sandbox.xero.calls_to("GET /Contacts") - before;
+
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 1_000);
+    let mut times: Vec<Duration> = answers.into_iter().map(|(_, took)| took).collect();
+    times.sort();
+    eprintln!("xero-webhook, warm, 4 at once: p50 {:?}, p99 {:?}; polls: {polls}", times[500], times[990]);
+    assert!(polls <= 3, "{polls} polls");
+}
