@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantId, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Fault;
 use counterfoil::flow::budget::Priority;
@@ -45,7 +45,8 @@ pub(crate) async fn connect(
 ) -> anyhow::Result<(Connection, u32)> {
     let vault = &stack.ports.vault;
     let before = stack.connections.get(&wanted.name).await?;
-    let (secret_name, token) = (client_secret_name(&wanted.name), token_name(&wanted.name));
+    let grant = GrantId::Own(wanted.name.clone());
+    let (secret_name, token) = (client_secret_name(&grant), token_name(&grant));
     let old_secret = vault.read(&secret_name).await?;
     vault.write(&secret_name, secret).await?;
     // An old token would answer for the new secret.
@@ -73,6 +74,7 @@ async fn identified(
         id: wanted.name,
         provider: wanted.provider,
         grant: wanted.grant,
+        consent: None,
         client_id: wanted.client_id,
         login_url: wanted.login_url,
         api_url: wanted.api_url,
@@ -81,7 +83,10 @@ async fn identified(
         own_user: String::new(),
         username: wanted.username,
         scopes: wanted.scopes,
+        granted_scopes: Vec::new(),
         daily_limit: wanted.daily_limit,
+        connected_at: Some(stack.now()),
+        remote_id: None,
         state: ConnectionState::Active,
     };
     let identity = identify(stack, &connection).await?;
@@ -121,7 +126,8 @@ pub(crate) fn told(fault: &Fault) -> anyhow::Error {
 /// Takes a connection away, with its secrets. What was made through it stays known.
 pub(crate) async fn forget(stack: &Stack, name: &ConnectionId) -> anyhow::Result<bool> {
     let was_there = stack.connections.remove(name).await?;
-    stack.ports.vault.remove(&client_secret_name(name)).await?;
-    stack.ports.vault.remove(&token_name(name)).await?;
+    let grant = GrantId::Own(name.clone());
+    stack.ports.vault.remove(&client_secret_name(&grant)).await?;
+    stack.ports.vault.remove(&token_name(&grant)).await?;
     Ok(was_there)
 }

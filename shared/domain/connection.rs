@@ -1,8 +1,11 @@
 //! A connection: one authorised account. What is secret about it lives in the vault, never here.
 
+use std::fmt;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::ConnectionId;
+use super::ids::{ConnectionId, ConsentId};
 
 /// The systems that Counterfoil moves work between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +33,7 @@ impl Provider {
     }
 }
 
-/// How tokens are had. Browser consents will be further kinds of grant.
+/// How tokens are had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantKind {
@@ -38,6 +41,34 @@ pub enum GrantKind {
     ClientCredentials,
     /// Salesforce JWT bearer: an RS256 assertion signed with a private key.
     JwtBearer,
+    /// A person's consent in a browser: a pair of tokens, of which one gets the next pair.
+    AuthorizationCode,
+}
+
+impl GrantKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client credentials",
+            Self::JwtBearer => "JWT bearer",
+            Self::AuthorizationCode => "consent",
+        }
+    }
+}
+
+/// Whose tokens a connection's calls are made with: its own, or those of a consent that several may share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GrantId {
+    Own(ConnectionId),
+    Consent(ConsentId),
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(connection) => write!(f, "connection/{connection}"),
+            Self::Consent(consent) => write!(f, "consent/{consent}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +85,10 @@ pub struct Connection {
     pub id: ConnectionId,
     pub provider: Provider,
     pub grant: GrantKind,
+    /// The consent that it came by. Xero gives its tokens to a person, not to an organisation: connections of the same
+    /// person share them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentId>,
     /// The OAuth client id; its secret or private key is in the vault.
     pub client_id: String,
     /// Where tokens come from: `https://identity.xero.com`, `https://acme.my.salesforce.com`.
@@ -69,11 +104,55 @@ pub struct Connection {
     /// JWT bearer: the user name to act as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Xero: the scopes that are asked for.
+    /// The scopes that are asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// The scopes that the provider says it gave; empty where it doesn't say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted_scopes: Vec<String>,
     /// Xero: calls a day by tier (1,000 Starter, 5,000 Core and above). Salesforce: read from the headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_limit: Option<u32>,
+    /// When it was connected last; None for those of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at: Option<Timestamp>,
+    /// Xero: what it calls the connection itself, as `DELETE /connections/{id}` wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
     pub state: ConnectionState,
+}
+
+impl Connection {
+    pub fn grant_id(&self) -> GrantId {
+        match self.consent {
+            Some(consent) => GrantId::Consent(consent),
+            None => GrantId::Own(self.id.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_of_before_consents_is_read_and_has_a_grant_of_its_own() {
+        let row = r#"{"id":"books","provider":"xero","grant":"client_credentials","client_id":"5F2A",
+            "login_url":"https://identity.xero.com","api_url":"https://api.xero.com","account":"t","title":"Acme",
+            "own_user":"5F2A","scopes":["accounting.contacts"],"state":"active"}"#;
+        let connection: Connection = serde_json::from_str(row).unwrap();
+        assert_eq!(connection.grant_id(), GrantId::Own(ConnectionId::from("books")));
+        assert_eq!((connection.connected_at, connection.remote_id.as_deref()), (None, None));
+        let written = serde_json::to_string(&connection).unwrap();
+        for field in ["consent", "connected_at", "remote_id", "granted_scopes"] {
+            assert!(!written.contains(field), "{field} is left out: older code reads {written}");
+        }
+    }
+
+    #[test]
+    fn connections_of_one_consent_have_one_grant() {
+        let consent = ConsentId::of("xero", "app", "ada");
+        assert_eq!(GrantId::Consent(consent).to_string(), format!("consent/{consent}"));
+        assert_eq!(GrantId::Own(ConnectionId::from("books")).to_string(), "connection/books");
+    }
 }

@@ -87,6 +87,10 @@ uuid_id!(
     RunId
 );
 uuid_id!(
+    /// What a person allowed in a browser; several connections may share it.
+    ConsentId
+);
+uuid_id!(
     /// One provider call, the unit of doubt. A UUIDv7; it is the Idempotency-Key too.
     GroupId
 );
@@ -96,6 +100,14 @@ impl RunId {
     pub fn of(flow: FlowId, connection: Option<&ConnectionId>, key: &EventKey) -> Self {
         let connection = connection.map_or("", ConnectionId::as_str);
         Self(Uuid::new_v5(&flow.0, format!("{connection}\n{key}").as_bytes()))
+    }
+}
+
+impl ConsentId {
+    /// The same person letting the same app in again renews the same consent: a provider keeps one set of tokens for
+    /// the two, whatever they are used for.
+    pub fn of(provider: &str, client_id: &str, user: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{provider}\n{client_id}\n{user}").as_bytes()))
     }
 }
 
@@ -171,6 +183,15 @@ mod tests {
     fn a_run_id_never_changes_between_versions() {
         let id = RunId::of(flow(), Some(&ConnectionId::from("crm")), &EventKey::from("k"));
         assert_eq!(id, RunId(Uuid::new_v5(&flow().0, b"crm\nk")));
+    }
+
+    #[test]
+    fn a_person_and_an_app_are_one_consent_however_often_it_is_given() {
+        let consent = ConsentId::of("xero", "app", "ada");
+        assert_eq!(consent, ConsentId::of("xero", "app", "ada"));
+        for other in [("salesforce", "app", "ada"), ("xero", "other", "ada"), ("xero", "app", "bob")] {
+            assert_ne!(consent, ConsentId::of(other.0, other.1, other.2));
+        }
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl Client {
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
         // A right that is given later is not in the token that is held now.
-        self.tokens.forget(&self.connection.id).await;
+        self.tokens.forget(&self.connection.grant_id()).await;
         if failure.code == "tenant_not_authorised"
             && let Err(error) = self.connections.needs_reconnect(&self.connection.id).await
         {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::rows::{document_of, item_of};
 use super::{FlowError, fault_of};
-use crate::domain::connection::{Connection, ConnectionState, Provider};
+use crate::domain::connection::{Connection, ConnectionState, GrantId, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::Ports;
@@ -147,13 +147,13 @@ impl Connections {
 }
 
 /// The vault's name for what a client proves itself with: its secret, or its private key.
-pub fn client_secret_name(connection: &ConnectionId) -> String {
-    format!("connection/{connection}/client")
+pub fn client_secret_name(grant: &GrantId) -> String {
+    format!("{grant}/client")
 }
 
-/// The vault's name for the newest token.
-pub fn token_name(connection: &ConnectionId) -> String {
-    format!("connection/{connection}/token")
+/// The vault's name for the newest token, and of a consent for the newest pair.
+pub fn token_name(grant: &GrantId) -> String {
+    format!("{grant}/token")
 }
 
 /// Why nothing moves until a person has reconnected.

@@ -307,7 +307,13 @@ impl Connector for MadeUp {
             timeout: Duration::from_secs(1),
         }
     }
-    fn token_request(&self, _: &Connection, _: &SecretString, _: Timestamp) -> Result<Request, Failure> {
+    fn token_request(
+        &self,
+        _: &Connection,
+        _: &TokenAsk<'_>,
+        _: Option<&SecretString>,
+        _: Timestamp,
+    ) -> Result<Request, Failure> {
         Err(refused())
     }
     fn read_token(&self, _: Result<Response, HttpError>, _: Timestamp) -> Result<Token, GrantFault> {

@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
 use super::fault_of;
-use crate::domain::connection::{Connection, ConnectionState};
-use crate::domain::ids::ConnectionId;
+use crate::domain::connection::{Connection, ConnectionState, GrantId};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::Ports;
-use crate::ports::connector::{Connector, GrantFault, Token};
+use crate::ports::connector::{Connector, GrantFault, Token, TokenAsk};
 use crate::ports::random::random_uuid;
 use crate::ports::table::{Condition, Item, Key, TableError, Write};
 
@@ -32,7 +31,7 @@ pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Tokens {
     ports: Ports,
     connections: Connections,
-    held: Arc<Mutex<HashMap<ConnectionId, Held>>>,
+    held: Arc<Mutex<HashMap<GrantId, Held>>>,
 }
 
 type Held = Arc<tokio::sync::Mutex<Option<Token>>>;
@@ -50,6 +49,10 @@ struct Kept {
     issued_at: Timestamp,
     expires_at: Option<Timestamp>,
     api_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<String>,
 }
 
 impl Tokens {
@@ -69,7 +72,7 @@ impl Tokens {
         }
         let held = {
             let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(all.entry(connection.id.clone()).or_default())
+            Arc::clone(all.entry(connection.grant_id()).or_default())
         };
         let mut held = held.lock().await;
         if let Some(token) = held.as_ref().filter(|token| self.usable(token, refused)) {
@@ -84,8 +87,34 @@ impl Tokens {
         Ok(token)
     }
 
+    /// What the provider gives for this; nothing is kept yet.
+    pub async fn exchange(
+        &self,
+        connection: &Connection,
+        connector: &dyn Connector,
+        ask: &TokenAsk<'_>,
+        secret: Option<&SecretString>,
+    ) -> Result<Token, GrantFault> {
+        let request = connector
+            .token_request(connection, ask, secret, self.ports.clock.now())
+            .map_err(GrantFault::Misconfigured)?;
+        let exchange = self.ports.http.send(request).await;
+        connector.read_token(exchange, self.ports.clock.now())
+    }
+
+    /// Keeps the first pair of a consent, or of a consent that was given anew: from now on all connections that share
+    /// it use this one.
+    pub async fn keep_first(
+        &self,
+        connection: &Connection,
+        _connector: &dyn Connector,
+        token: &Token,
+    ) -> Result<(), Fault> {
+        self.keep(connection, token).await
+    }
+
     /// The next call gets a new token.
-    pub async fn forget(&self, connection: &ConnectionId) {
+    pub async fn forget(&self, connection: &GrantId) {
         let held = {
             let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             Arc::clone(all.entry(connection.clone()).or_default())
@@ -110,7 +139,7 @@ impl Tokens {
         connector: &dyn Connector,
         refused: Option<&Token>,
     ) -> Result<Token, Fault> {
-        let key = Key::new(format!("T#{}", connection.id), "refresh");
+        let key = Key::new(format!("T#{}", connection.grant_id()), "refresh");
         let owner = random_uuid(self.ports.random.as_ref()).to_string();
         // Who comes second waits for the first: the token call is short.
         for _ in 0..40 {
@@ -138,28 +167,21 @@ impl Tokens {
         connector: &dyn Connector,
         refused: Option<&Token>,
     ) -> Result<Token, Fault> {
-        if let Some(token) = self.kept(connection).await?.filter(|token| self.usable(token, refused)) {
-            return Ok(token);
+        let kept = self.kept(connection).await?;
+        if let Some(token) = kept.as_ref().filter(|token| self.usable(token, refused)) {
+            return Ok(token.clone());
         }
         let secret = self
             .ports
             .vault
-            .read(&client_secret_name(&connection.id))
+            .read(&client_secret_name(&connection.grant_id()))
             .await
-            .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))?
-            .ok_or_else(|| {
-                self.parked(
-                    connection,
-                    &Failure::new("missing_secret", "the vault has no secret for this connection"),
-                )
-            })?;
-        let now = self.ports.clock.now();
-        let request = connector
-            .token_request(connection, &secret, now)
-            .map_err(|failure| self.parked(connection, &failure))?;
-        let exchange = self.ports.http.send(request).await;
-        match connector.read_token(exchange, self.ports.clock.now()) {
-            Ok(token) => {
+            .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))?;
+        let refresh = kept.and_then(|token| token.refresh);
+        let ask = refresh.as_ref().map_or(TokenAsk::Machine, TokenAsk::Refresh);
+        match self.exchange(connection, connector, &ask, secret.as_ref()).await {
+            Ok(mut token) => {
+                token.refresh = token.refresh.or(refresh);
                 self.keep(connection, &token).await?;
                 Ok(token)
             }
@@ -171,7 +193,7 @@ impl Tokens {
                 Err(self.parked(connection, &failure))
             }
             Err(GrantFault::Misconfigured(failure)) => Err(self.parked(connection, &failure)),
-            Err(GrantFault::Unavailable(failure)) => Err(self.later(failure)),
+            Err(GrantFault::Unavailable(failure) | GrantFault::Lost(failure)) => Err(self.later(failure)),
         }
     }
 
@@ -195,12 +217,14 @@ impl Tokens {
         let secret = self
             .ports
             .vault
-            .read(&token_name(&connection.id))
+            .read(&token_name(&connection.grant_id()))
             .await
             .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))?;
         Ok(secret.and_then(|secret| serde_json::from_str::<Kept>(secret.expose_secret()).ok()).map(|kept| {
             Token {
                 access: SecretString::from(kept.access),
+                refresh: kept.refresh.map(SecretString::from),
+                scopes: kept.scopes,
                 issued_at: kept.issued_at,
                 expires_at: kept.expires_at,
                 api_url: kept.api_url,
@@ -214,11 +238,13 @@ impl Tokens {
             issued_at: token.issued_at,
             expires_at: token.expires_at,
             api_url: token.api_url.clone(),
+            refresh: token.refresh.as_ref().map(|refresh| refresh.expose_secret().to_owned()),
+            scopes: token.scopes.clone(),
         };
         let text = serde_json::to_string(&kept).unwrap_or_default();
         self.ports
             .vault
-            .write(&token_name(&connection.id), SecretString::from(text))
+            .write(&token_name(&connection.grant_id()), SecretString::from(text))
             .await
             .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))
     }

@@ -259,11 +259,13 @@ pub trait Connector: Send + Sync {
         idempotency_key: Option<&str>,
     ) -> Request;
 
-    /// The request that gets a token. `secret`: the client's secret, or the private key (PEM) of a JWT grant.
+    /// The request that gets a token. `secret`: the client's secret, or the private key (PEM) of a JWT grant; None for
+    /// an app that has none and proves itself by the verifier alone.
     fn token_request(
         &self,
         connection: &Connection,
-        secret: &SecretString,
+        ask: &TokenAsk<'_>,
+        secret: Option<&SecretString>,
         now: Timestamp,
     ) -> Result<Request, Failure>;
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault>;
@@ -296,10 +298,26 @@ pub trait Connector: Send + Sync {
     async fn describe(&self, account: &dyn Account, object: Option<&str>) -> Result<Value, Fault>;
 }
 
-/// An access token; never printed.
+/// What a token is asked for with.
+#[derive(Debug)]
+pub enum TokenAsk<'a> {
+    /// Client credentials or a signed assertion: the client proves itself, and that is all.
+    Machine,
+    /// What a person's browser brought back from the consent page.
+    Code { code: &'a SecretString, redirect_uri: &'a str, verifier: &'a SecretString },
+    /// The refresh token of a consent.
+    Refresh(&'a SecretString),
+}
+
+/// An access token and what came with it; never printed.
 #[derive(Debug, Clone)]
 pub struct Token {
     pub access: SecretString,
+    /// What gets the next token, of a consent; None where the answer brought none, as at a provider that doesn't
+    /// rotate them: the one before stays good.
+    pub refresh: Option<SecretString>,
+    /// What it may do, where the provider says so.
+    pub scopes: Vec<String>,
     /// When it was had, by our clock.
     pub issued_at: Timestamp,
     /// When it ends, where the provider says so.
@@ -314,8 +332,10 @@ pub enum GrantFault {
     Dead(Failure),
     /// Our own id, secret or scopes are wrong: the connection isn't marked dead for it.
     Misconfigured(Failure),
-    /// No useful answer: keep what there is and try later.
+    /// Refused for now, or never sent: keep what there is and try later.
     Unavailable(Failure),
+    /// No answer that can be read: it may have been given, and a refresh token may be spent.
+    Lost(Failure),
 }
 
 /// Who a connection is connected to.

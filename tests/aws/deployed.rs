@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use counterfoil::domain::Value;
-use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantId, GrantKind, Provider};
 use counterfoil::domain::ids::{ConnectionId, RunId};
 use counterfoil::domain::run::Status;
 use counterfoil::flow::connections::client_secret_name;
@@ -98,12 +98,14 @@ impl Deployed {
         for (id, provider, url, account, own_user, scopes) in connections {
             let id = ConnectionId::new(id);
             let secret = SecretString::from("sandbox-secret");
-            self.stack.ports.vault.write(&client_secret_name(&id), secret).await.expect("the vault");
+            let name = client_secret_name(&GrantId::Own(id.clone()));
+            self.stack.ports.vault.write(&name, secret).await.expect("the vault");
             let connection = Connection {
                 title: id.to_string(),
                 id,
                 provider,
                 grant: GrantKind::ClientCredentials,
+                consent: None,
                 client_id: "sandbox-client".to_owned(),
                 login_url: url.clone(),
                 api_url: url,
@@ -112,6 +114,9 @@ impl Deployed {
                 username: None,
                 scopes,
                 daily_limit: None,
+                granted_scopes: Vec::new(),
+                connected_at: None,
+                remote_id: None,
                 state: ConnectionState::Active,
             };
             self.stack.connections.save(&connection).await.expect("the table");

@@ -189,7 +189,7 @@ async fn connect_crm_eu(world: &World) {
         .stack
         .ports
         .vault
-        .write(&client_secret_name(&second.id), SecretString::from("sandbox-secret"))
+        .write(&client_secret_name(&second.grant_id()), SecretString::from("sandbox-secret"))
         .await
         .expect("the vault");
     world.stack.connections.save(&second).await.expect("saved");

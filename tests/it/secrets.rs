@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use counterfoil::domain::connection::GrantId;
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connections::token_name;
 use counterfoil::ports::queue::QueueName;
@@ -69,7 +70,8 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
         .map(str::to_owned)
         .to_vec();
     let token = |world: &World, name: &str| {
-        let (vault, name) = (Arc::clone(&world.stack.ports.vault), token_name(&ConnectionId::from(name)));
+        let (vault, name) =
+            (Arc::clone(&world.stack.ports.vault), token_name(&GrantId::Own(ConnectionId::from(name))));
         async move { vault.read(&name).await.expect("the vault") }
     };
     needles.extend(access(token(&world, "crm").await));

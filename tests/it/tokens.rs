@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use counterfoil::domain::connection::{Connection, ConnectionState};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantId};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::run::Status;
-use counterfoil::flow::connections::token_name;
+use counterfoil::flow::connections::{client_secret_name, token_name};
 use counterfoil::flow::keep;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use secrecy::ExposeSecret as _;
@@ -23,6 +23,10 @@ fn token_calls(world: &World) -> usize {
 
 fn fault(world: &World, fault: Fault) {
     world.sandbox.xero.harness().faults.add(fault);
+}
+
+fn own(name: &str) -> GrantId {
+    GrantId::Own(ConnectionId::from(name))
 }
 
 async fn books(world: &World) -> Connection {
@@ -101,7 +105,7 @@ async fn a_grant_that_has_ended_parks_everything_tells_once_and_goes_on_when_it_
     assert!(token_calls(&world) <= 3, "{} calls", token_calls(&world));
     let mails = world.embedded.outbox().mails(10).expect("mails");
     assert_eq!(mails.len(), 1, "{mails:#?}");
-    let secret = counterfoil::flow::connections::client_secret_name(&ConnectionId::from("books"));
+    let secret = client_secret_name(&own("books"));
     assert!(world.stack.ports.vault.read(&secret).await.expect("the vault").is_some(), "nothing is deleted");
 
     world.sandbox.xero.harness().faults.clear();
@@ -136,7 +140,7 @@ async fn an_outage_of_the_token_endpoint_keeps_the_stored_token_and_fails_no_run
     let world = World::new().await;
     let ids = won(&world, 3).await;
     let stored = || async {
-        let name = token_name(&ConnectionId::from("books"));
+        let name = token_name(&own("books"));
         let secret = world.stack.ports.vault.read(&name).await.expect("the vault");
         secret.map(|secret| secret.expose_secret().to_owned())
     };

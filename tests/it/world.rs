@@ -149,6 +149,7 @@ impl World {
             id: ConnectionId::from(id),
             provider,
             grant: GrantKind::ClientCredentials,
+            consent: None,
             client_id: "sandbox-client".into(),
             login_url: url.into(),
             api_url: url.into(),
@@ -163,6 +164,9 @@ impl World {
                     .to_vec(),
             },
             daily_limit: None,
+            granted_scopes: Vec::new(),
+            connected_at: None,
+            remote_id: None,
             state: ConnectionState::Active,
         };
         let us = self.sandbox.salesforce.integration_user();
@@ -170,7 +174,7 @@ impl World {
             connection("crm", Provider::Salesforce, SALESFORCE, "00D".into(), us),
             connection("books", Provider::Xero, XERO, organisation, "sandbox-client".into()),
         ] {
-            let name = client_secret_name(&connection.id);
+            let name = client_secret_name(&connection.grant_id());
             self.stack
                 .ports
                 .vault

@@ -212,7 +212,9 @@ fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
         // Client credentials are taken on the org's own domain only.
         // https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm
         (Provider::Salesforce, GrantKind::ClientCredentials) => None,
-        (Provider::Salesforce, GrantKind::JwtBearer) => Some("https://login.salesforce.com"),
+        (Provider::Salesforce, GrantKind::JwtBearer | GrantKind::AuthorizationCode) => {
+            Some("https://login.salesforce.com")
+        }
     }
 }
 

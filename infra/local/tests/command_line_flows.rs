@@ -103,6 +103,7 @@ async fn connected(line: &CommandLine) -> Arc<Sandbox> {
             id: ConnectionId::from(id),
             provider,
             grant: GrantKind::ClientCredentials,
+            consent: None,
             client_id: client.into(),
             login_url: url.clone(),
             api_url: url,
@@ -112,10 +113,13 @@ async fn connected(line: &CommandLine) -> Arc<Sandbox> {
             username: None,
             scopes: if id == "books" { scopes.map(str::to_owned).to_vec() } else { Vec::new() },
             daily_limit: None,
+            granted_scopes: Vec::new(),
+            connected_at: None,
+            remote_id: None,
             state: ConnectionState::Active,
         };
         let secret = SecretString::from("sandbox-secret");
-        local.stack.ports.vault.write(&client_secret_name(&connection.id), secret).await.unwrap();
+        local.stack.ports.vault.write(&client_secret_name(&connection.grant_id()), secret).await.unwrap();
         local.stack.connections.save(&connection).await.unwrap();
     }
     sandbox

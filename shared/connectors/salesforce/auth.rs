@@ -1,4 +1,4 @@
-//! How tokens are had: client credentials, or a JWT that is signed with a private key. No refresh tokens.
+//! How tokens are had: client credentials, a JWT that is signed with a private key, or a person's consent.
 //!
 //! The answer says nothing of how long a token lives (the org's session timeout decides, two hours by default, and
 //! any use may lengthen it), so `expires_at` stays empty: a token is used until a 401 says that it is over, which
@@ -19,7 +19,7 @@ use super::limits::TIMEOUT;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::Failure;
-use crate::ports::connector::{GrantFault, Token};
+use crate::ports::connector::{GrantFault, Token, TokenAsk};
 use crate::ports::http::{HttpError, Method, Request, Response};
 
 /// Salesforce takes no assertion that is valid for longer.
@@ -30,24 +30,50 @@ const ASSERTION_LIFE: SignedDuration = SignedDuration::from_mins(3);
 pub(super) const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// `POST /services/oauth2/token` on the login host; client credentials need the org's My Domain.
+/// `POST /services/oauth2/token` on the login host; client credentials need the org's My Domain. An app that has a
+/// secret sends it beside the verifier; one that has none must not.
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm>
+/// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm>
+/// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_refresh_token_flow.htm>
 pub(super) fn token_request(
     connection: &Connection,
-    secret: &SecretString,
+    ask: &TokenAsk<'_>,
+    secret: Option<&SecretString>,
     now: Timestamp,
 ) -> Result<Request, Failure> {
-    let form = match connection.grant {
-        GrantKind::ClientCredentials => vec![
-            ("grant_type", "client_credentials".to_owned()),
-            ("client_id", connection.client_id.clone()),
-            ("client_secret", secret.expose_secret().trim().to_owned()),
-        ],
-        GrantKind::JwtBearer => vec![
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
-            ("assertion", assertion(connection, secret, now)?),
-        ],
+    let text = |secret: &SecretString| secret.expose_secret().to_owned();
+    let mut form = match ask {
+        TokenAsk::Machine => match (connection.grant, secret) {
+            (GrantKind::JwtBearer, Some(key)) => vec![
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
+                ("assertion", assertion(connection, key, now)?),
+            ],
+            (GrantKind::ClientCredentials, Some(_)) => {
+                vec![("grant_type", "client_credentials".to_owned())]
+            }
+            _ => {
+                return Err(Failure::new(
+                    "grant_not_supported",
+                    "Without a person's consent a token is had with a secret or a private key: add the connection again \
+                     with one.",
+                ));
+            }
+        },
+        TokenAsk::Code { code, .. } => {
+            vec![("grant_type", "authorization_code".to_owned()), ("code", text(code))]
+        }
+        TokenAsk::Refresh(refresh) => {
+            vec![("grant_type", "refresh_token".to_owned()), ("refresh_token", text(refresh))]
+        }
     };
+    if connection.grant != GrantKind::JwtBearer {
+        form.push(("client_id", connection.client_id.clone()));
+        form.extend(secret.map(|secret| ("client_secret", text(secret).trim().to_owned())));
+    }
+    if let TokenAsk::Code { redirect_uri, verifier, .. } = ask {
+        form.push(("redirect_uri", (*redirect_uri).to_owned()));
+        form.push(("code_verifier", text(verifier)));
+    }
     let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
     let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     Ok(Request {
@@ -113,23 +139,31 @@ fn read_key(pem: &SecretString) -> Result<RsaKeyPair, Failure> {
     .map_err(|_| bad("is no RSA key that can be used"))
 }
 
-/// `{"access_token", "instance_url", "id", "token_type", "issued_at", …}`, and never `expires_in`.
+/// `{"access_token", "refresh_token", "instance_url", "id", "token_type", "issued_at", …}`, and never `expires_in`. A
+/// refresh is answered with a refresh token only where they rotate.
 pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
     let response = exchange.map_err(|error| {
-        GrantFault::Unavailable(Failure::new(
-            "token_unavailable",
-            format!("Salesforce gave no token: {error}"),
-        ))
+        let failure = Failure::new("token_unavailable", format!("Salesforce gave no token: {error}"));
+        match error {
+            HttpError::NotSent(_) => GrantFault::Unavailable(failure),
+            HttpError::NoAnswer(_) => GrantFault::Lost(failure),
+        }
     })?;
     let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     match (response.status, text("access_token")) {
         (200, Some(access)) if !access.is_empty() => Ok(Token {
             access: SecretString::from(access.to_owned()),
+            refresh: text("refresh_token").filter(|token| !token.is_empty()).map(SecretString::from),
+            scopes: text("scope").into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect(),
             issued_at: now,
             expires_at: None,
             api_url: text("instance_url").map(|url| url.trim_end_matches('/').to_owned()),
         }),
+        (200, _) => Err(GrantFault::Lost(Failure::new(
+            "token_unavailable",
+            "Salesforce gave an answer without a token; check the connection's login URL.",
+        ))),
         _ => Err(grant_fault(
             response.status,
             text("error").unwrap_or_default(),
@@ -199,6 +233,10 @@ mod tests {
         "2026-05-06T11:00:00Z".parse().unwrap()
     }
 
+    fn asked(connection: &Connection, ask: &TokenAsk<'_>, secret: Option<&str>) -> Result<Request, Failure> {
+        token_request(connection, ask, secret.map(SecretString::from).as_ref(), now())
+    }
+
     fn form(request: &Request) -> String {
         String::from_utf8(request.body.clone()).unwrap()
     }
@@ -209,7 +247,7 @@ mod tests {
 
     #[test]
     fn client_credentials_go_to_the_my_domain_as_a_form() {
-        let request = token_request(&connection(), &SecretString::from("s3&cret="), now()).unwrap();
+        let request = asked(&connection(), &TokenAsk::Machine, Some("s3&cret=")).unwrap();
         assert_eq!(request.url, "https://acme.my.salesforce.com/services/oauth2/token");
         assert_eq!(
             form(&request),
@@ -218,10 +256,28 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_redeemed_with_secret_and_verifier_and_a_public_app_sends_no_secret() {
+        let [code, verifier, refresh] = ["aPrx+/=", "v~1", "5Aep&"].map(SecretString::from);
+        let code =
+            TokenAsk::Code { code: &code, redirect_uri: "http://localhost:8080/a?b", verifier: &verifier };
+        let refresh = TokenAsk::Refresh(&refresh);
+        let person = Connection { grant: GrantKind::AuthorizationCode, ..connection() };
+        let sent = |ask, secret| form(&asked(&person, ask, secret).unwrap());
+        let proof = "redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fa%3Fb&code_verifier=v~1";
+        let begun = "grant_type=authorization_code&code=aPrx%2B%2F%3D&client_id=3MVG9";
+        assert_eq!(sent(&code, Some("s3&cret=")), format!("{begun}&client_secret=s3%26cret%3D&{proof}"));
+        assert_eq!(sent(&code, None), format!("{begun}&{proof}"));
+        let again = "grant_type=refresh_token&refresh_token=5Aep%26&client_id=3MVG9";
+        assert_eq!(sent(&refresh, Some("s3&cret=")), format!("{again}&client_secret=s3%26cret%3D"));
+        assert_eq!(sent(&refresh, None), again);
+        assert_eq!(asked(&person, &TokenAsk::Machine, Some("s")).unwrap_err().code, "grant_not_supported");
+    }
+
+    #[test]
     fn a_jwt_says_who_acts_for_whom_for_three_minutes_and_is_signed() {
         for pem in [PKCS8, PKCS1] {
             let secret = SecretString::from(pem);
-            let request = token_request(&jwt(), &secret, now()).unwrap();
+            let request = asked(&jwt(), &TokenAsk::Machine, Some(pem)).unwrap();
             let form = form(&request);
             let assertion = form.split("assertion=").nth(1).unwrap();
             let (signed, signature) = assertion.rsplit_once('.').unwrap();
@@ -243,12 +299,12 @@ mod tests {
     fn a_key_that_is_none_is_refused_without_repeating_it() {
         let cut = &PKCS8[..PKCS8.len() / 2];
         for pem in ["", "s3cret", cut] {
-            let failure = token_request(&jwt(), &SecretString::from(pem), now()).unwrap_err();
+            let failure = asked(&jwt(), &TokenAsk::Machine, Some(pem)).unwrap_err();
             assert_eq!(failure.code, "bad_private_key");
             assert!(pem.is_empty() || !failure.message.contains(pem));
         }
         let nobody = Connection { username: None, ..jwt() };
-        let failure = token_request(&nobody, &SecretString::from(PKCS8), now()).unwrap_err();
+        let failure = asked(&nobody, &TokenAsk::Machine, Some(PKCS8)).unwrap_err();
         assert_eq!(failure.code, "missing_username");
     }
 
@@ -260,6 +316,11 @@ mod tests {
         assert_eq!(token.access.expose_secret(), "00D!AQ");
         assert_eq!(token.api_url.as_deref(), Some("https://acme--dev.sandbox.my.salesforce.com"));
         assert_eq!((token.expires_at, token.issued_at), (None, now()));
+        assert!(token.refresh.is_none(), "where they don't rotate, the one before stays good");
+        assert_eq!(token.scopes, ["api"]);
+        let rotated = r#"{"access_token":"00D!AQ","refresh_token":"5Aep","scope":"refresh_token api"}"#;
+        let response = Response { status: 200, headers: Vec::new(), body: rotated.into() };
+        assert_eq!(read_token(Ok(response), now()).unwrap().refresh.unwrap().expose_secret(), "5Aep");
     }
 
     #[test]
@@ -291,18 +352,19 @@ mod tests {
                 GrantFault::Dead(_) => "dead",
                 GrantFault::Misconfigured(_) => "ours",
                 GrantFault::Unavailable(_) => "later",
+                GrantFault::Lost(_) => "lost",
             };
             assert_eq!(got, whose, "{status} {error} {description}");
         }
     }
 
     #[test]
-    fn no_useful_answer_leaves_the_grant_alone() {
+    fn no_useful_answer_leaves_the_grant_alone_and_may_have_spent_the_refresh_token() {
         let page = Response { status: 200, headers: Vec::new(), body: b"<html>".to_vec() };
-        for exchange in
-            [Ok(page), Err(HttpError::NoAnswer("reset".into())), Err(HttpError::NotSent("dns".into()))]
-        {
-            assert!(matches!(read_token(exchange, now()), Err(GrantFault::Unavailable(_))));
+        for exchange in [Ok(page), Err(HttpError::NoAnswer("reset".into()))] {
+            assert!(matches!(read_token(exchange, now()), Err(GrantFault::Lost(_))));
         }
+        let not_sent = read_token(Err(HttpError::NotSent("dns".into())), now());
+        assert!(matches!(not_sent, Err(GrantFault::Unavailable(_))));
     }
 }

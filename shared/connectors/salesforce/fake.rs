@@ -27,6 +27,7 @@ pub(super) fn connection() -> Connection {
         id: ConnectionId::from("crm"),
         provider: Provider::Salesforce,
         grant: GrantKind::ClientCredentials,
+        consent: None,
         client_id: "3MVG9".into(),
         login_url: "https://acme.my.salesforce.com/".into(),
         api_url: "https://acme.my.salesforce.com".into(),
@@ -36,6 +37,9 @@ pub(super) fn connection() -> Connection {
         username: None,
         scopes: Vec::new(),
         daily_limit: None,
+        granted_scopes: Vec::new(),
+        connected_at: None,
+        remote_id: None,
         state: ConnectionState::Active,
     }
 }

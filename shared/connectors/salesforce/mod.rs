@@ -29,7 +29,8 @@ use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
+    Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -118,10 +119,11 @@ impl Connector for Salesforce {
     fn token_request(
         &self,
         connection: &Connection,
-        secret: &SecretString,
+        ask: &TokenAsk<'_>,
+        secret: Option<&SecretString>,
         now: Timestamp,
     ) -> Result<Request, Failure> {
-        auth::token_request(connection, secret, now)
+        auth::token_request(connection, ask, secret, now)
     }
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
@@ -152,6 +154,8 @@ mod tests {
     fn token(api_url: Option<&str>) -> Token {
         Token {
             access: SecretString::from("00D!AQ"),
+            refresh: None,
+            scopes: Vec::new(),
             issued_at: "2026-05-06T11:00:00Z".parse().unwrap(),
             expires_at: None,
             api_url: api_url.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! How a custom connection gets its token, and how a call carries it.
+//! How a custom connection and a person's consent get their tokens, and how a call carries one.
 //!
 //! Only `invalid_grant` means that a person must connect again; a wrong id, secret or scope is ours to mend,
 //! and an identity server that doesn't answer changes nothing.
@@ -12,41 +12,72 @@ use super::limits::limits;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::Failure;
-use crate::ports::connector::{Call, GrantFault, Token};
+use crate::ports::connector::{Call, GrantFault, Token, TokenAsk};
 use crate::ports::http::{HttpError, Method, Request, Response};
 
 /// The header that names the organisation.
 pub(super) const TENANT: &str = "xero-tenant-id";
 
+/// An app with a secret proves itself by HTTP Basic; one without (a PKCE app) only says who it is.
+/// <https://developer.xero.com/documentation/guides/oauth2/auth-flow>
+/// <https://developer.xero.com/documentation/guides/oauth2/pkce-flow>
 /// <https://developer.xero.com/documentation/guides/oauth2/custom-connections/>
-pub(super) fn token_request(connection: &Connection, secret: &SecretString) -> Result<Request, Failure> {
-    if connection.grant != GrantKind::ClientCredentials {
-        return Err(Failure::new(
-            "grant_not_supported",
-            "Xero connections are made with a custom connection's client id and secret: add the connection again with those",
-        ));
+pub(super) fn token_request(
+    connection: &Connection,
+    ask: &TokenAsk<'_>,
+    secret: Option<&SecretString>,
+) -> Result<Request, Failure> {
+    let scopes = connection.scopes.join(" ");
+    let mut form = match ask {
+        TokenAsk::Machine if connection.grant == GrantKind::ClientCredentials && secret.is_some() => {
+            vec![("grant_type", "client_credentials"), ("scope", scopes.as_str())]
+        }
+        TokenAsk::Machine => {
+            return Err(Failure::new(
+                "grant_not_supported",
+                "a machine's Xero connection is made with a custom connection's client id and secret: add the connection again with those",
+            ));
+        }
+        TokenAsk::Code { code, redirect_uri, verifier } => vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.expose_secret()),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier.expose_secret()),
+        ],
+        TokenAsk::Refresh(refresh) => {
+            vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())]
+        }
+    };
+    let mut headers = vec![
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+        ("accept".to_owned(), "application/json".to_owned()),
+    ];
+    match secret {
+        Some(secret) => {
+            let credentials = STANDARD.encode(format!("{}:{}", connection.client_id, secret.expose_secret()));
+            headers.push(("authorization".to_owned(), format!("Basic {credentials}")));
+        }
+        None => form.push(("client_id", &connection.client_id)),
     }
-    let credentials = STANDARD.encode(format!("{}:{}", connection.client_id, secret.expose_secret()));
-    let scope = encode(&connection.scopes.join(" "));
+    let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     Ok(Request {
         method: Method::Post,
         url: format!("{}/connect/token", connection.login_url.trim_end_matches('/')),
-        headers: vec![
-            ("authorization".into(), format!("Basic {credentials}")),
-            ("content-type".into(), "application/x-www-form-urlencoded".into()),
-            ("accept".into(), "application/json".into()),
-        ],
-        body: format!("grant_type=client_credentials&scope={scope}").into_bytes(),
+        headers,
+        body: body.join("&").into_bytes(),
         timeout: limits(connection).timeout,
     })
 }
 
 pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
-    let response = exchange.map_err(|error| unavailable(&error.to_string()))?;
+    let response = exchange.map_err(|error| match error {
+        HttpError::NotSent(_) => unavailable(&error.to_string()),
+        HttpError::NoAnswer(_) => lost(&error.to_string()),
+    })?;
     // The body holds the token, so that nothing of it may reach a message but the error's own name.
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     match response.status {
-        200 => token(&body, now).ok_or_else(|| unavailable("its answer holds no token")),
+        200 => token(&body, now).ok_or_else(|| lost("its answer holds no token")),
         400 | 401 => Err(refused(body["error"].as_str().unwrap_or_default(), response.status)),
         status => Err(unavailable(&format!("HTTP {status}"))),
     }
@@ -57,6 +88,13 @@ fn token(body: &Value, now: Timestamp) -> Option<Token> {
     let lives = body["expires_in"].as_i64().map(SignedDuration::from_secs);
     Some(Token {
         access: SecretString::from(access.to_owned()),
+        refresh: body["refresh_token"].as_str().filter(|token| !token.is_empty()).map(SecretString::from),
+        scopes: body["scope"]
+            .as_str()
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .map(str::to_owned)
+            .collect(),
         issued_at: now,
         expires_at: lives.and_then(|lives| now.checked_add(lives).ok()),
         api_url: None,
@@ -95,10 +133,15 @@ fn refused(error: &str, status: u16) -> GrantFault {
 }
 
 fn unavailable(why: &str) -> GrantFault {
-    GrantFault::Unavailable(Failure::new(
-        "identity_unavailable",
-        format!("Xero's identity server gave no useful answer: {why}"),
-    ))
+    GrantFault::Unavailable(no_answer(why))
+}
+
+fn lost(why: &str) -> GrantFault {
+    GrantFault::Lost(no_answer(why))
+}
+
+fn no_answer(why: &str) -> Failure {
+    Failure::new("identity_unavailable", format!("Xero's identity server gave no useful answer: {why}"))
 }
 
 /// Without `Accept`, Xero answers in XML; without the tenant, with 403.
@@ -150,20 +193,37 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
-/// The scope itself, its reading half, or the broad one that it was part of until 2026.
+/// The scope itself, its reading half, or the broad one that it was part of until 2026; of what was given, where that
+/// is known, else of what was asked for.
 /// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
 pub(super) fn allows(connection: &Connection, scope: &str) -> bool {
     const BROAD: &str = "accounting.transactions";
     let is = |given: &str, wanted: &str| given.strip_suffix(".read").unwrap_or(given) == wanted;
     let was_broad = scope != "accounting.contacts" && scope != "accounting.settings";
-    connection.scopes.is_empty()
-        || connection.scopes.iter().any(|given| is(given, scope) || (was_broad && is(given, BROAD)))
+    let known = match connection.granted_scopes.as_slice() {
+        [] => &connection.scopes,
+        _ => &connection.granted_scopes,
+    };
+    known.is_empty() || known.iter().any(|given| is(given, scope) || (was_broad && is(given, BROAD)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::connectors::xero::testing;
+
+    fn asked(ask: &TokenAsk<'_>, secret: Option<&str>) -> Result<Request, Failure> {
+        token_request(&testing::connection(), ask, secret.map(SecretString::from).as_ref())
+    }
+
+    fn form(request: &Request) -> &str {
+        std::str::from_utf8(&request.body).unwrap()
+    }
+
+    fn basic(request: &Request) -> Option<String> {
+        let header = request.headers.iter().find(|(name, _)| name == "authorization");
+        header.map(|(_, value)| value.clone())
+    }
 
     fn answer(status: u16, body: &str) -> Result<Response, HttpError> {
         Ok(Response { status, headers: vec![], body: body.as_bytes().to_vec() })
@@ -175,13 +235,41 @@ mod tests {
 
     #[test]
     fn a_custom_connection_asks_with_its_id_and_secret_and_scopes() {
-        let request = token_request(&testing::connection(), &SecretString::from("shh".to_owned())).unwrap();
+        let request = asked(&TokenAsk::Machine, Some("shh")).unwrap();
         assert_eq!(request.url, "https://identity.xero.com/connect/token");
-        assert_eq!(request.headers[0].1, format!("Basic {}", STANDARD.encode("client:shh")));
+        assert_eq!(basic(&request), Some(format!("Basic {}", STANDARD.encode("client:shh"))));
         assert_eq!(
-            String::from_utf8(request.body).unwrap(),
+            form(&request),
             "grant_type=client_credentials&scope=accounting.invoices%20accounting.contacts%20accounting.settings"
         );
+        assert_eq!(asked(&TokenAsk::Machine, None).unwrap_err().code, "grant_not_supported");
+    }
+
+    #[test]
+    fn a_code_and_a_refresh_token_are_redeemed_with_the_secret_or_else_with_the_client_id() {
+        let [code, verifier, refresh] = ["c+d/e=", "v~1", "r&s"].map(SecretString::from);
+        let code =
+            TokenAsk::Code { code: &code, redirect_uri: "http://localhost:8080/a?b", verifier: &verifier };
+        let refresh = TokenAsk::Refresh(&refresh);
+        let code_form = "grant_type=authorization_code&code=c%2Bd%2Fe%3D\
+            &redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fa%3Fb&code_verifier=v~1";
+        let refresh_form = "grant_type=refresh_token&refresh_token=r%26s";
+        for (ask, expected) in [(&code, code_form), (&refresh, refresh_form)] {
+            let with_secret = asked(ask, Some("shh")).unwrap();
+            assert_eq!(form(&with_secret), expected);
+            assert!(basic(&with_secret).is_some());
+            let without = asked(ask, None).unwrap();
+            assert_eq!(form(&without), format!("{expected}&client_id=client"));
+            assert_eq!(basic(&without), None);
+        }
+    }
+
+    #[test]
+    fn a_consents_answer_brings_the_next_refresh_token_and_says_what_it_allows() {
+        let body = r#"{"access_token":"a","expires_in":1800,"refresh_token":"next","scope":"offline_access accounting.contacts"}"#;
+        let token = read_token(answer(200, body), now()).unwrap();
+        assert_eq!(token.refresh.unwrap().expose_secret(), "next");
+        assert_eq!(token.scopes, ["offline_access", "accounting.contacts"]);
     }
 
     #[test]
@@ -206,13 +294,19 @@ mod tests {
             };
             assert_eq!(failure.code, error);
         }
-        for (status, body) in
-            [(500, ""), (429, ""), (503, "<html>"), (200, "<html>"), (200, "{}"), (400, "nonsense")]
-        {
+        for (status, body) in [(500, ""), (429, ""), (503, "<html>"), (400, "nonsense")] {
             assert!(matches!(fault(status, body), GrantFault::Unavailable(_)), "{status} {body}");
         }
-        for error in [HttpError::NotSent("refused".into()), HttpError::NoAnswer("reset".into())] {
-            assert!(matches!(read_token(Err(error), now()), Err(GrantFault::Unavailable(_))));
+        let not_sent = read_token(Err(HttpError::NotSent("refused".into())), now());
+        assert!(matches!(not_sent, Err(GrantFault::Unavailable(_))));
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_or_torn_may_have_spent_the_refresh_token() {
+        let no_answer = read_token(Err(HttpError::NoAnswer("reset".into())), now());
+        assert!(matches!(no_answer, Err(GrantFault::Lost(_))));
+        for body in ["", "<html>", "{}", r#"{"access_token":"a","refr"#] {
+            assert!(matches!(read_token(answer(200, body), now()), Err(GrantFault::Lost(_))), "{body}");
         }
     }
 
@@ -220,6 +314,8 @@ mod tests {
     fn a_call_names_its_tenant_asks_for_json_and_carries_a_key_only_where_it_writes() {
         let token = Token {
             access: SecretString::from("t".to_owned()),
+            refresh: None,
+            scopes: Vec::new(),
             issued_at: now(),
             expires_at: None,
             api_url: None,

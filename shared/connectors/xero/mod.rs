@@ -35,7 +35,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
+    Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -96,10 +97,11 @@ impl Connector for Xero {
     fn token_request(
         &self,
         connection: &Connection,
-        secret: &SecretString,
+        ask: &TokenAsk<'_>,
+        secret: Option<&SecretString>,
         _now: Timestamp,
     ) -> Result<Request, Failure> {
-        auth::token_request(connection, secret)
+        auth::token_request(connection, ask, secret)
     }
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {

@@ -23,6 +23,7 @@ pub(super) fn connection() -> Connection {
         id: ConnectionId::from("books"),
         provider: Provider::Xero,
         grant: GrantKind::ClientCredentials,
+        consent: None,
         client_id: "client".into(),
         login_url: "https://identity.xero.com".into(),
         api_url: "https://api.xero.com".into(),
@@ -34,6 +35,9 @@ pub(super) fn connection() -> Connection {
             .map(str::to_owned)
             .to_vec(),
         daily_limit: None,
+        granted_scopes: Vec::new(),
+        connected_at: None,
+        remote_id: None,
         state: ConnectionState::Active,
     }
 }

@@ -7,7 +7,8 @@ use counterfoil::domain::Value;
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::outcome::{Failure, Fault};
 use counterfoil::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
+    Usage, Verdict,
 };
 use counterfoil::ports::http::{HttpError, Method, Request, Response};
 use jiff::Timestamp;
@@ -53,10 +54,11 @@ impl Connector for Unlimited {
     fn token_request(
         &self,
         connection: &Connection,
-        secret: &SecretString,
+        ask: &TokenAsk<'_>,
+        secret: Option<&SecretString>,
         now: Timestamp,
     ) -> Result<Request, Failure> {
-        self.0.token_request(connection, secret, now)
+        self.0.token_request(connection, ask, secret, now)
     }
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
