@@ -8,10 +8,11 @@ use super::account::Client;
 use super::budget::{Budgets, Priority};
 use super::connections::Connections;
 use super::flows::Flows;
-use super::hear::Keys;
+use super::hear::Hearing;
 use super::notify::Notices;
 use super::recover::Recoveries;
 use super::refresh::Tokens;
+use super::wake::Wakes;
 use crate::domain::connection::Connection;
 use crate::domain::outcome::Fault;
 use crate::expression::Engine;
@@ -48,8 +49,8 @@ pub struct Stack {
     pub budgets: Budgets,
     pub flows: Flows,
     pub notices: Notices,
-    /// What providers' notifications are known by.
-    pub notification_keys: Keys,
+    pub hearing: Hearing,
+    pub wakes: Wakes,
     pub recoveries: Recoveries,
     pub engine: Arc<Engine>,
     /// JavaScript of all batches of this process: as many at once as there are cores.
@@ -72,7 +73,8 @@ impl Stack {
             budgets: Budgets::new(ports.clone()),
             flows: Flows::new(ports.clone(), Arc::clone(&catalog)),
             notices: Notices::new(ports.clone()),
-            notification_keys: Keys::new(ports.clone()),
+            hearing: Hearing::new(&ports),
+            wakes: Wakes::default(),
             recoveries: Recoveries::default(),
             engine: Arc::new(engine),
             cores: Arc::new(tokio::sync::Semaphore::new(cores.max(1))),

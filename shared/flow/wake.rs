@@ -3,11 +3,13 @@
 //! One wake-up covers all that comes before it is due. While they keep coming, each waits longer than the one before: a
 //! burst costs a few polls, and a stream that never ends one a minute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::FlowError;
 use super::poll::wake_up;
@@ -16,7 +18,7 @@ use super::run::write_patiently;
 use super::stack::Stack;
 use crate::ports::clock::later;
 use crate::ports::queue::{Outgoing, QueueName};
-use crate::ports::table::{Condition, Key, TableError, Write};
+use crate::ports::table::{Condition, Key, Write};
 
 /// A version is told of when it is two seconds old; a poll before that would find nothing.
 const AT_FIRST: Duration = Duration::from_secs(3);
@@ -30,33 +32,37 @@ struct Woken {
     seconds: u64,
 }
 
-/// Wakes a poller soon, unless it is about to be woken.
+/// Until when a process knows a poller to be woken: it needn't ask the table before then.
+#[derive(Debug, Clone, Default)]
+pub struct Wakes(Arc<Mutex<HashMap<String, Timestamp>>>);
+
+/// Wakes a poller soon, unless it is about to be woken. The wake-up is durable when this returns.
 pub async fn soon(stack: &Stack, trigger: &str) -> Result<(), FlowError> {
     let Some(queue) = QueueName::wake(trigger) else { return Ok(()) };
     let now = stack.now();
+    // Held until the message is sent: who comes meanwhile waits, and is covered by it.
+    let mut wakes = stack.wakes.0.lock().await;
+    if wakes.get(trigger).is_some_and(|due| now < *due) {
+        return Ok(());
+    }
     let key = Key::new(format!("H#{trigger}"), "soon");
     let item = stack.ports.table.get(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
     let last: Option<Woken> = item.as_ref().map(document_of).transpose()?;
-    if last.is_some_and(|last| now < last.due) {
+    if let Some(last) = last.filter(|last| now < last.due) {
+        wakes.insert(trigger.to_owned(), last.due);
         return Ok(());
     }
     let wait = wait_after(last, now);
+    let message = Outgoing { body: wake_up("soon"), delay: wait, attributes: BTreeMap::new() };
+    stack.ports.queue.send(queue, vec![message]).await?;
+
+    // Only now: what the row says is on its way. Two processes may send at once, and a batch of wake-ups is one poll.
     let woken = Woken { due: later(now, wait), seconds: wait.as_secs() };
     let mut put = item_of(key, &woken);
-    put.fields.insert("due".into(), woken.due.as_millisecond().into());
     put.expires_at = Some(woken.due + SignedDuration::from_hours(1));
-    let unchanged = match last {
-        None => Condition::Any(vec![Condition::Absent, Condition::below("due", now.as_millisecond() + 1)]),
-        Some(last) => Condition::equals("due", last.due.as_millisecond()),
-    };
-    match write_patiently(&stack.ports, vec![Write::put(put, unchanged)]).await {
-        Ok(()) => {}
-        // Another process has just woken it.
-        Err(TableError::Refused(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    }
-    let message = Outgoing { body: wake_up("soon"), delay: wait, attributes: BTreeMap::new() };
-    Ok(stack.ports.queue.send(queue, vec![message]).await?)
+    write_patiently(&stack.ports, vec![Write::put(put, Condition::Always)]).await?;
+    wakes.insert(trigger.to_owned(), woken.due);
+    Ok(())
 }
 
 /// Twice as long as the last one, as long as they keep coming; after a quiet while the first again.

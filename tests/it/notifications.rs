@@ -1,11 +1,12 @@
 //! Notifications: they wake a poll, and nothing in them is believed. A missed, repeated, forged or reordered one costs
 //! time, never data.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
 use counterfoil::domain::connection::Provider;
-use counterfoil::flow::hear;
+use counterfoil::flow::{Stack, hear};
 use counterfoil::ports::notification::{Notification, Reply};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use sha2::Sha256;
 
+use crate::broken::Broken;
 use crate::world::World;
 
 async fn world() -> World {
@@ -26,6 +28,10 @@ async fn world() -> World {
 
 /// What Xero posts; its events are about contacts of the connected organisation.
 async fn xero(world: &World, key: &str, sequence: u64) -> Reply {
+    xero_to(&world.stack, world, key, sequence).await
+}
+
+async fn xero_to(stack: &Stack, world: &World, key: &str, sequence: u64) -> Reply {
     let tenant = world.sandbox.xero.ledger().tenant_id().to_string();
     let event = json!({"eventCategory": "CONTACT", "eventType": "UPDATE", "tenantId": tenant});
     let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence});
@@ -35,7 +41,7 @@ async fn xero(world: &World, key: &str, sequence: u64) -> Reply {
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let headers = [("x-xero-signature".to_owned(), signature)];
     let notification = Notification { secret: "", headers: &headers, body: body.as_bytes() };
-    hear::hear(&world.stack, Provider::Xero, &notification).await
+    hear::hear(stack, Provider::Xero, &notification).await
 }
 
 async fn woken(world: &World, trigger: &str) -> u64 {
@@ -109,6 +115,22 @@ async fn a_missing_notification_has_everything_looked_at_and_a_late_or_repeated_
         assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
     }
     assert_eq!(woken(&world, "salesforce.updated_record").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_nobody_can_be_woken_nothing_is_acknowledged_and_no_gap_is_forgotten() {
+    let world = world().await;
+    let broken = Broken::process(&world);
+    assert_eq!(xero_to(&broken.stack, &world, "key", 1).await.status, 200);
+    world.advance(Duration::from_secs(10));
+    for switch in [&broken.queue_down, &broken.table_down] {
+        switch.store(true, Ordering::SeqCst);
+        assert_eq!(xero_to(&broken.stack, &world, "key", 9).await.status, 503);
+        switch.store(false, Ordering::SeqCst);
+    }
+    assert_eq!(woken(&world, "xero.new_payment").await, 0);
+    assert_eq!(xero_to(&broken.stack, &world, "key", 9).await.status, 200);
+    assert_eq!(woken(&world, "xero.new_payment").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

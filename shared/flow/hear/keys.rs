@@ -21,7 +21,7 @@ const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(60);
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Clone)]
-pub struct Keys {
+pub(super) struct Keys {
     ports: Ports,
     known: Arc<Mutex<HashMap<Provider, Known>>>,
 }
@@ -40,11 +40,11 @@ impl std::fmt::Debug for Keys {
 
 /// From now on notifications are known by this, and until the next time by what they were known by before.
 pub async fn add_key(stack: &Stack, provider: Provider, key: SecretString) -> Result<(), FlowError> {
-    let before = stack.notification_keys.read(provider).await?;
+    let before = stack.hearing.keys.read(provider).await?;
     let keys: Vec<&str> =
         std::iter::once(&key).chain(before.iter()).take(KEPT).map(|key| key.expose_secret()).collect();
     stack.ports.vault.write(&name(provider), SecretString::from(keys.join("\n"))).await?;
-    stack.notification_keys.read(provider).await?;
+    stack.hearing.keys.read(provider).await?;
     Ok(())
 }
 
@@ -54,7 +54,7 @@ fn name(provider: Provider) -> String {
 }
 
 impl Keys {
-    pub fn new(ports: Ports) -> Self {
+    pub(super) fn new(ports: Ports) -> Self {
         Self { ports, known: Arc::default() }
     }
 
