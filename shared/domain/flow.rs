@@ -73,6 +73,20 @@ impl Step {
     }
 }
 
+/// Every step of these and within these, in the order of the file.
+pub fn each_step<'s>(steps: &'s [Step], visit: &mut impl FnMut(&'s Step)) {
+    for step in steps {
+        visit(step);
+        if let StepKind::Branch { steps, otherwise, .. } = &step.kind {
+            each_step(steps, visit);
+            each_step(otherwise, visit);
+        }
+        if let OnErrorThen::Steps(steps) = &step.on_error.then {
+            each_step(steps, visit);
+        }
+    }
+}
+
 /// Attempts of a step when the flow doesn't say: over about six hours.
 pub const DEFAULT_ATTEMPTS: u32 = 8;
 

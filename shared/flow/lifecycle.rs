@@ -10,6 +10,7 @@ use super::FlowError;
 use super::compile::Compiled;
 use super::flows::{FlowHead, FlowState};
 use super::poll;
+use super::scopes;
 use super::stack::Stack;
 use crate::domain::outcome::Failure;
 
@@ -101,6 +102,9 @@ pub async fn enable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
         FlowState::Disabled => {}
     }
     let compiled = live(stack, &head).await?;
+    if let Some(missing) = scopes::missing(stack, &compiled.flow).await?.first() {
+        return Err(missing.failure().into());
+    }
     let head = FlowHead { catch_up_from: None, fired: None, ..head };
     let head = poll::go_live(stack, &head, &compiled).await?;
     stack.flows.change(&head).await?;

@@ -45,6 +45,7 @@ fn create_invoice() -> ActionDescription {
         about: "Makes a sales invoice.",
         documentation: "https://developer.xero.com/documentation/api/accounting/invoices",
         effect: EffectKind::Create,
+        scope: None,
         input: json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",
@@ -103,6 +104,7 @@ fn upsert_contact() -> ActionDescription {
         about: "Finds a contact and updates it, or makes it.",
         documentation: "https://developer.xero.com/documentation/api/accounting/contacts",
         effect: EffectKind::Set,
+        scope: None,
         input: json!({
             "type": "object",
             "additionalProperties": false,
@@ -138,6 +140,7 @@ fn create_task() -> ActionDescription {
         about: "Gives somebody something to do.",
         documentation: "https://developer.salesforce.com/docs/platform/object-reference/guide/sforce_api_objects_task.html",
         effect: EffectKind::Create,
+        scope: None,
         input: json!({
             "type": "object",
             "additionalProperties": true,
@@ -158,6 +161,7 @@ fn update_record() -> ActionDescription {
         about: "Writes fields of a record.",
         documentation: "https://developer.salesforce.com/docs/platform/api-rest/guide/dome_update_fields.html",
         effect: EffectKind::Set,
+        scope: None,
         input: json!({
             "type": "object",
             "additionalProperties": false,
@@ -182,6 +186,7 @@ fn find_records() -> ActionDescription {
         about: "Records whose fields agree.",
         documentation: "https://developer.salesforce.com/docs/platform/api-rest/guide/dome_query.html",
         effect: EffectKind::Read,
+        scope: None,
         input: json!({
             "type": "object",
             "additionalProperties": false,

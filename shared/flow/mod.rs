@@ -29,6 +29,7 @@ pub mod rerun;
 pub mod rows;
 pub mod run;
 pub mod schema;
+pub mod scopes;
 pub mod settle;
 pub mod stack;
 pub mod transitions;

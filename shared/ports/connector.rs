@@ -4,7 +4,7 @@
 //! Operations of many runs that go to the same **endpoint** in the same shape are made in one **call**.
 //! A **connector** knows how calls are authorised, what answers mean, and what the account's limits are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 
 pub use super::changed::{Changed, FieldChange};
+pub use super::consent::{ConsentAsk, Consented};
 
 // ---------------------------------------------------------------- actions
 
@@ -41,6 +42,9 @@ pub struct ActionDescription {
     /// The provider's own page.
     pub documentation: &'static str,
     pub effect: EffectKind,
+    /// What the connection must be allowed, where the provider gives out leave piece by piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
     /// JSON Schema of `with`, derived from the input type.
     pub input: Value,
     /// JSON Schema of the step's further keys (`approve: …`): an object schema's `properties`.
@@ -273,6 +277,27 @@ pub trait Connector: Send + Sync {
     /// Whether the connection is allowed what this scope allows, as far as is known.
     fn allows(&self, _connection: &Connection, _scope: &str) -> bool {
         true
+    }
+
+    /// Where people are asked for their consent; None: they aren't.
+    fn authorize_url(&self, _connection: &Connection) -> Option<String> {
+        None
+    }
+
+    /// The scopes that a person is asked for when flows need these.
+    fn consent_scopes(&self, _needed: &BTreeSet<String>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether the server of this name gives the connection's tokens. <https://www.rfc-editor.org/rfc/rfc9207>
+    fn is_issuer(&self, _connection: &Connection, _issuer: &str) -> bool {
+        false
+    }
+
+    /// Who consented, and for which accounts: asked with the consent's first token. The connection's own account is
+    /// among them where the token opens it.
+    async fn consented(&self, _token: &Token, _account: &dyn Account) -> Result<Consented, Fault> {
+        Err(Fault::terminal("no_consents", "this provider's accounts are connected without a browser"))
     }
 
     /// Whether a notification is the provider's, and what it says has changed; else how it is refused. `keys`: what the

@@ -4,6 +4,7 @@ pub mod changed;
 pub mod chunks;
 pub mod clock;
 pub mod connector;
+pub mod consent;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod counted;

@@ -18,6 +18,7 @@ mod order;
 mod polling;
 mod reruns;
 mod schedules;
+mod scopes;
 mod secrets;
 mod table_writes;
 mod tokens;

@@ -6,6 +6,7 @@
 mod actions;
 mod auth;
 mod classify;
+mod consent;
 mod endpoints;
 #[cfg(test)]
 mod fake;
@@ -18,6 +19,7 @@ mod refusal;
 mod soql;
 mod triggers;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,8 +31,8 @@ use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
-    Usage, Verdict,
+    Account, Action, Call, Connector, Consented, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk,
+    Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -128,6 +130,22 @@ impl Connector for Salesforce {
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
         auth::read_token(exchange, now)
+    }
+
+    fn authorize_url(&self, connection: &Connection) -> Option<String> {
+        Some(consent::authorize_url(connection))
+    }
+
+    fn consent_scopes(&self, _needed: &BTreeSet<String>) -> Vec<String> {
+        consent::SCOPES.map(str::to_owned).to_vec()
+    }
+
+    fn is_issuer(&self, connection: &Connection, issuer: &str) -> bool {
+        consent::is_issuer(connection, issuer)
+    }
+
+    async fn consented(&self, _token: &Token, account: &dyn Account) -> Result<Consented, Fault> {
+        consent::consented(account).await
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

@@ -193,20 +193,6 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
-/// The scope itself, its reading half, or the broad one that it was part of until 2026; of what was given, where that
-/// is known, else of what was asked for.
-/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
-pub(super) fn allows(connection: &Connection, scope: &str) -> bool {
-    const BROAD: &str = "accounting.transactions";
-    let is = |given: &str, wanted: &str| given.strip_suffix(".read").unwrap_or(given) == wanted;
-    let was_broad = scope != "accounting.contacts" && scope != "accounting.settings";
-    let known = match connection.granted_scopes.as_slice() {
-        [] => &connection.scopes,
-        _ => &connection.granted_scopes,
-    };
-    known.is_empty() || known.iter().any(|given| is(given, scope) || (was_broad && is(given, BROAD)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

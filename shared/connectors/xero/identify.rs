@@ -29,21 +29,12 @@ pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
     })
 }
 
-/// <https://developer.xero.com/documentation/guides/oauth2/tenants>
 async fn tenant(account: &dyn Account) -> Result<String, Fault> {
-    let response = account.read(Call::get("/connections")).await?;
-    let list: Value = serde_json::from_slice(&response.body).map_err(|_| unreadable("connections"))?;
     let known = &account.connection().account;
-    let tenants: Vec<&str> = list
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|connection| text(connection, "tenantType").is_none_or(|kind| kind == "ORGANISATION"))
-        .filter_map(|connection| text(connection, "tenantId"))
-        .filter(|tenant| known.is_empty() || known == tenant)
-        .collect();
-    match tenants[..] {
-        [tenant] => Ok(tenant.to_owned()),
+    let mut tenants = organisations(account, None).await?;
+    tenants.retain(|one| known.is_empty() || *known == one.account);
+    match tenants.as_slice() {
+        [tenant] => Ok(tenant.account.clone()),
         [] => Err(Fault::terminal(
             "no_organisation",
             "the app isn't connected to this organisation: authorise the custom connection in Xero again",
@@ -53,6 +44,32 @@ async fn tenant(account: &dyn Account) -> Result<String, Fault> {
             format!("the app is connected to {} organisations: say which", tenants.len()),
         )),
     }
+}
+
+/// The organisations that the token opens; `event`: only those that this consent was about.
+/// <https://developer.xero.com/documentation/guides/oauth2/tenants>
+pub(super) async fn organisations(
+    account: &dyn Account,
+    event: Option<&str>,
+) -> Result<Vec<Identity>, Fault> {
+    let call = Call::get("/connections");
+    let call = match event {
+        Some(event) => call.with_query("authEventId", event),
+        None => call,
+    };
+    let response = account.read(call).await?;
+    let list: Value = serde_json::from_slice(&response.body).map_err(|_| unreadable("connections"))?;
+    let organisations = list.as_array().ok_or_else(|| unreadable("connections"))?;
+    let is_organisation = |one: &&Value| text(one, "tenantType").is_none_or(|kind| kind == "ORGANISATION");
+    let identity = |one: &Value| {
+        Some(Identity {
+            account: text(one, "tenantId")?.to_owned(),
+            title: text(one, "tenantName").unwrap_or_default().to_owned(),
+            own_user: account.connection().own_user.clone(),
+            daily_limit: None,
+        })
+    };
+    Ok(organisations.iter().filter(is_organisation).filter_map(identity).collect())
 }
 
 fn unreadable(what: &str) -> Fault {

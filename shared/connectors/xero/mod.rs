@@ -9,6 +9,7 @@ mod classify;
 mod codes;
 #[cfg(test)]
 mod conformance;
+mod consent;
 mod describe;
 mod directory;
 mod endpoints;
@@ -18,12 +19,14 @@ mod limits;
 mod marker;
 mod notification;
 mod refusals;
+mod scopes;
 #[cfg(test)]
 mod testing;
 mod totals;
 mod triggers;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,8 +38,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
-    Usage, Verdict,
+    Account, Action, Call, Connector, Consented, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk,
+    Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -117,7 +120,23 @@ impl Connector for Xero {
     }
 
     fn allows(&self, connection: &Connection, scope: &str) -> bool {
-        auth::allows(connection, scope)
+        scopes::allows(connection, scope)
+    }
+
+    fn authorize_url(&self, connection: &Connection) -> Option<String> {
+        Some(consent::authorize_url(connection))
+    }
+
+    fn consent_scopes(&self, needed: &BTreeSet<String>) -> Vec<String> {
+        scopes::of_consent(needed)
+    }
+
+    fn is_issuer(&self, connection: &Connection, issuer: &str) -> bool {
+        consent::is_issuer(connection, issuer)
+    }
+
+    async fn consented(&self, token: &Token, account: &dyn Account) -> Result<Consented, Fault> {
+        consent::consented(token, account).await
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

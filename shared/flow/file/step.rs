@@ -8,7 +8,7 @@ use super::fit::Fit;
 use super::problem::Finding;
 use super::read::Reader;
 use super::tree::{Kind, Node, Place, Style};
-use crate::domain::flow::{DEFAULT_ATTEMPTS, OnError, OnErrorThen, Step, StepKind, Stop};
+use crate::domain::flow::{DEFAULT_ATTEMPTS, OnError, OnErrorThen, Step, StepKind, Stop, each_step};
 use crate::domain::ids::{ConnectionId, StepId};
 
 const KINDS: [&str; 5] = ["action", "javascript", "branch", "set", "stop"];
@@ -299,19 +299,6 @@ pub(super) fn check_connections(
             reader.finding(
                 finding.advise("list what it may yield: connections: [xero-nz, xero-au]".to_owned()),
             );
-        }
-    }
-}
-
-fn each_step<'s>(steps: &'s [Step], visit: &mut impl FnMut(&'s Step)) {
-    for step in steps {
-        visit(step);
-        if let StepKind::Branch { steps, otherwise, .. } = &step.kind {
-            each_step(steps, visit);
-            each_step(otherwise, visit);
-        }
-        if let OnErrorThen::Steps(steps) = &step.on_error.then {
-            each_step(steps, visit);
         }
     }
 }

@@ -8,13 +8,14 @@ use super::super::compile::Compiled;
 use super::super::flows::{FlowHead, FlowState};
 use super::super::rows::document_of;
 use super::super::run::write_patiently;
+use super::super::scopes;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, memory_key, watched_values};
 use super::lease::{Place, watch_key};
 use super::{OVERLAP, known, write_memories};
 use crate::domain::connection::Provider;
 use crate::domain::ids::FlowId;
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, Interest, PollAsk, Trigger};
 use crate::ports::table::{Condition, Key, Write};
 
@@ -74,15 +75,9 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
     let Some(provider) = Provider::of(trigger_id) else { return Ok(live) };
     let connection =
         stack.connections.choose(provider, compiled.flow.trigger.connection.as_ref()).await.map_err(asked)?;
-    if let (Some(scope), Some(connector)) = (trigger.describe().scope, stack.catalog.connector(provider))
-        && !connector.allows(&connection, scope)
-    {
-        let name = &connection.id;
-        let advice = format!(
-            "`{name}` may not read what {trigger_id} needs: give its app the scope {scope}.read and connect it again, \
-             `counterfoil connection add {name} --scopes …`"
-        );
-        return Err(Failure::new("missing_scope", advice).into());
+    let scope = trigger.describe().scope;
+    if let Some(missing) = scope.and_then(|it| scopes::lacking(&stack.catalog, &connection, it, trigger_id)) {
+        return Err(missing.failure().into());
     }
     let interest = trigger.interest(&compiled.flow.trigger.options)?;
     let account =

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::file::{self, Reading};
-use counterfoil::flow::lifecycle;
 use counterfoil::flow::schema::flow_schema;
+use counterfoil::flow::{lifecycle, scopes};
 use counterfoil::ports::connector::Catalog;
 use counterfoil::runtime::catalog::catalog;
 use serde_json::json;
@@ -129,6 +129,8 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
         let Some(flow) = reading.flow else { continue };
         let done = lifecycle::push(&stack, &flow.name, &file, &text, tables).await?;
         let head = &done.head;
+        let missing = scopes::missing(&stack, &flow).await?;
+        missing.iter().for_each(|missing| output::note(missing.failure()));
         if !json {
             let what = if done.unchanged { "is live already, unchanged" } else { "is live" };
             output::line(format!(
@@ -153,6 +155,7 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
             "unchanged": done.unchanged,
             "state": head.state,
             "live_from": head.live_from,
+            "missing_scopes": missing,
         }));
     }
     if json {

@@ -50,6 +50,7 @@ impl Action for CreateTask {
                     it, when, and by every value written. Gives the Id and what was written.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm",
             effect: EffectKind::Create,
+            scope: None,
             input: super::schema::<Input>(),
             options: super::no_options(),
             matches: &[],

@@ -57,6 +57,7 @@ impl Action for FindRecords {
                     finds nothing.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
             effect: EffectKind::Read,
+            scope: None,
             input: super::schema::<Input>(),
             options: super::no_options(),
             matches: &[],

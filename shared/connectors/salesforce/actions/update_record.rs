@@ -38,6 +38,7 @@ impl Action for UpdateRecord {
                     to any trigger of yours. Gives the Id and what was written.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections_update.htm",
             effect: EffectKind::Set,
+            scope: None,
             input: super::schema::<Input>(),
             options: super::no_options(),
             matches: &[],

@@ -112,6 +112,7 @@ impl Action for CreateInvoice {
                     back to the source record (or in its reference), by which it is never made twice.",
             documentation: "https://developer.xero.com/documentation/api/accounting/invoices",
             effect: EffectKind::Create,
+            scope: Some("accounting.invoices"),
             input: schema(FIELDS, &["Contact", "LineItems"]),
             options: properties(OPTIONS),
             matches: &[],

@@ -52,6 +52,7 @@ impl Action for FindInvoice {
                     value, nothing is found.",
             documentation: "https://developer.xero.com/documentation/api/accounting/invoices#get-invoices",
             effect: EffectKind::Read,
+            scope: Some("accounting.invoices.read"),
             input: schema(FIELDS, &[]),
             options: json!({}),
             matches: &[],

@@ -116,6 +116,7 @@ impl Action for UpsertContact {
                     Nothing is sent when nothing differs.",
             documentation: "https://developer.xero.com/documentation/api/accounting/contacts",
             effect: EffectKind::Set,
+            scope: Some("accounting.contacts"),
             input: schema(FIELDS, &[]),
             options: json!({}),
             matches: MATCHES,

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New Xero bank transaction",
     about: "Once for each new bank transaction: money received or spent that belongs to no invoice. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/banktransactions",
-    scope: "accounting.banktransactions",
+    scope: "accounting.banktransactions.read",
     collection: "BankTransactions",
     key: "BankTransactionID",
     only_where: None,

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New Xero credit note",
     about: "Once for each new credit note, for sales or for bills. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/creditnotes",
-    scope: "accounting.invoices",
+    scope: "accounting.invoices.read",
     collection: "CreditNotes",
     key: "CreditNoteID",
     only_where: None,

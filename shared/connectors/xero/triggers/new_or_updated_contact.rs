@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New or updated Xero contact",
     about: "For each new version of a contact, also when it is archived; with `changed`, only when the named fields change as you say. What Xero works out itself (balances, whether it is a customer) makes no new version. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/contacts",
-    scope: "accounting.contacts",
+    scope: "accounting.contacts.read",
     collection: "Contacts",
     key: "ContactID",
     only_where: None,

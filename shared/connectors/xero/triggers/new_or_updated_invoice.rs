@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New or updated Xero invoice",
     about: "For each new version of a sales invoice, whoever made it: a draft, an approval, a payment, a void; with `changed`, only when the named fields change as you say, such as Status to PAID. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/invoices",
-    scope: "accounting.invoices",
+    scope: "accounting.invoices.read",
     collection: "Invoices",
     key: "InvoiceID",
     only_where: Some("Type==\"ACCREC\""),

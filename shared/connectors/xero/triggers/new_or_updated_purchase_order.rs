@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New or updated Xero purchase order",
     about: "For each new version of a purchase order; with `changed`, only when the named fields change as you say. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/purchaseorders",
-    scope: "accounting.invoices",
+    scope: "accounting.invoices.read",
     collection: "PurchaseOrders",
     key: "PurchaseOrderID",
     only_where: None,

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New or updated Xero quote",
     about: "For each new version of a quote: sent, accepted, declined; with `changed`, only when the named fields change as you say. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/quotes",
-    scope: "accounting.invoices",
+    scope: "accounting.invoices.read",
     collection: "Quotes",
     key: "QuoteID",
     only_where: None,

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "New Xero prepayment",
     about: "Once for each new prepayment: money for what isn't invoiced yet. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/prepayments",
-    scope: "accounting.payments",
+    scope: "accounting.payments.read",
     collection: "Prepayments",
     key: "PrepaymentID",
     only_where: None,

@@ -1,0 +1,128 @@
+//! Scopes: what flows need to be allowed at their connections, and what they aren't.
+//!
+//! Providers that give out leave piece by piece say in their descriptions which piece an action or a trigger needs.
+//! A consent asks for what the flows need; a flow that needs more is told so before it fails for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::FlowError;
+use super::stack::Stack;
+use crate::domain::connection::{Connection, Provider};
+use crate::domain::flow::{Flow, StepKind, each_step};
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::Failure;
+use crate::ports::connector::Catalog;
+
+/// Something that a flow does, and the scope without which it can't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Need {
+    provider: Provider,
+    /// Empty: the only connection of its kind.
+    connections: Vec<ConnectionId>,
+    scope: &'static str,
+    /// The action or the trigger.
+    by: String,
+}
+
+/// A scope that a connection lacks.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    pub connection: ConnectionId,
+    pub scope: &'static str,
+    /// The action or the trigger that needs it.
+    pub by: String,
+}
+
+impl Missing {
+    pub fn failure(&self) -> Failure {
+        let Self { connection, scope, by } = self;
+        let message = format!(
+            "`{connection}` may not do what {by} needs: give its app the scope {scope} and connect it again, \
+             `counterfoil connection add {connection} --scopes …`"
+        );
+        Failure::new("missing_scope", message)
+    }
+}
+
+/// What is missing for this flow: its trigger first, then its steps in the order of the file.
+pub async fn missing(stack: &Stack, flow: &Flow) -> Result<Vec<Missing>, FlowError> {
+    let connections = stack.connections.list().await?;
+    let mut found: Vec<Missing> = Vec::new();
+    for need in needs(flow, &stack.catalog) {
+        for connection in used(&need, &connections) {
+            let lacking = lacking(&stack.catalog, connection, need.scope, &need.by);
+            let is_new = |missing: &Missing| {
+                !found.iter().any(|m| m.connection == missing.connection && m.scope == missing.scope)
+            };
+            found.extend(lacking.filter(is_new));
+        }
+    }
+    Ok(found)
+}
+
+/// What is missing at a connection for this one thing.
+pub(super) fn lacking(
+    catalog: &Catalog,
+    connection: &Connection,
+    scope: &'static str,
+    by: &str,
+) -> Option<Missing> {
+    let connector = catalog.connector(connection.provider)?;
+    let missing = || Missing { connection: connection.id.clone(), scope, by: by.to_owned() };
+    (!connector.allows(connection, scope)).then(missing)
+}
+
+/// What all flows together need of a connection, whether it is there yet or not.
+pub async fn needed(
+    stack: &Stack,
+    provider: Provider,
+    connection: &ConnectionId,
+) -> Result<BTreeSet<String>, FlowError> {
+    let mut scopes = BTreeSet::new();
+    for head in stack.flows.heads().await? {
+        // One that can't be read any more needs nothing, until it is pushed again.
+        let Ok(Some(compiled)) = stack.flows.compiled(head.id, head.live_version).await else { continue };
+        let of_it = needs(&compiled.flow, &stack.catalog).into_iter().filter(|need| {
+            need.provider == provider
+                && (need.connections.is_empty() || need.connections.contains(connection))
+        });
+        scopes.extend(of_it.map(|need| need.scope.to_owned()));
+    }
+    Ok(scopes)
+}
+
+fn needs(flow: &Flow, catalog: &Catalog) -> Vec<Need> {
+    let need = |id: &str, connections: Vec<ConnectionId>, scope: Option<&'static str>| {
+        Some(Need { provider: Provider::of(id)?, connections, scope: scope?, by: id.to_owned() })
+    };
+    let trigger = &flow.trigger;
+    let scope = catalog.trigger(&trigger.id).and_then(|(about, _)| about.scope);
+    let mut needs: Vec<Need> =
+        need(&trigger.id, trigger.connection.iter().cloned().collect(), scope).into_iter().collect();
+    let mut of_step = |kind: &StepKind| {
+        let StepKind::Action(action) = kind else { return };
+        let scope = catalog.action(&action.action).and_then(|(about, _)| about.scope);
+        let connections = match action.connection.as_deref() {
+            None => Vec::new(),
+            // A template yields one of those.
+            Some(name) if name.contains("{{") => flow.connections.clone(),
+            Some(name) => vec![ConnectionId::from(name)],
+        };
+        needs.extend(need(&action.action, connections, scope));
+    };
+    each_step(&flow.steps, &mut |step| of_step(&step.kind));
+    each_step(&flow.if_missing_fields, &mut |step| of_step(&step.kind));
+    needs
+}
+
+/// The connections that are there of those that a need is about.
+fn used<'a>(need: &Need, connections: &'a [Arc<Connection>]) -> Vec<&'a Connection> {
+    let of_kind = connections.iter().map(AsRef::as_ref).filter(|one| one.provider == need.provider);
+    if need.connections.is_empty() {
+        let all: Vec<&Connection> = of_kind.collect();
+        // Which of several isn't said, and the flow fails for that.
+        return if all.len() == 1 { all } else { Vec::new() };
+    }
+    of_kind.filter(|one| need.connections.contains(&one.id)).collect()
+}
