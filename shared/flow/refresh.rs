@@ -225,6 +225,7 @@ impl Tokens {
                 access: SecretString::from(kept.access),
                 refresh: kept.refresh.map(SecretString::from),
                 scopes: kept.scopes,
+                user: None,
                 issued_at: kept.issued_at,
                 expires_at: kept.expires_at,
                 api_url: kept.api_url,

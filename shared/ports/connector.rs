@@ -27,7 +27,7 @@ use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 
 pub use super::changed::{Changed, FieldChange};
-pub use super::consent::{ConsentAsk, Consented};
+pub use super::consent::ConsentAsk;
 
 // ---------------------------------------------------------------- actions
 
@@ -294,9 +294,9 @@ pub trait Connector: Send + Sync {
         false
     }
 
-    /// Who consented, and for which accounts: asked with the consent's first token. The connection's own account is
-    /// among them where the token opens it.
-    async fn consented(&self, _token: &Token, _account: &dyn Account) -> Result<Consented, Fault> {
+    /// The accounts that a consent was given for: asked with its first token. The connection's own account is among
+    /// them where the token opens it. What only a call to the account itself tells may be missing.
+    async fn consented(&self, _token: &Token, _account: &dyn Account) -> Result<Vec<Identity>, Fault> {
         Err(Fault::terminal("no_consents", "this provider's accounts are connected without a browser"))
     }
 
@@ -343,6 +343,8 @@ pub struct Token {
     pub refresh: Option<SecretString>,
     /// What it may do, where the provider says so.
     pub scopes: Vec<String>,
+    /// As whom it acts, where the provider says so: its id of the user.
+    pub user: Option<String>,
     /// When it was had, by our clock.
     pub issued_at: Timestamp,
     /// When it ends, where the provider says so.

@@ -1,6 +1,5 @@
-//! A person's consent, given in a browser: what is asked of the provider, and what was said.
+//! A person's consent, given in a browser: what the provider is asked to ask.
 
-use super::connector::Identity;
 use crate::domain::connection::Connection;
 
 /// What a person is asked for. <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1>
@@ -29,13 +28,4 @@ impl ConsentAsk<'_> {
             .finish();
         format!("{endpoint}?{query}")
     }
-}
-
-/// What a person said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consented {
-    /// The provider's id of whoever said it: its tokens are the user's, whatever accounts they open.
-    pub user: String,
-    /// The accounts that it was said for. What only a call to the account itself tells may be missing.
-    pub accounts: Vec<Identity>,
 }

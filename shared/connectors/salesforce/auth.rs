@@ -19,6 +19,7 @@ use super::limits::TIMEOUT;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::Failure;
+use crate::domain::record_id::RecordId;
 use crate::ports::connector::{GrantFault, Token, TokenAsk};
 use crate::ports::http::{HttpError, Method, Request, Response};
 
@@ -156,6 +157,7 @@ pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) 
             access: SecretString::from(access.to_owned()),
             refresh: text("refresh_token").filter(|token| !token.is_empty()).map(SecretString::from),
             scopes: text("scope").into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect(),
+            user: text("id").and_then(user),
             issued_at: now,
             expires_at: None,
             api_url: text("instance_url").map(|url| url.trim_end_matches('/').to_owned()),
@@ -170,6 +172,13 @@ pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) 
             text("error_description").unwrap_or_default(),
         )),
     }
+}
+
+/// `https://login.salesforce.com/id/ORGANISATION/USER`
+/// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_using_openid.htm>
+fn user(identity_url: &str) -> Option<String> {
+    let user = RecordId::salesforce(identity_url.rsplit('/').next()?)?;
+    Some(user.as_str().to_owned())
 }
 
 /// The table of the token endpoint's errors.

@@ -3,7 +3,7 @@
 use super::metadata;
 use crate::domain::connection::Connection;
 use crate::domain::outcome::Fault;
-use crate::ports::connector::{Account, Consented};
+use crate::ports::connector::{Account, Identity};
 
 /// Leave isn't given out piece by piece: what the user may do decides. Without the second there is no refresh token.
 pub(super) const SCOPES: [&str; 2] = ["api", "refresh_token"];
@@ -21,9 +21,9 @@ pub(super) fn is_issuer(connection: &Connection, issuer: &str) -> bool {
     issuer == connection.login_url || (is_domain && host.ends_with(".salesforce.com"))
 }
 
-pub(super) async fn consented(account: &dyn Account) -> Result<Consented, Fault> {
-    let identity = metadata::identify(account).await?;
-    Ok(Consented { user: identity.own_user.clone(), accounts: vec![identity] })
+/// A user is of one org.
+pub(super) async fn consented(account: &dyn Account) -> Result<Vec<Identity>, Fault> {
+    Ok(vec![metadata::identify(account).await?])
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Consented, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk,
-    Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
+    Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -144,7 +144,7 @@ impl Connector for Salesforce {
         consent::is_issuer(connection, issuer)
     }
 
-    async fn consented(&self, _token: &Token, account: &dyn Account) -> Result<Consented, Fault> {
+    async fn consented(&self, _token: &Token, account: &dyn Account) -> Result<Vec<Identity>, Fault> {
         consent::consented(account).await
     }
 
@@ -174,6 +174,7 @@ mod tests {
             access: SecretString::from("00D!AQ"),
             refresh: None,
             scopes: Vec::new(),
+            user: None,
             issued_at: "2026-05-06T11:00:00Z".parse().unwrap(),
             expires_at: None,
             api_url: api_url.map(str::to_owned),

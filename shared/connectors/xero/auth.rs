@@ -4,7 +4,7 @@
 //! and an identity server that doesn't answer changes nothing.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -95,10 +95,19 @@ fn token(body: &Value, now: Timestamp) -> Option<Token> {
             .flat_map(str::split_whitespace)
             .map(str::to_owned)
             .collect(),
+        user: claims(access).and_then(|claims| claims["xero_userid"].as_str().map(str::to_owned)),
         issued_at: now,
         expires_at: lives.and_then(|lives| now.checked_add(lives).ok()),
         api_url: None,
     })
+}
+
+/// What an access token says. It comes straight from Xero's token endpoint, so that its signature says nothing more.
+/// <https://developer.xero.com/documentation/guides/oauth2/token-types>
+pub(super) fn claims(access: &str) -> Option<Value> {
+    let payload = access.split('.').nth(1)?;
+    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
 /// <https://developer.xero.com/documentation/oauth2/troubleshooting>

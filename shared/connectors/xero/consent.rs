@@ -3,15 +3,13 @@
 //! Tokens are a user's, and open every organisation that the user ever connected; which ones this consent was about is
 //! known by its event. <https://developer.xero.com/documentation/guides/oauth2/auth-flow>
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret as _;
 
+use super::auth::claims;
 use super::identify::organisations;
-use crate::domain::Value;
 use crate::domain::connection::Connection;
 use crate::domain::outcome::{Failure, Fault};
-use crate::ports::connector::{Account, Consented, Token};
+use crate::ports::connector::{Account, Identity, Token};
 
 /// Tokens come from one host, and people are asked on another.
 const IDENTITY: &str = "https://identity.xero.com";
@@ -31,43 +29,35 @@ pub(super) fn is_issuer(connection: &Connection, issuer: &str) -> bool {
 }
 
 /// An organisation that the connection had before needn't have been ticked again.
-pub(super) async fn consented(token: &Token, account: &dyn Account) -> Result<Consented, Fault> {
-    let claims = claims(token).ok_or_else(unreadable)?;
-    let claim = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
-    let user = claim("xero_userid").ok_or_else(unreadable)?;
-    let event = claim("authentication_event_id").ok_or_else(unreadable)?;
-    let mut accounts = organisations(account, Some(event)).await?;
+pub(super) async fn consented(token: &Token, account: &dyn Account) -> Result<Vec<Identity>, Fault> {
+    let claims = claims(token.access.expose_secret());
+    let event = claims.as_ref().and_then(|claims| claims["authentication_event_id"].as_str());
+    let mut accounts = organisations(account, Some(event.ok_or_else(unreadable)?)).await?;
     let known = account.connection().account.as_str();
     if !known.is_empty() && accounts.iter().all(|one| one.account != known) {
         let all = organisations(account, None).await?;
         accounts.extend(all.into_iter().filter(|one| one.account == known));
     }
-    accounts.iter_mut().for_each(|one| user.clone_into(&mut one.own_user));
-    Ok(Consented { user: user.to_owned(), accounts })
-}
-
-/// The token comes straight from Xero's token endpoint, so that its signature says nothing more.
-/// <https://developer.xero.com/documentation/guides/oauth2/token-types>
-fn claims(token: &Token) -> Option<Value> {
-    let payload = token.access.expose_secret().split('.').nth(1)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    Ok(accounts)
 }
 
 fn unreadable() -> Fault {
-    Fault::Terminal(Failure::new("unreadable_token", "Xero's token doesn't say whose consent it is of"))
+    Fault::Terminal(Failure::new("unreadable_token", "Xero's token doesn't say of which consent it is"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
     use crate::connectors::xero::auth::read_token;
     use crate::connectors::xero::testing::{self, TestTable, organisation_account};
+    use crate::domain::Value;
 
     fn token(claims: &Value) -> Token {
         let access = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -86,24 +76,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_consent_is_the_users_and_names_the_organisations_of_its_event() {
+    async fn a_token_says_whose_it_is_and_a_consent_names_the_organisations_of_its_event() {
         let mut account = organisation_account(&Arc::new(TestTable::default()));
         account.connection.account = String::new();
         let token = token(&json!({"xero_userid": "u-1", "authentication_event_id": "e-1"}));
-        let consented = consented(&token, &account).await.unwrap();
-        assert_eq!(consented.user, "u-1");
-        let [organisation] = consented.accounts.as_slice() else { panic!("{consented:?}") };
-        assert_eq!((organisation.account.as_str(), organisation.own_user.as_str()), ("tenant-1", "u-1"));
+        assert_eq!(token.user.as_deref(), Some("u-1"));
+        let accounts = consented(&token, &account).await.unwrap();
+        assert_eq!(accounts.iter().map(|one| one.account.as_str()).collect::<Vec<_>>(), ["tenant-1"]);
         let asked = account.reads_of("/connections");
         assert_eq!(asked[0].query, [("authEventId".to_owned(), "e-1".to_owned())]);
     }
 
     #[tokio::test]
-    async fn a_token_that_says_nothing_of_its_user_is_refused() {
+    async fn a_token_that_says_nothing_of_its_consent_is_refused() {
         let account = organisation_account(&Arc::new(TestTable::default()));
-        for claims in [json!({}), json!({"xero_userid": "u-1"}), json!({"authentication_event_id": "e-1"})] {
-            let fault = consented(&token(&claims), &account).await.unwrap_err();
-            assert_eq!(fault.failure().code, "unreadable_token");
-        }
+        let fault = consented(&token(&json!({"xero_userid": "u-1"})), &account).await.unwrap_err();
+        assert_eq!(fault.failure().code, "unreadable_token");
     }
 }

@@ -4,6 +4,7 @@ use super::auth::TENANT;
 use super::limits::{DAY, usage};
 use super::wire::{ACCOUNTING, envelope, text};
 use crate::domain::Value;
+use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Account, Call, Identity};
 
@@ -23,8 +24,7 @@ pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
     Ok(Identity {
         account: tenant,
         title: text(&organisation, "Name").unwrap_or_default().to_owned(),
-        // A custom connection has no user: documents are known as the app's.
-        own_user: account.connection().client_id.clone(),
+        own_user: own_user(account.connection()),
         daily_limit: left.filter(|left| *left > STARTER_DAY).map(|_| DAY),
     })
 }
@@ -65,11 +65,19 @@ pub(super) async fn organisations(
         Some(Identity {
             account: text(one, "tenantId")?.to_owned(),
             title: text(one, "tenantName").unwrap_or_default().to_owned(),
-            own_user: account.connection().own_user.clone(),
+            own_user: own_user(account.connection()),
             daily_limit: None,
         })
     };
     Ok(organisations.iter().filter(is_organisation).filter_map(identity).collect())
+}
+
+/// Without a person's consent there is no user: documents are known as the app's.
+fn own_user(connection: &Connection) -> String {
+    match connection.grant {
+        GrantKind::AuthorizationCode => connection.own_user.clone(),
+        GrantKind::ClientCredentials | GrantKind::JwtBearer => connection.client_id.clone(),
+    }
 }
 
 fn unreadable(what: &str) -> Fault {

@@ -38,8 +38,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Consented, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk,
-    Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
+    Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -135,7 +135,7 @@ impl Connector for Xero {
         consent::is_issuer(connection, issuer)
     }
 
-    async fn consented(&self, token: &Token, account: &dyn Account) -> Result<Consented, Fault> {
+    async fn consented(&self, token: &Token, account: &dyn Account) -> Result<Vec<Identity>, Fault> {
         consent::consented(token, account).await
     }
 
