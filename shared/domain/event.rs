@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Value;
-use super::ids::{ConnectionId, EventKey, FlowId, RunId};
+use super::ids::{BackfillId, ConnectionId, EventKey, FlowId, RunId};
 use super::record_id::RecordId;
 
 /// One thing that happened, as a flow sees it.
@@ -66,12 +66,23 @@ pub struct RunMessage {
     /// Backfills and mass reruns: they leave the minute and a fifth of the day to live events.
     #[serde(default)]
     pub bulk: bool,
+    /// The backfill that found the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<OfBackfill>,
     /// `None`: the event is in the run's row, or in the row that the sender put there for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
     /// A person or the dead-letter queue asked for another attempt; the number keeps two requests apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun: Option<u64>,
+}
+
+/// What a run of a backfill must know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfBackfill {
+    pub id: BackfillId,
+    /// Percent of an account's calls a day that all backfills together may use while this one is at work.
+    pub share: u8,
 }
 
 impl RunMessage {
@@ -84,6 +95,7 @@ impl RunMessage {
             flow_version,
             enqueued_at,
             bulk: false,
+            backfill: None,
             event: Some(event),
             rerun: None,
         }

@@ -91,6 +91,10 @@ uuid_id!(
     ConsentId
 );
 uuid_id!(
+    /// One walk through the old records of a flow.
+    BackfillId
+);
+uuid_id!(
     /// One provider call, the unit of doubt. A UUIDv7; it is the Idempotency-Key too.
     GroupId
 );

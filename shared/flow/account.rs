@@ -80,7 +80,7 @@ impl Client {
                 Err(not_yet) => not_yet,
             };
             if not_yet.wait(now) > WAITED_OUT {
-                if not_yet.limit == LimitKind::Day {
+                if not_yet.limit == LimitKind::Day && !not_yet.kept {
                     // Our own count came first: the provider never had to say it.
                     self.notices.long_pause(&self.connection, not_yet.wait(now)).await;
                 }

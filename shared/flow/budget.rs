@@ -25,6 +25,8 @@ use crate::ports::table::{Condition, Key, TableError, Write};
 pub enum Priority {
     Live,
     Bulk,
+    /// Bulk work, all of which together has at most so many percent of the day.
+    Share(u8),
 }
 
 /// The state of an account's limits.
@@ -37,6 +39,9 @@ pub struct Budget {
     /// When the count of the day began.
     day_began: i64,
     day_count: u32,
+    /// How many of them were not for live events.
+    #[serde(default)]
+    bulk_count: u32,
     /// What the headers said last: remaining calls of the day and of the minute, and when.
     header_day: Option<(u32, i64)>,
     header_minute: Option<(u32, i64)>,
@@ -59,6 +64,8 @@ pub struct Permit {
 pub struct NotYet {
     pub until: Timestamp,
     pub limit: LimitKind,
+    /// There are calls left, but not for bulk work.
+    pub kept: bool,
 }
 
 const MINUTE: i64 = 61_000;
@@ -81,17 +88,21 @@ impl Budget {
         self.sends.retain(|sent| at - sent < MINUTE);
         self.slots.retain(|(_, free_at)| *free_at > at);
         if at - self.day_began >= DAY {
-            (self.day_began, self.day_count, self.header_day) = (at, 0, None);
+            (self.day_began, self.day_count, self.bulk_count, self.header_day) = (at, 0, 0, None);
         }
-        let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit };
+        let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit, kept: false };
 
         if self.paused_until > at {
             return Err(not_yet(self.paused_until, self.paused_for.unwrap_or(LimitKind::Minute)));
         }
-        if let Some(left) = self.day_left(limits)
-            && left <= kept(self.day_limit(limits).unwrap_or(0), priority)
-        {
+        let left = self.day_left(limits).unwrap_or(u32::MAX);
+        if left == 0 {
             return Err(not_yet(self.day_began + DAY, LimitKind::Day));
+        }
+        if left <= kept(self.day_limit(limits).unwrap_or(0), priority)
+            || self.share_of(limits, priority).is_some_and(|share| self.bulk_count >= share)
+        {
+            return Err(NotYet { kept: true, ..not_yet(self.day_began + DAY, LimitKind::Day) });
         }
         if let Some(minute) = limits.minute {
             let allowed = minute.saturating_sub(kept(minute, priority)) as usize;
@@ -114,6 +125,7 @@ impl Budget {
         }
         self.sends.push(at);
         self.day_count += 1;
+        self.bulk_count += u32::from(priority != Priority::Live);
         let free_at = at + i64::try_from(limits.timeout.as_millis()).unwrap_or(60_000) + 5_000;
         self.slots.push((slot, free_at));
         Ok(Permit { slot })
@@ -164,6 +176,7 @@ impl Budget {
         (self.paused_until > now.as_millisecond()).then(|| NotYet {
             until: instant(self.paused_until, now),
             limit: self.paused_for.unwrap_or(LimitKind::Minute),
+            kept: false,
         })
     }
 
@@ -177,7 +190,20 @@ impl Budget {
         self.day_count
     }
 
-    fn day_limit(&self, limits: &Limits) -> Option<u32> {
+    /// Calls of the day that were not for live events.
+    pub fn bulk_count(&self, now: Timestamp) -> u32 {
+        if now.as_millisecond() - self.day_began >= DAY { 0 } else { self.bulk_count }
+    }
+
+    /// Calls of a day that all bulk work together may make; `None`: nobody has set a share, or knows the limit.
+    pub fn share_of(&self, limits: &Limits, priority: Priority) -> Option<u32> {
+        let Priority::Share(percent) = priority else { return None };
+        let calls = u64::from(self.day_limit(limits)?) * u64::from(percent) / 100;
+        u32::try_from(calls).ok()
+    }
+
+    /// Calls a day, by the lower of what we know and what the provider says; `None` where nobody knows.
+    pub fn day_limit(&self, limits: &Limits) -> Option<u32> {
         match (limits.day, self.header_day_limit) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
@@ -201,7 +227,7 @@ impl Budget {
 fn kept(limit: u32, priority: Priority) -> u32 {
     match priority {
         Priority::Live => 0,
-        Priority::Bulk => limit.div_ceil(KEPT_FOR_LIVE),
+        Priority::Bulk | Priority::Share(_) => limit.div_ceil(KEPT_FOR_LIVE),
     }
 }
 
@@ -327,6 +353,7 @@ impl NotYet {
     /// The wait as a step's fault: it uses up no attempt.
     pub fn fault(self, connection: &Connection) -> Fault {
         let (code, limit) = match self.limit {
+            LimitKind::Day if self.kept => ("bulk_share", "calls a day for bulk work"),
             LimitKind::Minute => ("minute_limit", "calls a minute"),
             LimitKind::Day => ("day_limit", "calls a day"),
             LimitKind::InFlight => ("in_flight_limit", "calls at once"),
@@ -373,7 +400,7 @@ mod tests {
             send(&mut budget, n / 2, Priority::Live).unwrap();
         }
         let not_yet = send(&mut budget, 30, Priority::Live).unwrap_err();
-        assert_eq!(not_yet, NotYet { until: at(61), limit: LimitKind::Minute });
+        assert_eq!(not_yet, NotYet { until: at(61), limit: LimitKind::Minute, kept: false });
         send(&mut budget, 61, Priority::Live).unwrap();
     }
 
@@ -408,12 +435,30 @@ mod tests {
             send(&mut budget, n * 2, Priority::Bulk).unwrap();
         }
         let not_yet = send(&mut budget, 1_700, Priority::Bulk).unwrap_err();
-        assert_eq!(not_yet, NotYet { until: at(86_400), limit: LimitKind::Day });
+        assert_eq!(not_yet, NotYet { until: at(86_400), limit: LimitKind::Day, kept: true });
         for n in 0..200 {
             send(&mut budget, 1_700 + n * 2, Priority::Live).unwrap();
         }
         assert_eq!(send(&mut budget, 2_200, Priority::Live).unwrap_err().limit, LimitKind::Day);
         send(&mut budget, 86_400, Priority::Live).unwrap();
+    }
+
+    #[test]
+    fn a_share_of_the_day_holds_for_all_bulk_work_together_and_begins_anew_with_the_day() {
+        let mut budget = Budget::default();
+        for n in 0..60 {
+            send(&mut budget, n * 2, Priority::Share(10)).unwrap();
+        }
+        for n in 60..100 {
+            send(&mut budget, n * 2, Priority::Bulk).unwrap();
+        }
+        let not_yet = send(&mut budget, 300, Priority::Share(10)).unwrap_err();
+        assert_eq!(not_yet, NotYet { until: at(86_400), limit: LimitKind::Day, kept: true });
+        send(&mut budget, 300, Priority::Share(20)).unwrap();
+        send(&mut budget, 302, Priority::Live).unwrap();
+        assert_eq!(budget.bulk_count(at(302)), 101);
+        send(&mut budget, 86_400, Priority::Share(10)).unwrap();
+        assert_eq!(budget.bulk_count(at(86_400)), 1);
     }
 
     #[test]

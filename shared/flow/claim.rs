@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::FlowError;
+use super::backfill;
 use super::compile::Compiled;
 use super::flows::FlowState;
 use super::rows::{OrderRow, RunRow, StoredRun, document_of, held_key, item_of, order_key, run_key};
@@ -160,6 +161,15 @@ pub async fn take_up(
         && message.rerun.is_none()
     {
         let failure = Failure::new("flow_disabled", "the flow was disabled before this event had its turn");
+        run.note(|row| row.status = Status::Cancelled).await;
+        return Ok(Taken::Impossible(Box::new(run), failure));
+    }
+    if row.steps.is_empty() && message.rerun.is_none() && backfill::is_stopped(stack, &message).await? {
+        if stored.is_none() {
+            return Ok(Taken::Settled(Settle::Delete));
+        }
+        let failure =
+            Failure::new("backfill_stopped", "the backfill was stopped before this run had its turn");
         run.note(|row| row.status = Status::Cancelled).await;
         return Ok(Taken::Impossible(Box::new(run), failure));
     }

@@ -1,7 +1,7 @@
 //! The keeper: each minute it moves what would otherwise stand still.
 //!
 //! Waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back or
-//! recovered; what was parked goes on when its connection is well; schedules fire.
+//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on.
 
 use std::str::FromStr as _;
 
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::FlowError;
+use super::backfill::{self, BACKFILLS};
 use super::budget::Priority;
 use super::flows::{FlowHead, FlowState};
 use super::recover;
@@ -35,6 +36,8 @@ pub struct Report {
     pub recovered: u32,
     pub unparked: u32,
     pub fired: u32,
+    /// Backfills that were gone on with.
+    pub backfilled: u32,
 }
 
 /// A run that was put back is not put back again before this.
@@ -97,6 +100,11 @@ async fn due(
                 tracing::info!(group = %row.group, code = %fault.failure().code, "not recovered yet");
             }
         }
+        return Ok(true);
+    }
+    if let Some(flow) = item.key.partition.strip_prefix(BACKFILLS).and_then(|flow| flow.parse().ok()) {
+        backfill::work(stack, flow, deadline).await?;
+        report.backfilled += 1;
         return Ok(true);
     }
     Ok(false)

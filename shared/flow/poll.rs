@@ -9,13 +9,15 @@ mod lease;
 mod live;
 mod own;
 
+pub(super) use lease::{fingerprint, watch_key};
 pub use live::go_live;
 pub(super) use live::{forget_own_place, read_up_to};
+pub(super) use own::mark as mark_own;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lease::{Lease, watch_key};
+use lease::Lease;
 use serde::Serialize;
 
 use super::FlowError;
@@ -59,10 +61,28 @@ pub struct Report {
 
 /// A flow that wants to hear of a watch.
 #[derive(Clone)]
-struct Listener {
-    head: FlowHead,
-    compiled: std::sync::Arc<Compiled>,
-    interest: Interest,
+pub(super) struct Listener {
+    pub(super) head: FlowHead,
+    pub(super) compiled: std::sync::Arc<Compiled>,
+    pub(super) interest: Interest,
+}
+
+impl Listener {
+    /// A flow by itself, and the account that it listens to.
+    pub(super) async fn of(
+        stack: &Stack,
+        head: FlowHead,
+        compiled: std::sync::Arc<Compiled>,
+    ) -> Result<(Self, std::sync::Arc<Connection>), FlowError> {
+        let trigger = &compiled.flow.trigger;
+        let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
+            return Err(Failure::new("not_polled", format!("{} is not polled", trigger.id)).into());
+        };
+        let interest = interest.clone()?;
+        let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
+        let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
+        Ok((Self { head, compiled, interest }, connection))
+    }
 }
 
 struct Watch {
@@ -304,7 +324,7 @@ async fn announce(
                 }
             }
             if let Some((stamp, previous)) = decision.event {
-                let key = EventKey::new(format!("{}@{stamp}", change.id));
+                let key = versioned(change, stamp);
                 messages.push(message(stack, connection, trigger, listener, change, key, previous));
             }
         }
@@ -319,9 +339,7 @@ async fn announce(
                 Events::First if !is_first => continue,
                 Events::AfterTheFirst if is_first => continue,
                 Events::EachRecord | Events::First => EventKey::new(change.id.as_str()),
-                Events::EachVersion | Events::AfterTheFirst => {
-                    EventKey::new(format!("{}@{}", change.id, change.stamp))
-                }
+                Events::EachVersion | Events::AfterTheFirst => versioned(change, change.stamp),
             };
             if !(change.own && listener.interest.ignore_own) {
                 messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));
@@ -335,6 +353,11 @@ async fn announce(
     Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
 }
 
+/// The key of a version, or of a transition, of a record.
+pub(super) fn versioned(change: &Change, stamp: Timestamp) -> EventKey {
+    EventKey::new(format!("{}@{stamp}", change.id))
+}
+
 async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(), FlowError> {
     let writes: Vec<Write> =
         memories.into_iter().map(|(key, memory)| Write::put(memory.item(key), Condition::Always)).collect();
@@ -344,7 +367,7 @@ async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(
     Ok(())
 }
 
-fn message(
+pub(super) fn message(
     stack: &Stack,
     connection: &Connection,
     trigger: &dyn Trigger,

@@ -65,7 +65,7 @@ pub fn due_partition(shard: u8) -> String {
     format!("due#{shard:x}")
 }
 
-fn due_entry(id: uuid::Uuid, at: Timestamp) -> (String, String) {
+pub(super) fn due_entry(id: uuid::Uuid, at: Timestamp) -> (String, String) {
     (due_partition(id.as_bytes()[15] % DUE_SHARDS), sortable(at))
 }
 

@@ -160,6 +160,7 @@ pub async fn perform(stack: &Stack, head: &FlowHead, event: Event) -> Result<Run
         flow_version: head.live_version,
         enqueued_at: now,
         bulk: false,
+        backfill: None,
         event: Some(event),
         // A person asked for it: a disabled flow can be tried.
         rerun: Some(0),

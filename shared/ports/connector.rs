@@ -479,6 +479,26 @@ pub trait Trigger: Send + Sync {
         Ok(None)
     }
 
+    /// Whether a record counts as new since then, for a backfill of a trigger that remembers ids.
+    async fn is_new_since(
+        &self,
+        _change: &Change,
+        _since: Timestamp,
+        _account: &dyn Account,
+    ) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    /// How many records are watched, or have a stamp at or after `from`: one call. `None`: the provider can't say.
+    async fn count(
+        &self,
+        _interest: &Interest,
+        _from: Option<Timestamp>,
+        _account: &dyn Account,
+    ) -> Result<Option<Counted>, Fault> {
+        Ok(None)
+    }
+
     /// What must be remembered when a flow with `changed` goes live: the watched fields of the records that satisfy it
     /// already; of all records where the transition asks for the value before.
     fn settled(&self, interest: &Interest) -> Interest;
@@ -538,6 +558,23 @@ pub struct PollPage {
     pub continuation: Option<String>,
     /// The provider's clock (the answer's `Date`).
     pub provider_now: Timestamp,
+}
+
+/// How many records there are, and what a few of them are called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    pub count: u64,
+    pub bound: Bound,
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    Exact,
+    AtLeast,
+    /// A condition is left out that the provider can't be asked.
+    AtMost,
 }
 
 /// One record in one version.

@@ -63,6 +63,7 @@ fn message_of(world: &World, head: &FlowHead, account: &str, second: i64, text: 
         flow_version: head.live_version,
         enqueued_at: world.stack.now(),
         bulk: false,
+        backfill: None,
         event: Some(event),
         rerun: None,
     }

@@ -18,9 +18,15 @@ const LONGEST_ADDRESS: usize = 12 * 1024;
 /// `GET /query?q=…`, or the same inside `POST /composite`, which has no limit on its address; one API call each.
 /// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_query.htm>
 pub(super) fn call(soql: &str) -> Call {
-    let address = address(soql);
+    call_on("query", soql)
+}
+
+/// The same on `queryAll`, which sees what is in the recycle bin too.
+/// <https://developer.salesforce.com/docs/platform/api-rest/guide/resources-queryall.html>
+pub(super) fn call_on(resource: &str, soql: &str) -> Call {
+    let address = address_on(resource, soql);
     if address.len() <= LONGEST_ADDRESS {
-        return Call::get(path("query")).with_query("q", soql);
+        return Call::get(path(resource)).with_query("q", soql);
     }
     composite(&[address])
 }
@@ -39,7 +45,11 @@ pub(super) fn composite(addresses: &[String]) -> Call {
 
 /// The address of a query as a part of a composite request has it: encoded.
 pub(super) fn address(soql: &str) -> String {
-    format!("{}?q={}", path("query"), utf8_percent_encode(soql, UNRESERVED))
+    address_on("query", soql)
+}
+
+pub(super) fn address_on(resource: &str, soql: &str) -> String {
+    format!("{}?q={}", path(resource), utf8_percent_encode(soql, UNRESERVED))
 }
 
 fn reference(at: usize) -> String {

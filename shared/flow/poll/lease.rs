@@ -36,7 +36,12 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// …the last two are read again: for what no overlap caught.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 
-pub(super) fn watch_key(connection: &ConnectionId, trigger: &str, interest: &Interest, alone: &str) -> Key {
+pub(in crate::flow) fn watch_key(
+    connection: &ConnectionId,
+    trigger: &str,
+    interest: &Interest,
+    alone: &str,
+) -> Key {
     let filter = interest.filter.as_deref().unwrap_or_default();
     let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
     Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
@@ -202,7 +207,8 @@ fn fingerprint_of(change: &Change) -> u64 {
     fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
 }
 
-fn fingerprint(parts: &[&str]) -> u64 {
+/// A hash that stands for the parts.
+pub(in crate::flow) fn fingerprint(parts: &[&str]) -> u64 {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part.as_bytes());

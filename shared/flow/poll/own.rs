@@ -19,7 +19,7 @@ use crate::ports::table::{Index, Query, all_pages};
 const GROUP_IS_OLDER: SignedDuration = SignedDuration::from_mins(30);
 
 /// Marks the versions that our calls wrote.
-pub(super) async fn mark(
+pub(in crate::flow) async fn mark(
     stack: &Stack,
     connection: &Connection,
     changes: &mut [Change],

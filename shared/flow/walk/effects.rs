@@ -53,7 +53,11 @@ impl Walk {
         };
         let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
         self.using = Some(connection.id.clone());
-        let priority = if self.message.bulk { Priority::Bulk } else { Priority::Live };
+        let priority = match (self.message.backfill, self.message.bulk) {
+            (Some(backfill), _) => Priority::Share(backfill.share),
+            (None, true) => Priority::Bulk,
+            (None, false) => Priority::Live,
+        };
         Ok(Arc::new(self.stack.client(connection, priority, self.deadline)?))
     }
 

@@ -1,6 +1,7 @@
 //! `salesforce.new_record`: records that were made, known by their id.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::options;
@@ -10,7 +11,7 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 use crate::ports::connector::{
-    Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
+    Account, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
 };
 
 pub(super) struct NewRecord;
@@ -24,7 +25,7 @@ impl Trigger for NewRecord {
             about: "Once for each new record of an object, standard or your own, with fields over relationships and \
                     children. Records that your own connection made are left out, unless ignore_own is false.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
-            options: options::schema(false),
+            options: options::schema(&["changed"]),
             minutes: 1,
             scope: None,
             order: Order::Every,
@@ -69,6 +70,15 @@ where: Type = 'Customer'
         account: &dyn Account,
     ) -> Result<Option<Change>, Fault> {
         watch::fetch(By::CreatedDate, interest, record, account).await
+    }
+
+    async fn count(
+        &self,
+        interest: &Interest,
+        from: Option<Timestamp>,
+        account: &dyn Account,
+    ) -> Result<Option<Counted>, Fault> {
+        watch::count(By::CreatedDate, interest, from, account).await
     }
 
     fn settled(&self, interest: &Interest) -> Interest {

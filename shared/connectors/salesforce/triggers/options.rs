@@ -1,4 +1,4 @@
-//! The options of both triggers, checked and turned into what a poll needs to know.
+//! The options of all triggers, checked and turned into what a poll needs to know.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +47,11 @@ fn yes() -> bool {
     true
 }
 
-/// The options' schema; a trigger for new records can't watch changes.
-pub(super) fn schema(with_changed: bool) -> Value {
+/// The options' schema, without those that mean nothing to a trigger.
+pub(super) fn schema(without: &[&str]) -> Value {
     let mut schema = schemars::schema_for!(Options).to_value();
-    if !with_changed && let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.shift_remove("changed");
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|name, _| !without.contains(&name.as_str()));
     }
     schema
 }

@@ -2,6 +2,7 @@
 //! `changed`, transitions of the fields that it names.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::options;
@@ -11,7 +12,7 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 use crate::ports::connector::{
-    Account, Change, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
+    Account, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
 };
 
 pub(super) struct UpdatedRecord;
@@ -26,7 +27,7 @@ impl Trigger for UpdatedRecord {
                     and children; with `changed`, only when the named fields change as you say. Changes between two \
                     polls are seen as one. What your own connection wrote is left out, unless ignore_own is false.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm",
-            options: options::schema(true),
+            options: options::schema(&[]),
             minutes: 1,
             scope: None,
             order: Order::Newest,
@@ -72,6 +73,15 @@ changed: { StageName: { to: Closed Won } }
         account: &dyn Account,
     ) -> Result<Option<Change>, Fault> {
         watch::fetch(By::SystemModstamp, interest, record, account).await
+    }
+
+    async fn count(
+        &self,
+        interest: &Interest,
+        from: Option<Timestamp>,
+        account: &dyn Account,
+    ) -> Result<Option<Counted>, Fault> {
+        watch::count(By::SystemModstamp, interest, from, account).await
     }
 
     fn settled(&self, interest: &Interest) -> Interest {

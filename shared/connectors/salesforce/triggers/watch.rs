@@ -1,14 +1,15 @@
-//! How both triggers read: one query over what their flows want together, page by page, in order of the stamp.
+//! How all triggers read: one query over what their flows want together, page by page, in order of the stamp.
 
 use jiff::Timestamp;
 
+use super::super::classify::{classify, fault_of};
 use super::super::{metadata, query, record, record_url, soql};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
 use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Call, Change, Interest, PollAsk, PollPage};
-use crate::ports::http::Response;
+use crate::ports::connector::{Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage};
+use crate::ports::http::{Method, Response};
 
 /// Fields of every record: what a change is known by.
 const SYSTEM_FIELDS: [&str; 6] =
@@ -20,12 +21,14 @@ pub(super) enum By {
     /// Moves at every change, also by automation. <https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm>
     SystemModstamp,
     CreatedDate,
+    /// `SystemModstamp` of what is in the recycle bin: being deleted was its last change.
+    Deletion,
 }
 
 impl By {
     fn field(self) -> &'static str {
         match self {
-            Self::SystemModstamp => "SystemModstamp",
+            Self::SystemModstamp | Self::Deletion => "SystemModstamp",
             Self::CreatedDate => "CreatedDate",
         }
     }
@@ -33,16 +36,29 @@ impl By {
     /// Who made the version of the record that is told of.
     fn author(self) -> &'static str {
         match self {
-            Self::SystemModstamp => "LastModifiedById",
+            Self::SystemModstamp | Self::Deletion => "LastModifiedById",
             Self::CreatedDate => "CreatedById",
         }
+    }
+
+    /// Where it is asked.
+    fn resource(self) -> &'static str {
+        match self {
+            Self::SystemModstamp | Self::CreatedDate => "query",
+            Self::Deletion => "queryAll",
+        }
+    }
+
+    /// What holds of every record that is told of, beside the flow's own condition.
+    fn condition(self) -> Option<&'static str> {
+        matches!(self, Self::Deletion).then_some("IsDeleted = true")
     }
 }
 
 pub(super) async fn poll(by: By, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
     let call = match ask.continuation {
         Some(next) => Call::get(next),
-        None => query::call(&changed_since(by, ask.union, ask.from, account).await?),
+        None => query::call_on(by.resource(), &changed_since(by, ask.union, ask.from, account).await?),
     };
     let (page, response) = query::page(call, account).await.map_err(|fault| named(fault, ask.union))?;
     let provider_now = provider_now(&response, account)?;
@@ -59,8 +75,11 @@ pub(super) async fn fetch(
     id: &RecordId,
     account: &dyn Account,
 ) -> Result<Option<Change>, Fault> {
-    let soql = format!("{} WHERE Id = {}", select(interest, account).await?, soql::quoted(id.as_str()));
-    let (page, _) = query::page(query::call(&soql), account).await.map_err(|fault| named(fault, interest))?;
+    let mut soql = format!("{} WHERE Id = {}", select(interest, account).await?, soql::quoted(id.as_str()));
+    soql.extend(by.condition().map(|condition| format!(" AND {condition}")));
+    let (page, _) = query::page(query::call_on(by.resource(), &soql), account)
+        .await
+        .map_err(|fault| named(fault, interest))?;
     match page.records.into_iter().next() {
         Some(record) => change(by, record, interest, account).await.map(Some),
         None => Ok(None),
@@ -101,15 +120,52 @@ async fn changed_since(
     from: Timestamp,
     account: &dyn Account,
 ) -> Result<String, Fault> {
-    let stamp = by.field();
-    let mut soql = select(union, account).await?;
-    soql.push_str(&format!(" WHERE {stamp} >= {}", soql::instant(from)));
-    if let Some(filter) = &union.filter {
-        soql.push_str(&format!(" AND ({filter})"));
-    }
-    soql.push_str(&format!(" ORDER BY {stamp}, Id"));
-    Ok(soql)
+    let (select, conditions) = (select(union, account).await?, conditions(by, union, Some(from)));
+    Ok(format!("{select}{conditions} ORDER BY {}, Id", by.field()))
 }
+
+fn conditions(by: By, interest: &Interest, from: Option<Timestamp>) -> String {
+    let all: Vec<String> = from
+        .map(|from| format!("{} >= {}", by.field(), soql::instant(from)))
+        .into_iter()
+        .chain(by.condition().map(str::to_owned))
+        .chain(interest.filter.as_ref().map(|filter| format!("({filter})")))
+        .collect();
+    if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+}
+
+/// The count and a few names in one call. Objects without a `Name` have no names here.
+/// <https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select_count.htm>
+pub(super) async fn count(
+    by: By,
+    interest: &Interest,
+    from: Option<Timestamp>,
+    account: &dyn Account,
+) -> Result<Option<Counted>, Fault> {
+    let object = soql::single_name(&interest.object).map_err(Fault::Terminal)?;
+    let conditions = conditions(by, interest, from);
+    let addresses = [
+        format!("SELECT COUNT() FROM {object}{conditions}"),
+        format!("SELECT Name FROM {object}{conditions} ORDER BY {} DESC LIMIT {NAMES}", by.field()),
+    ]
+    .map(|soql| query::address_on(by.resource(), &soql));
+    let response = account.read(query::composite(&addresses)).await?;
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    let mut parts = query::composite_parts(&body, addresses.len()).into_iter();
+    let counted = parts.next().flatten().ok_or_else(|| query::unreadable(account))?;
+    if let Some(fault) = fault_of(classify(Method::Get, &Ok(counted.clone())), account.clock().now()) {
+        return Err(named(fault, interest));
+    }
+    let read = |part: &Response| serde_json::from_slice::<Value>(&part.body).unwrap_or(Value::Null);
+    let count = read(&counted)["totalSize"].as_u64().ok_or_else(|| query::unreadable(account))?;
+    let named = parts.next().flatten().map(|part| read(&part)).unwrap_or(Value::Null);
+    let names = named["records"].as_array().into_iter().flatten();
+    let names = names.filter_map(|record| Some(record["Name"].as_str()?.to_owned())).collect();
+    Ok(Some(Counted { count, bound: Bound::Exact, names }))
+}
+
+/// How many names tell people what is meant.
+const NAMES: usize = 3;
 
 /// `SELECT …, (SELECT … FROM OpportunityLineItems) FROM Opportunity`.
 async fn select(interest: &Interest, account: &dyn Account) -> Result<String, Fault> {

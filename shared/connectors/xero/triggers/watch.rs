@@ -15,16 +15,18 @@ use super::pages::Place;
 use crate::domain::flow::Order;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
-use crate::domain::time::Stamp;
+use crate::domain::time::{Day, Stamp};
 use crate::domain::{Object, Value};
 use crate::ports::connector::{
-    Account, Call, Change, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
+    Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
 };
 
 /// <https://developer.xero.com/documentation/api/accounting/requests-and-responses> (paging: at most 1,000)
 const PAGE_SIZE: usize = 1_000;
 /// Where the size can't be said.
 const USUAL_PAGE_SIZE: usize = 100;
+/// How many names tell people what is meant.
+const NAMES: usize = 3;
 /// A poll of one watch costs one call: twelve an hour leave most of a small account's 1,000 a day.
 const MINUTES: u32 = 5;
 
@@ -38,7 +40,7 @@ impl Watch {
         Self { kind, directory: Arc::clone(directory) }
     }
 
-    fn call(&self, interest: &Interest, place: Place) -> Call {
+    fn call(&self, interest: &Interest, place: Place, size: usize) -> Call {
         let kind = self.kind;
         let filter = Filter::of(interest);
         let mut call = Call::get(format!("{ACCOUNTING}/{}", kind.collection))
@@ -46,7 +48,7 @@ impl Watch {
             .with_query("order", "UpdatedDateUTC ASC")
             .with_query("page", place.page.to_string());
         if page_size(kind) == PAGE_SIZE {
-            call = call.with_query("pageSize", PAGE_SIZE.to_string());
+            call = call.with_query("pageSize", size.to_string());
         }
         if kind.has_lines {
             call = call.with_query("unitdp", "4");
@@ -140,7 +142,7 @@ impl Trigger for Watch {
             Some(text) => Place::read(text)
                 .ok_or_else(|| unreadable(account, &format!("`{text}`, where a poll was to go on")))?,
         };
-        let response = account.read(self.call(ask.union, place)).await?;
+        let response = account.read(self.call(ask.union, place, PAGE_SIZE)).await?;
         let page = envelope(&response, self.kind.collection)
             .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
         let provider_now = page.at.ok_or_else(|| unreadable(account, "an answer without its time"))?;
@@ -195,6 +197,44 @@ impl Trigger for Watch {
         Ok(records.iter().flatten().filter_map(at).min())
     }
 
+    /// By the document's own date, as its period is meant; what has none is asked for its history.
+    async fn is_new_since(
+        &self,
+        change: &Change,
+        since: Timestamp,
+        account: &dyn Account,
+    ) -> Result<bool, Fault> {
+        match text(&change.record, "Date").and_then(|date| Day::parse(date).ok()) {
+            Some(date) => Ok(date.to_string() >= since.strftime("%Y-%m-%d").to_string()),
+            None => Ok(self.made_at(&change.id, account).await?.is_none_or(|made_at| made_at >= since)),
+        }
+    }
+
+    async fn count(
+        &self,
+        interest: &Interest,
+        from: Option<Timestamp>,
+        account: &dyn Account,
+    ) -> Result<Option<Counted>, Fault> {
+        let place = Place::first(from.unwrap_or(Timestamp::UNIX_EPOCH));
+        let response = account.read(self.call(interest, place, NAMES)).await?;
+        let page = envelope(&response, self.kind.collection)
+            .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
+        let filter = Filter::of(interest);
+        let on_page = page.elements.len();
+        let elements: Vec<Value> =
+            page.elements.into_iter().filter(|record| filter.takes(self.kind, record)).collect();
+        let (count, bound) = match page.items {
+            Some(count) if asks_for_all_of(self.kind, &filter) => (count, Bound::Exact),
+            Some(count) => (count, Bound::AtMost),
+            // Quotes don't say how many there are.
+            None if on_page < page_size(self.kind) => (elements.len() as u64, Bound::Exact),
+            None => (elements.len() as u64, Bound::AtLeast),
+        };
+        let names = elements.iter().take(NAMES).filter_map(|record| name_of(self.kind, record)).collect();
+        Ok(Some(Counted { count, bound, names }))
+    }
+
     fn settled(&self, interest: &Interest) -> Interest {
         options::settled(self.kind, interest)
     }
@@ -203,6 +243,21 @@ impl Trigger for Watch {
     fn project(&self, _interest: &Interest, record: &Value) -> Value {
         record.clone()
     }
+}
+
+/// Whether Xero looks at everything that the filter says; else some of it is looked at here.
+fn asks_for_all_of(kind: &Kind, filter: &Filter) -> bool {
+    filter.status.len() <= 1
+        && filter.kind.len() <= 1
+        && filter.bank_account.is_none()
+        && (filter.contact.is_none() || kind.collection != "Payments")
+}
+
+/// What people call a record.
+fn name_of(kind: &Kind, record: &Value) -> Option<String> {
+    let own = record.as_object()?.keys().find(|name| name.ends_with("Number") && name.len() > "Number".len());
+    let names = ["Name"].into_iter().chain(own.map(String::as_str)).chain(["Reference", kind.key]);
+    names.filter_map(|name| text(record, name)).map(str::to_owned).next()
 }
 
 /// Which version of which record one of our calls wrote.

@@ -1,0 +1,216 @@
+//! Which old records are events, and under which keys: those that a live flow would have given them.
+//!
+//! With `changed`, a record is an event when it satisfies `to` now: once, at the transition that is remembered, else
+//! at the version that is there. What it was before is known of nobody's past, so `from` is not asked for.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::super::FlowError;
+use super::super::account::Client;
+use super::super::poll::{self, Listener};
+use super::super::run::write_patiently;
+use super::super::stack::Stack;
+use super::super::transitions::{Memory, memory_key, satisfies, watched_values};
+use super::Backfill;
+use crate::domain::Value;
+use crate::domain::event::RunMessage;
+use crate::domain::ids::EventKey;
+use crate::domain::outcome::Fault;
+use crate::ports::connector::{Account as _, Change, Changed, Events, Trigger};
+use crate::ports::table::{Condition, Key, MAX_TRANSACTION, TableError, Write};
+
+pub(super) enum NotNow {
+    Ground(FlowError),
+    Fault(Fault),
+}
+
+impl<E: Into<FlowError>> From<E> for NotNow {
+    fn from(error: E) -> Self {
+        Self::Ground(error.into())
+    }
+}
+
+pub(super) async fn events(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    account: &Client,
+    listener: &Listener,
+    backfill: &Backfill,
+    changes: &[Change],
+    settled_before: Timestamp,
+) -> Result<Vec<RunMessage>, NotNow> {
+    let connection = account.connection();
+    let message =
+        |change: &Change, key| poll::message(stack, connection, trigger, listener, change, key, Value::Null);
+    if let Some(changed) = &listener.interest.changed {
+        let transitions = remembered(stack, listener, changed, changes).await?;
+        return Ok(transitions
+            .into_iter()
+            .map(|(change, stamp)| message(change, poll::versioned(change, stamp)))
+            .collect());
+    }
+    let mut messages = Vec::new();
+    // What may still get company in its second is the live poll's.
+    for change in changes.iter().filter(|change| change.stamp <= settled_before) {
+        if change.own && listener.interest.ignore_own {
+            continue;
+        }
+        let key = match listener.interest.events {
+            Events::EachVersion => poll::versioned(change, change.stamp),
+            Events::EachRecord => EventKey::new(change.id.as_str()),
+            Events::First => match trigger.is_new_since(change, backfill.since, account).await {
+                Ok(true) => EventKey::new(change.id.as_str()),
+                Ok(false) => continue,
+                Err(fault) => return Err(NotNow::Fault(fault)),
+            },
+            Events::AfterTheFirst => match trigger.made_at(&change.id, account).await {
+                Ok(made_at) if made_at.is_none_or(|at| at < change.stamp) => {
+                    poll::versioned(change, change.stamp)
+                }
+                Ok(_) => continue,
+                Err(fault) => return Err(NotNow::Fault(fault)),
+            },
+        };
+        messages.push(message(change, key));
+    }
+    Ok(messages)
+}
+
+/// The records that satisfy `to`, each with the stamp of its transition, which is remembered from here on: the next
+/// backfill finds the same one, and the live flow none until the record has left it. A poll may remember at the same
+/// time: what has changed since it was read is looked at anew.
+async fn remembered<'a>(
+    stack: &Stack,
+    listener: &Listener,
+    changed: &Changed,
+    changes: &'a [Change],
+) -> Result<Vec<(&'a Change, Timestamp)>, FlowError> {
+    let satisfying: Vec<&Change> = changes
+        .iter()
+        .filter(|change| satisfies(changed, &watched_values(changed, &change.record)))
+        .collect();
+    let keys: Vec<Key> = satisfying.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
+    loop {
+        let items = stack.ports.table.get(&keys).await?;
+        let mut transitions = Vec::new();
+        // A record may be there twice, in two versions: the newer one decides.
+        let mut writes: BTreeMap<Key, Write> = BTreeMap::new();
+        for ((change, key), item) in satisfying.iter().zip(&keys).zip(items) {
+            let memory = item.as_ref().map(Memory::read);
+            let Some(decided) = decide(changed, memory.as_ref(), change) else { continue };
+            transitions.push((*change, decided.stamp));
+            if let Some(next) = decided.memory {
+                let when = match item.as_ref().map(|item| item.integer("seen")) {
+                    None => Condition::Absent,
+                    Some(Some(seen)) => Condition::equals("seen", seen),
+                    Some(None) => Condition::Missing("seen".into()),
+                };
+                writes.insert(key.clone(), Write::put(next.item(key.clone()), when));
+            }
+        }
+        let writes: Vec<Write> = writes.into_values().collect();
+        let mut all_written = true;
+        for some in writes.chunks(MAX_TRANSACTION) {
+            match write_patiently(&stack.ports, some.to_vec()).await {
+                Ok(()) => {}
+                Err(TableError::Refused(_)) => all_written = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if all_written {
+            return Ok(transitions);
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Decided {
+    stamp: Timestamp,
+    /// What to remember; `None`: it is remembered.
+    memory: Option<Memory>,
+}
+
+/// `None`: a newer version, which a poll has seen, satisfies it no more.
+fn decide(changed: &Changed, memory: Option<&Memory>, change: &Change) -> Option<Decided> {
+    let now = change.stamp.as_millisecond();
+    let values = watched_values(changed, &change.record);
+    let known = memory.cloned().unwrap_or_default();
+    let is_newer = known.seen > now;
+    if is_newer && !satisfies(changed, &known.values) {
+        return None;
+    }
+    if (is_newer || known.values == values)
+        && let Some(transition) = known.transition
+    {
+        let stamp = Timestamp::from_millisecond(transition).unwrap_or(change.stamp);
+        return Some(Decided { stamp, memory: None });
+    }
+    // Queued before the place is saved, and once more if it couldn't be: so it is as good as announced.
+    let values = if is_newer { known.values.clone() } else { values };
+    let seen = known.seen.max(now);
+    let memory =
+        Memory { values, transition: Some(now), announced: true, previous: None, seen, open_until: 0 };
+    Some(Decided { stamp: change.stamp, memory: Some(memory) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::record_id::RecordId;
+    use crate::ports::connector::FieldChange;
+
+    fn to_won() -> Changed {
+        let to = Some(vec![json!("Closed Won")]);
+        Changed { fields: vec![FieldChange { field: "StageName".into(), from: None, to }], any: Vec::new() }
+    }
+
+    fn won_at(second: i64) -> Change {
+        Change {
+            id: RecordId::new("006"),
+            stamp: Timestamp::from_second(second).unwrap(),
+            own: false,
+            record: json!({"StageName": "Closed Won"}),
+            url: None,
+        }
+    }
+
+    fn remembers(stage: &str, transition: Option<i64>, seen: i64) -> Memory {
+        let values = BTreeMap::from([("StageName".to_owned(), json!(stage).to_string())]);
+        Memory {
+            values,
+            transition: transition.map(|at| at * 1_000),
+            seen: seen * 1_000,
+            ..Memory::default()
+        }
+    }
+
+    fn stamp(memory: Option<&Memory>, second: i64) -> Option<i64> {
+        decide(&to_won(), memory, &won_at(second)).map(|decided| decided.stamp.as_second())
+    }
+
+    #[test]
+    fn a_record_whose_past_nobody_knows_is_an_event_at_its_version_and_the_same_the_next_time() {
+        let first = decide(&to_won(), None, &won_at(5)).unwrap();
+        assert_eq!(first.stamp.as_second(), 5);
+        assert_eq!(stamp(first.memory.as_ref(), 9), Some(5), "edited since, and still won");
+    }
+
+    #[test]
+    fn what_was_won_before_the_flow_went_live_is_an_event_and_what_fired_keeps_its_transition() {
+        assert_eq!(stamp(Some(&remembers("Closed Won", None, 3)), 3), Some(3));
+        assert_eq!(stamp(Some(&remembers("Closed Won", Some(3), 3)), 8), Some(3));
+        assert_eq!(stamp(Some(&remembers("New", Some(3), 4)), 8), Some(8), "won again since");
+    }
+
+    #[test]
+    fn a_newer_version_that_a_poll_has_seen_counts() {
+        assert_eq!(stamp(Some(&remembers("Lost", None, 9)), 8), None);
+        assert_eq!(stamp(Some(&remembers("Closed Won", Some(9), 9)), 8), Some(9));
+        let decided = decide(&to_won(), Some(&remembers("Closed Won", None, 9)), &won_at(8)).unwrap();
+        assert_eq!(decided.memory.unwrap().seen, 9_000, "the place of the poll is kept");
+    }
+}
