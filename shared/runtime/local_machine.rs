@@ -205,7 +205,7 @@ async fn tick(local: LocalStack, mut stopped: watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::queue::Outgoing;
+    use crate::ports::queue::{Outgoing, POLLED};
     use crate::runtime::local_stack;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -233,6 +233,6 @@ mod tests {
         );
         let polled = polled(&local.stack);
         let wakes: Vec<_> = polled.iter().filter_map(|trigger| QueueName::wake(trigger)).collect();
-        assert_eq!(wakes.len(), 12);
+        assert_eq!(wakes.len(), POLLED.len());
     }
 }

@@ -1,12 +1,14 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
 mod architecture;
+mod backfill;
 mod bad_elements;
 mod bad_weather;
 mod broken;
 mod catalog;
 mod contacts;
 mod crashes;
+mod deleted_records;
 mod deliveries;
 mod flow_steps;
 mod lifecycle;

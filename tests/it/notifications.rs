@@ -169,7 +169,7 @@ async fn an_outbound_message_is_acknowledged_when_its_wake_up_is_durable() {
     world.stack.connections.save(&known).await.expect("saved");
     let reply = hear("key").await;
     assert!(salesforce.outbound_answered(&message, reply.status, &reply.body), "acknowledged");
-    for trigger in ["salesforce.new_record", "salesforce.updated_record"] {
+    for trigger in ["salesforce.deleted_record", "salesforce.new_record", "salesforce.updated_record"] {
         assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
     }
 }

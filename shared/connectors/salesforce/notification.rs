@@ -14,7 +14,8 @@ use crate::ports::notification::{Heard, Notification, Reply};
 /// A message has up to 100 notifications of records with at most a few hundred fields.
 const LARGEST: usize = 1024 * 1024;
 const DEEPEST: usize = 16;
-const TRIGGERS: [&str; 2] = ["salesforce.new_record", "salesforce.updated_record"];
+const TRIGGERS: [&str; 3] =
+    ["salesforce.deleted_record", "salesforce.new_record", "salesforce.updated_record"];
 const XML: &str = "text/xml; charset=utf-8";
 const ACKNOWLEDGED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
     <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
