@@ -130,7 +130,7 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
         let done = lifecycle::push(&stack, &flow.name, &file, &text, tables).await?;
         let head = &done.head;
         let missing = scopes::missing(&stack, &flow).await?;
-        missing.iter().for_each(|missing| output::note(missing.failure()));
+        missing.iter().for_each(|missing| output::note(missing.failure().to_string()));
         if !json {
             let what = if done.unchanged { "is live already, unchanged" } else { "is live" };
             output::line(format!(
