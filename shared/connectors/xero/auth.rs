@@ -314,6 +314,7 @@ mod tests {
             issued_at: now(),
             expires_at: None,
             api_url: None,
+            user: None,
         };
         let read = Call::get("/api.xro/2.0/Contacts").with_query("where", "Name==\"A & B\"");
         let request = authorise(&testing::connection(), &token, &read, Some("key"));
