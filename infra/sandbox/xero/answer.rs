@@ -91,6 +91,11 @@ impl Answer {
         Self::json(403, &body)
     }
 
+    /// The user behind the token has no permission for this. Empty where it was seen.
+    pub(crate) fn not_permitted() -> Self {
+        Self::empty(403)
+    }
+
     /// The outer wrapper is not documented; the sentence is.
     pub(crate) fn bad_request(detail: &str) -> Self {
         Self::json(400, &json!({ "Title": "Bad Request", "Status": 400, "Detail": detail }))

@@ -74,7 +74,7 @@ impl Ledger {
         let not_taken = |sentence: &str| NotTaken(vec![sentence.to_owned()]);
         match self.change(|organisation| organisation.attempt(entry)) {
             Some(Ok(Some(entered))) => Ok(entered),
-            Some(Err(Refused::Element { messages, .. })) => Err(NotTaken(messages)),
+            Some(Err(Refused::Element { messages, .. })) => Err(NotTaken(messages.sentences())),
             Some(Err(Refused::NotImplemented)) => Err(not_taken("This can't be entered")),
             Some(Ok(None) | Err(Refused::NotFound)) => Err(not_taken("Something it names does not exist")),
             None => Err(not_taken("There is no such organisation")),

@@ -66,6 +66,9 @@ fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, 
     if !access.may(endpoint.scopes(&request), writes, request.now) {
         return Err(Answer::missing_scope(xero.new_id()));
     }
+    if writes && !access.may_write {
+        return Err(Answer::not_permitted());
+    }
     let pending = Pending {
         tenant,
         provider: access.provider,

@@ -199,7 +199,7 @@ impl Parser {
                 },
                 _ => Err(format!("Unknown identifier '{word}'")),
             },
-            other => Err(format!("Syntax error: expected a value, found {other:?}")),
+            _ => Err(self.expected("a value")),
         }
     }
 
@@ -219,7 +219,16 @@ impl Parser {
     fn word(&mut self) -> Result<String, String> {
         match self.next() {
             Some(Token::Word(word)) => Ok(word),
-            other => Err(format!("Syntax error: expected a field, found {other:?}")),
+            _ => Err(self.expected("a field")),
+        }
+    }
+
+    /// Instead of what was taken last. Places are counted in words and signs.
+    fn expected(&self, what: &str) -> String {
+        if self.at > self.tokens.len() {
+            format!("Syntax error: expected {what} at the end")
+        } else {
+            format!("Syntax error: expected {what} at place {}", self.at)
         }
     }
 

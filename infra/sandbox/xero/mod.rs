@@ -21,6 +21,7 @@ mod invariants;
 mod journal;
 mod kept;
 mod limits;
+mod messages;
 mod organisation;
 mod parts;
 mod pdf;

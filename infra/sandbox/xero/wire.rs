@@ -2,6 +2,8 @@
 //!
 //! Shapes follow recorded answers of the demo company. Nothing here knows a resource.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -155,8 +157,8 @@ fn write_xml(text: &mut String, name: &str, value: &Value) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| write_xml(text, name, value)),
         Value::Array(items) => {
-            let singular = name.strip_suffix('s').unwrap_or(name);
-            items.iter().for_each(|item| write_xml(text, singular, item));
+            let singular = singular(name);
+            items.iter().for_each(|item| write_xml(text, &singular, item));
         }
         Value::Null => {}
         Value::String(words) => {
@@ -167,6 +169,17 @@ fn write_xml(text: &mut String, name: &str, value: &Value) {
     text.push_str("</");
     text.push_str(name);
     text.push('>');
+}
+
+/// What one of a collection is called.
+fn singular(collection: &str) -> Cow<'_, str> {
+    if let Some(stem) = collection.strip_suffix("ies") {
+        return format!("{stem}y").into();
+    }
+    collection
+        .strip_suffix("es")
+        .filter(|stem| stem.ends_with('s'))
+        .map_or_else(|| collection.strip_suffix('s').unwrap_or(collection).into(), Cow::from)
 }
 
 #[cfg(test)]
@@ -199,5 +212,7 @@ mod tests {
         let text = xml("Response", &serde_json::json!({"Contacts": [{"Name": "A & B"}]}));
         assert!(text.contains("<Contacts><Contact><Name>A &amp; B</Name></Contact></Contacts>"));
         assert!(serde_json::from_str::<Value>(&text).is_err());
+        let singulars = ["TaxRates", "Addresses", "Currencies", "TrackingCategories"].map(singular);
+        assert_eq!(singulars, ["TaxRate", "Address", "Currency", "TrackingCategory"]);
     }
 }

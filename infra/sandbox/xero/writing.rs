@@ -4,10 +4,11 @@
 //! By default one refused element fails the call with 400 and nothing is saved; `summarizeErrors=false`
 //! answers 200 and says for each element what became of it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::{Found, Refusal};
+use super::messages::Messages;
 use super::organisation::Organisation;
 use super::reading::View;
 use super::request::Request;
@@ -23,7 +24,7 @@ pub(crate) enum Refused {
     NotImplemented,
     Element {
         id: Option<Uuid>,
-        messages: Vec<String>,
+        messages: Messages,
     },
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn write_all<R: Resource>(
 fn refusal<R: Resource>(
     sent: &Map<String, Value>,
     id: Option<Uuid>,
-    messages: &[String],
+    messages: &Messages,
     summarizes: bool,
 ) -> Value {
     let mut body = Map::new();
@@ -78,24 +79,16 @@ fn refusal<R: Resource>(
     if let Some(flag) = R::REFUSED_FLAG {
         body.insert(flag.into(), true.into());
     }
-    // Lines have a list of their own; what is wrong is said of the whole.
-    for lines in ["LineItems", "JournalLines"] {
-        let lines = body.get_mut(lines).and_then(Value::as_array_mut).into_iter().flatten();
-        for line in lines.filter_map(Value::as_object_mut) {
-            line.entry("ValidationErrors").or_insert_with(|| json!([]));
-        }
-    }
     if !summarizes {
         body.insert("StatusAttributeString".into(), "ERROR".into());
     }
-    let messages = messages.iter().map(|message| json!({ "Message": message })).collect();
-    body.insert("ValidationErrors".into(), messages);
+    messages.show(&mut body);
     Value::Object(body)
 }
 
 impl Refused {
     pub(crate) fn because(id: Option<Uuid>, message: impl Into<String>) -> Self {
-        Self::Element { id, messages: vec![message.into()] }
+        Self::Element { id, messages: Messages::from(message) }
     }
 }
 
@@ -114,7 +107,7 @@ pub(crate) fn text_within(
     sent: &Map<String, Value>,
     field: &str,
     longest: usize,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Option<String> {
     let text = text_of(sent, field)?;
     if text.chars().count() > longest {

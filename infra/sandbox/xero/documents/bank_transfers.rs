@@ -17,6 +17,7 @@ use super::head::day;
 use super::lines::{Tracking, read_tracking};
 use super::tax::LineAmountTypes;
 use crate::xero::journal::Entry;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
@@ -148,7 +149,7 @@ fn create(
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut accounts = [Uuid::nil(); 2];
     for (place, field) in accounts.iter_mut().zip(["FromBankAccount", "ToBankAccount"]) {
         match bank_account(organisation, sent.get(field), field) {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::head::day;
 use super::payments::payment::{Payment, batch_key};
 use super::payments::rules;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
@@ -135,7 +136,7 @@ fn create(
     now: Timestamp,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let account = rules::account(organisation, sent).map(|account| account.id).unwrap_or_else(|message| {
         messages.push(message);
         Uuid::nil()

@@ -11,6 +11,7 @@ use super::contacts::contact::{name_key, number_key};
 use super::contacts::rules::{self as contact_rules, ARCHIVED};
 use super::lines::{Line, Terms, read_lines, settle};
 use super::tax::{LineAmountTypes, Totals, totals};
+use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::wire::{read_day, read_number};
@@ -37,14 +38,14 @@ pub(crate) fn contact_of(
     request: &Request,
     sent: &Map<String, Value>,
     held: Option<Uuid>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Uuid {
-    let contact = contact(organisation, request, sent.get("Contact")).unwrap_or_else(|mut refused| {
-        messages.append(&mut refused);
+    let contact = contact(organisation, request, sent.get("Contact")).unwrap_or_else(|refused| {
+        messages.about(About::Contact, |messages| messages.extend(refused));
         Some(Uuid::nil())
     });
     contact.or(held).unwrap_or_else(|| {
-        messages.push(NO_CONTACT.to_owned());
+        messages.push(NO_CONTACT);
         Uuid::nil()
     })
 }
@@ -69,7 +70,7 @@ pub(crate) fn contact(
             block.extend(held.map(|id| ("ContactID".to_owned(), id.to_string().into())));
             match contact_rules::save(organisation, request.now, false, &block) {
                 Ok(id) => Ok(Some(id)),
-                Err(Refused::Element { messages, .. }) => Err(messages),
+                Err(Refused::Element { messages, .. }) => Err(messages.sentences()),
                 Err(_) => Err(vec!["The contact could not be found".to_owned()]),
             }
         }
@@ -114,7 +115,7 @@ pub(crate) fn mark_contact(organisation: &mut Organisation, contact: Uuid, is_sa
 }
 
 /// A day that was sent, if any.
-pub(crate) fn day(sent: &Map<String, Value>, field: &str, messages: &mut Vec<String>) -> Option<Date> {
+pub(crate) fn day(sent: &Map<String, Value>, field: &str, messages: &mut Messages) -> Option<Date> {
     let text = given(sent, field)?;
     let date = read_day(&text);
     if date.is_none() {
@@ -137,7 +138,7 @@ pub(crate) fn url_problem(url: &str) -> Option<String> {
 /// How the lines' amounts are meant, if it is said.
 pub(crate) fn line_amount_types(
     sent: &Map<String, Value>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Option<LineAmountTypes> {
     let text = given(sent, "LineAmountTypes")?;
     let kind = LineAmountTypes::read(&text);
@@ -153,7 +154,7 @@ pub(crate) fn currency(
     sent: &Map<String, Value>,
     contact: Uuid,
     held: Option<(&str, Decimal)>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> (String, Decimal) {
     let of_contact = || {
         let contact = organisation.shelves.contacts.get(contact);
@@ -184,7 +185,7 @@ pub(crate) fn amounts(
     sent: &Map<String, Value>,
     lines: &mut Vec<Line>,
     terms: Terms,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Totals {
     if let Some(sent) = sent.get("LineItems").and_then(Value::as_array) {
         *lines = read_lines(organisation, sent, lines, terms, messages);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::tax::{LineAmountTypes, line_amount, line_tax};
+use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::tracking::{TrackingCategory, TrackingStatus};
@@ -64,17 +65,20 @@ pub(crate) fn read_lines(
     sent: &[Value],
     before: &[Line],
     terms: Terms,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Vec<Line> {
     let mut lines = Vec::with_capacity(sent.len());
-    for sent in sent.iter().filter_map(Value::as_object) {
+    for (place, sent) in sent.iter().enumerate() {
+        let Value::Object(sent) = sent else { continue };
         let id = given(sent, "LineItemID").and_then(|id| Uuid::parse_str(&id).ok());
         let held = id.and_then(|id| before.iter().find(|line| line.id == id));
         let mut line = match held {
             Some(line) => line.clone(),
             None => Line { id: organisation.ids.next(), ..Line::default() },
         };
-        read_line(organisation, &mut line, sent, terms, messages);
+        messages.about(About::Line(place), |messages| {
+            read_line(organisation, &mut line, sent, terms, messages);
+        });
         lines.push(line);
     }
     lines
@@ -85,7 +89,7 @@ fn read_line(
     line: &mut Line,
     sent: &Map<String, Value>,
     terms: Terms,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if let Some(code) = given(sent, "ItemCode") {
         match organisation.item(&code) {
@@ -141,7 +145,7 @@ fn read_line(
     }
 }
 
-fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages: &mut Vec<String>) {
+fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages: &mut Messages) {
     if line.description.as_ref().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
         messages.push(format!("The Description field must not exceed {LONGEST_DESCRIPTION} characters"));
     }
@@ -172,7 +176,7 @@ fn check_amounts(line: &mut Line, total: Option<Decimal>, terms: Terms, messages
 pub(crate) fn read_tracking(
     organisation: &Organisation,
     sent: &[Value],
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Vec<Tracking> {
     if sent.len() > MOST_TRACKING {
         messages.push(format!("A line item can have at most {MOST_TRACKING} tracking categories"));
@@ -217,80 +221,83 @@ pub(crate) fn read_tracking(
 }
 
 /// Accounts, tax types and tax of all lines, again on every save: approving a draft checks what it has.
-pub(crate) fn settle(
-    organisation: &Organisation,
-    lines: &mut [Line],
-    terms: Terms,
-    messages: &mut Vec<String>,
-) {
-    for line in lines {
-        let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
-        line.account_id = account.map(|account| account.id);
-        let counts = line.unit_amount.is_some() || line.item.is_some();
-        if terms.approved {
-            match &line.account_code {
-                Some(code) if !organisation.is_usable(code) => messages.push(unusable(code)),
-                None if counts => messages.push("Account code must be specified".to_owned()),
-                _ => {}
-            }
-            if line.description.as_deref().is_none_or(str::is_empty) {
-                messages.push("Description must be specified for each line item".to_owned());
-            }
-        }
-        if terms.amounts == LineAmountTypes::NoTax {
-            line.tax_type = Some("NONE".to_owned());
-            line.tax_amount = Decimal::ZERO;
-            continue;
-        }
-        if line.tax_type.is_none() && terms.taxed_by_account {
-            line.tax_type = account.map(|account| account.tax_type.clone());
-        }
-        let rate = match line.tax_type.as_deref() {
-            None => Decimal::ZERO,
-            Some(code) => match organisation.tax_rate(code) {
-                None => {
-                    messages.push(format!(
-                        "The TaxType code {code} does not exist or cannot be used for this type of transaction."
-                    ));
-                    Decimal::ZERO
-                }
-                Some(rate) => {
-                    let fits = account.is_none_or(|account| match account.class.as_str() {
-                        "REVENUE" => rate.for_revenue,
-                        "EXPENSE" => rate.for_expenses,
-                        _ => true,
-                    });
-                    if !fits {
-                        let account = line.account_code.as_deref().unwrap_or_default();
-                        messages.push(format!(
-                            "The TaxType code '{code}' cannot be used with account code '{account}'."
-                        ));
-                    }
-                    rate.rate
-                }
-            },
-        };
-        line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
+pub(crate) fn settle(organisation: &Organisation, lines: &mut [Line], terms: Terms, messages: &mut Messages) {
+    for (place, line) in lines.iter_mut().enumerate() {
+        messages.about(About::Line(place), |messages| settle_line(organisation, line, terms, messages));
     }
+}
+
+fn settle_line(organisation: &Organisation, line: &mut Line, terms: Terms, messages: &mut Messages) {
+    let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
+    line.account_id = account.map(|account| account.id);
+    let counts = line.unit_amount.is_some() || line.item.is_some();
+    if terms.approved {
+        match &line.account_code {
+            Some(code) if !organisation.is_usable(code) => messages.push(unusable(code)),
+            None if counts => messages.push("Account code must be specified".to_owned()),
+            _ => {}
+        }
+        check_description(line, messages);
+    }
+    if terms.amounts == LineAmountTypes::NoTax {
+        line.tax_type = Some("NONE".to_owned());
+        line.tax_amount = Decimal::ZERO;
+        return;
+    }
+    if line.tax_type.is_none() && terms.taxed_by_account {
+        line.tax_type = account.map(|account| account.tax_type.clone());
+    }
+    let rate = match line.tax_type.as_deref() {
+        None => Decimal::ZERO,
+        Some(code) => match organisation.tax_rate(code) {
+            None => {
+                messages.push(format!(
+                    "The TaxType code {code} does not exist or cannot be used for this type of transaction."
+                ));
+                Decimal::ZERO
+            }
+            Some(rate) => {
+                let fits = account.is_none_or(|account| match account.class.as_str() {
+                    "REVENUE" => rate.for_revenue,
+                    "EXPENSE" => rate.for_expenses,
+                    _ => true,
+                });
+                if !fits {
+                    let account = line.account_code.as_deref().unwrap_or_default();
+                    messages.push(format!(
+                        "The TaxType code '{code}' cannot be used with account code '{account}'."
+                    ));
+                }
+                rate.rate
+            }
+        },
+    };
+    line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
 }
 
 /// What quotes and purchase orders ask of their lines: there are some, and the accounts that are named can be
 /// used. None need be named.
-pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages: &mut Vec<String>) {
+pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages: &mut Messages) {
     if lines.is_empty() {
         messages.push("One or more line items must be specified".to_owned());
     }
-    for line in lines {
-        if let Some(code) = line.account_code.as_deref().filter(|code| !organisation.is_usable(code)) {
-            messages.push(unusable(code));
-        }
-        if line.description.as_deref().is_none_or(str::is_empty) {
-            messages.push("Description must be specified for each line item".to_owned());
-        }
+    for (place, line) in lines.iter().enumerate() {
+        messages.about(About::Line(place), |messages| {
+            if let Some(code) = line.account_code.as_deref().filter(|code| !organisation.is_usable(code)) {
+                messages.push(unusable(code));
+            }
+            check_description(line, messages);
+        });
     }
 }
 
-fn unusable(code: &str) -> String {
+fn check_description(line: &Line, messages: &mut Messages) {
+    if line.description.as_deref().is_none_or(str::is_empty) {
+        messages.push("Description must be specified for each line item");
+    }
+}
+
+pub(crate) fn unusable(code: &str) -> String {
     format!("Account code '{code}' is not a valid code for this document.")
 }
 

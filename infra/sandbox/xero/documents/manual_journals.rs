@@ -9,10 +9,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::head::{day, url_problem};
-use super::lines::{Line, Terms, read_lines, settle};
+use super::lines::{Line, Terms, read_lines, settle, unusable};
 use super::postings;
 use super::tax::LineAmountTypes;
 use crate::xero::journal::Entry;
+use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::View;
@@ -173,7 +174,7 @@ fn save(
     let Some(status) = wanted.filter(|wanted| Status::may_become(was, *wanted)) else {
         return Err(Refused::because(id, "The manual journal is not of a valid status for this change"));
     };
-    let mut messages: Vec<String> =
+    let mut messages: Messages =
         before.as_ref().and_then(|held| organisation.locked(held.date)).into_iter().collect();
     let mut journal = before.unwrap_or_else(|| ManualJournal {
         id: organisation.ids.next(),
@@ -190,7 +191,6 @@ fn save(
     journal.updated = request.now;
     read(organisation, sent, &mut journal, &mut messages);
     if !messages.is_empty() {
-        messages.dedup();
         return Err(Refused::Element { id, messages });
     }
     let changes = match (was, status) {
@@ -227,7 +227,7 @@ fn read(
     organisation: &mut Organisation,
     sent: &Map<String, Value>,
     journal: &mut ManualJournal,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if let Some(narration) = text_of(sent, "Narration") {
         journal.narration = narration;
@@ -279,12 +279,12 @@ fn as_document_line(organisation: &Organisation, sent: &Value) -> Value {
     Value::Object(line)
 }
 
-fn check_lines(organisation: &Organisation, journal: &ManualJournal, messages: &mut Vec<String>) {
+fn check_lines(organisation: &Organisation, journal: &ManualJournal, messages: &mut Messages) {
     if journal.lines.len() < FEWEST_LINES {
         messages.push(format!("A manual journal must have at least {FEWEST_LINES} journal lines"));
     }
     let (mut debits, mut credits) = (Decimal::ZERO, Decimal::ZERO);
-    for line in &journal.lines {
+    for (place, line) in journal.lines.iter().enumerate() {
         let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
         // What is in the bank, and what is owed, follows from documents alone.
         let is_closed = |account: &Account| {
@@ -293,7 +293,7 @@ fn check_lines(organisation: &Organisation, journal: &ManualJournal, messages: &
         };
         if account.is_none_or(is_closed) {
             let code = line.account_code.as_deref().unwrap_or_default();
-            messages.push(format!("Account code '{code}' is not a valid code for this document."));
+            messages.about(About::Line(place), |messages| messages.push(unusable(code)));
         }
         let amount = match journal.line_amount_types {
             LineAmountTypes::Exclusive => line.line_amount + line.tax_amount,

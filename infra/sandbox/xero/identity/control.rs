@@ -2,7 +2,8 @@
 //!
 //! - `GET|POST apps`: `{"client_id", "kind": "web"|"pkce"|"custom_connection", "client_secret"?, "name"?, "tenant"?,
 //!   "redirect_uris"?, "scopes"?, "certified"?, "tier"?, "has_broad_scopes"?}`
-//! - `GET|POST organisations`: `{"name"}`; `GET|POST users`: `{"name", "email", "organisations"?: [tenant]}`
+//! - `GET|POST organisations`: `{"name"}`; `GET|POST users`: `{"name", "email",
+//!   "organisations"?: [tenant], "role"?: "STANDARD"|"READONLY"}`
 //! - `POST consents`: `{"client_id", "user"?, "tenants"?, "scopes": []}` gives `{"code"}`, as if said in a browser
 //! - `GET connections`; `DELETE connections?tenant=…&client_id=…`: disconnected inside Xero
 //! - `DELETE access-tokens`: expired, all of them; `DELETE refresh-tokens`: revoked
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::apps::{App, AppKind};
+use super::register::Role;
 use crate::xero::Xero;
 use crate::xero::limits::Tier;
 
@@ -124,10 +126,9 @@ async fn add_organisation(State(xero): Server, Json(wanted): Json<WantedOrganisa
 
 async fn users(State(xero): Server) -> Json<Value> {
     let register = xero.identity.register();
-    let rows = register
-        .users
-        .iter()
-        .map(|user| json!({ "xero_userid": user.id, "name": user.name, "email": user.email }));
+    let rows = register.users.iter().map(
+        |user| json!({ "xero_userid": user.id, "name": user.name, "email": user.email, "role": user.role }),
+    );
     Json(rows.collect())
 }
 
@@ -137,10 +138,12 @@ struct WantedUser {
     name: String,
     email: String,
     organisations: Option<Vec<Uuid>>,
+    #[serde(default)]
+    role: Role,
 }
 
 async fn add_user(State(xero): Server, Json(wanted): Json<WantedUser>) -> Response {
-    let id = xero.identity.add_user(&wanted.name, &wanted.email, wanted.organisations);
+    let id = xero.identity.add_user(&wanted.name, &wanted.email, wanted.organisations, wanted.role);
     said(Ok(json!({ "xero_userid": id })))
 }
 

@@ -43,6 +43,17 @@ pub(super) struct User {
     pub(super) email: String,
     /// What the user has access to inside Xero; `None` is everything.
     pub(super) organisations: Option<Vec<Uuid>>,
+    #[serde(default)]
+    pub(super) role: Role,
+}
+
+/// What a user may do in an organisation, as far as an app that acts for them meets it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Role {
+    #[default]
+    Standard,
+    ReadOnly,
 }
 
 impl User {
@@ -79,6 +90,8 @@ pub(crate) struct Access {
     pub(crate) tenants: Vec<Uuid>,
     pub(crate) is_custom: bool,
     pub(crate) tier: Tier,
+    /// Whether the user behind it may change anything.
+    pub(crate) may_write: bool,
     pub(super) scopes: Arc<Vec<String>>,
     pub(super) user: Uuid,
     /// It may see the connections of all users.
@@ -136,10 +149,16 @@ impl Identity {
         Ok(())
     }
 
-    pub(crate) fn add_user(&self, name: &str, email: &str, organisations: Option<Vec<Uuid>>) -> Uuid {
+    pub(crate) fn add_user(
+        &self,
+        name: &str,
+        email: &str,
+        organisations: Option<Vec<Uuid>>,
+        role: Role,
+    ) -> Uuid {
         let mut register = self.register();
         let id = register.ids.next();
-        register.users.push(User { id, name: name.to_owned(), email: email.to_owned(), organisations });
+        register.users.push(User { id, name: name.to_owned(), email: email.to_owned(), organisations, role });
         id
     }
 
@@ -198,6 +217,7 @@ impl Identity {
             tenants: own.filter(|_| !is_whole_app).map(|held| held.tenant).collect(),
             is_custom: app.is_custom(),
             tier: app.tier,
+            may_write: register.user(grant.user).is_none_or(|user| user.role != Role::ReadOnly),
             scopes: grant.scopes.clone(),
             user: grant.user,
             is_whole_app,
@@ -213,6 +233,7 @@ impl Register {
             name: "Demo User".to_owned(),
             email: "demo@example.com".to_owned(),
             organisations: None,
+            role: Role::Standard,
         };
         Self {
             ids,

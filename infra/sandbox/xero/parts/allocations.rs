@@ -15,6 +15,7 @@ use crate::xero::documents::head::day;
 use crate::xero::documents::invoices::invoice::invoice_number_key;
 use crate::xero::documents::settlement::{Settled, SettledKind, clear, refresh, settles_key};
 use crate::xero::journal::Entry;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::settings::accounts::SystemAccount;
@@ -91,12 +92,8 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
 fn add(organisation: &mut Organisation, request: &Request, credit: Settled) -> Result<Found, Refusal> {
     let mut elements = Vec::new();
     for sent in request.elements(PART.name)? {
-        let allocation = allocate(organisation, request.now, credit, &sent).map_err(|messages| {
-            let mut refused = Value::Object(sent.clone());
-            refused["ValidationErrors"] =
-                messages.iter().map(|message| json!({ "Message": message })).collect();
-            Refusal::Validation(vec![refused])
-        })?;
+        let allocation = allocate(organisation, request.now, credit, &sent)
+            .map_err(|messages| messages.refuse(sent.clone()))?;
         let mut body = allocation.as_json(organisation);
         let word = credit.kind.word();
         body[word] = json!({ "ID": credit.id.to_string(), "LineItems": [] });
@@ -113,19 +110,21 @@ pub(crate) fn allocate(
     now: Timestamp,
     credit: Settled,
     sent: &Map<String, Value>,
-) -> Result<Allocation, Vec<String>> {
-    let because = |message: &str| vec![message.to_owned()];
+) -> Result<Allocation, Messages> {
     let block = sent.get("Invoice").and_then(Value::as_object);
     let id = block.and_then(|block| given(block, "InvoiceID")).and_then(|id| Uuid::parse_str(&id).ok());
     let by_number = || {
         let number = block.and_then(|block| given(block, "InvoiceNumber"))?;
         organisation.shelves.invoices.find(&invoice_number_key(&number)).map(|invoice| invoice.id)
     };
-    let id = id.or_else(by_number).ok_or_else(|| because("An Invoice must be specified to allocate to"))?;
+    let id =
+        id.or_else(by_number).ok_or_else(|| Messages::from("An Invoice must be specified to allocate to"))?;
     let invoice = Settled { kind: SettledKind::Invoice, id };
-    let owed = organisation.standing(invoice).ok_or_else(|| because("The Invoice could not be found"))?;
-    let left = organisation.standing(credit).ok_or_else(|| because("The credit could not be found"))?;
-    let mut messages = Vec::new();
+    let owed =
+        organisation.standing(invoice).ok_or_else(|| Messages::from("The Invoice could not be found"))?;
+    let left =
+        organisation.standing(credit).ok_or_else(|| Messages::from("The credit could not be found"))?;
+    let mut messages = Messages::default();
     let date = day(sent, "Date", &mut messages).unwrap_or_else(|| organisation.today(now));
     messages.extend(organisation.locked(date));
     let amount = sent.get("Amount").or_else(|| sent.get("AppliedAmount")).and_then(read_number);

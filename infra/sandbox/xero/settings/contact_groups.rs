@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Found, Refusal, Reply};
 use crate::xero::documents::head::{known_contact, sent_id};
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Owner, Part};
 use crate::xero::reading::{Paging, View};
@@ -117,7 +118,7 @@ impl Resource for ContactGroups {
             None => None,
         };
         let id = before.as_ref().map(|held| held.id);
-        let mut messages = Vec::new();
+        let mut messages = Messages::default();
         if id.is_none() && groups.since(None).filter(|group| group.is_active).count() >= MOST_GROUPS {
             messages.push(format!("You’ve reached the limit of {MOST_GROUPS} contact groups."));
         }

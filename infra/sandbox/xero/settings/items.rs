@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::documents::head::sent_id;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
@@ -174,7 +175,7 @@ impl Resource for Items {
         let id = before.as_ref().map(|held| held.id);
         let changes = if before.is_some() { "Edited" } else { "Created" };
         let mut item = before.unwrap_or_else(|| Item::new(organisation.ids.next(), "", request.now));
-        let mut messages = Vec::new();
+        let mut messages = Messages::default();
         read(organisation, request, sent, &mut item, &mut messages);
         if !messages.is_empty() {
             return Err(Refused::Element { id, messages });
@@ -219,7 +220,7 @@ fn read(
     request: &Request,
     sent: &Map<String, Value>,
     item: &mut Item,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     let [code, name, description, purchase_description] =
         TEXTS.map(|(field, longest)| text_within(sent, field, longest, messages));
@@ -258,7 +259,7 @@ fn read_details(
     request: &Request,
     sent: &Map<String, Value>,
     held: &mut ItemDetails,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if let Some(price) = sent.get("UnitPrice").and_then(read_number) {
         held.unit_price = Some(places(price, request.unit_places()));

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::Part;
 use crate::xero::reading::{Paging, View};
@@ -161,7 +162,7 @@ impl Resource for TaxRates {
     ) -> Result<Uuid, Refused> {
         alone::<Self>(request)?;
         let before = find(organisation, request, sent)?;
-        let mut messages = Vec::new();
+        let mut messages = Messages::default();
         let mut rate = match before {
             Some(held) => held,
             None => blank(organisation, request, sent, &mut messages),
@@ -204,7 +205,7 @@ fn blank(
     organisation: &mut Organisation,
     request: &Request,
     sent: &Map<String, Value>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> TaxRate {
     let free = (1..).map(|number| format!("TAX{number:03}"));
     let mut free = free.filter(|code| organisation.shelves.tax_rates.find(&type_key(code)).is_none());
@@ -227,12 +228,7 @@ fn blank(
     rate
 }
 
-fn read(
-    organisation: &Organisation,
-    sent: &Map<String, Value>,
-    rate: &mut TaxRate,
-    messages: &mut Vec<String>,
-) {
+fn read(organisation: &Organisation, sent: &Map<String, Value>, rate: &mut TaxRate, messages: &mut Messages) {
     if let Some(name) = text_within(sent, "Name", LONGEST_NAME, messages).filter(|name| !name.is_empty()) {
         let holder = organisation.shelves.tax_rates.find(&name_key(&name));
         if holder.is_some_and(|holder| holder.id != rate.id) {
@@ -263,7 +259,7 @@ fn read(
     }
 }
 
-fn read_component(sent: &Map<String, Value>, messages: &mut Vec<String>) -> TaxComponent {
+fn read_component(sent: &Map<String, Value>, messages: &mut Messages) -> TaxComponent {
     let rate = sent.get("Rate").and_then(read_number);
     let rate = rate.filter(|rate| *rate >= Decimal::ZERO && *rate <= Decimal::ONE_HUNDRED);
     if rate.is_none() {

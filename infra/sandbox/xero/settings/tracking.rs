@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Found, Refusal, Reply};
 use crate::xero::documents::head::sent_id;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Owner, Part};
 use crate::xero::reading::{Paging, View, single};
@@ -163,7 +164,7 @@ impl Resource for TrackingCategories {
             None => None,
         };
         let id = before.as_ref().map(|held| held.id);
-        let mut messages = Vec::new();
+        let mut messages = Messages::default();
         let mut category = before.unwrap_or_else(|| TrackingCategory {
             id: organisation.ids.next(),
             name: String::new(),
@@ -241,16 +242,16 @@ fn create(
     let sent = request.elements(OPTIONS.name)?;
     let before = category.options.len();
     for option in &sent {
-        let mut messages = Vec::new();
+        let mut messages = Messages::default();
         add_option(category, organisation.ids.next(), option, &mut messages);
-        refuse(option, &messages)?;
+        refuse(option, messages)?;
     }
     Ok(category.options.iter().skip(before).map(TrackingOption::as_json).collect())
 }
 
 fn update(request: &Request, category: &mut TrackingCategory, place: usize) -> Result<Value, Refusal> {
     let sent = request.elements(OPTIONS.name)?.into_iter().next().unwrap_or_default();
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut option = category.options[place].clone();
     option.name = name(&sent, &option.name, &mut messages);
     option.status = option.status.read(&sent).unwrap_or_else(|message| {
@@ -261,18 +262,13 @@ fn update(request: &Request, category: &mut TrackingCategory, place: usize) -> R
     if others.any(|other| other.name.eq_ignore_ascii_case(&option.name)) {
         messages.push(option_taken(&option.name));
     }
-    refuse(&sent, &messages)?;
+    refuse(&sent, messages)?;
     let shown = option.as_json();
     category.options[place] = option;
     Ok(shown)
 }
 
-fn add_option(
-    category: &mut TrackingCategory,
-    id: Uuid,
-    sent: &Map<String, Value>,
-    messages: &mut Vec<String>,
-) {
+fn add_option(category: &mut TrackingCategory, id: Uuid, sent: &Map<String, Value>, messages: &mut Messages) {
     let name = name(sent, "", messages);
     if category.options.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
         messages.push(option_taken(&name));
@@ -287,7 +283,7 @@ fn option_taken(name: &str) -> String {
     format!("A Tracking Option named '{name}' already exists")
 }
 
-fn name(sent: &Map<String, Value>, held: &str, messages: &mut Vec<String>) -> String {
+fn name(sent: &Map<String, Value>, held: &str, messages: &mut Messages) -> String {
     let sent = text_within(sent, "Name", LONGEST_NAME, messages);
     let name = sent.unwrap_or_else(|| held.to_owned());
     if name.is_empty() {
@@ -296,12 +292,6 @@ fn name(sent: &Map<String, Value>, held: &str, messages: &mut Vec<String>) -> St
     name
 }
 
-fn refuse(sent: &Map<String, Value>, messages: &[String]) -> Result<(), Refusal> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    let mut body = sent.clone();
-    let messages = messages.iter().map(|message| json!({ "Message": message })).collect();
-    body.insert("ValidationErrors".into(), messages);
-    Err(Refusal::Validation(vec![Value::Object(body)]))
+fn refuse(sent: &Map<String, Value>, messages: Messages) -> Result<(), Refusal> {
+    if messages.is_empty() { Ok(()) } else { Err(messages.refuse(sent.clone())) }
 }

@@ -13,6 +13,7 @@ use crate::xero::documents::head::{self, day};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::settlement::{Settled, SettledKind, control_account};
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
+use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::settings::accounts::Account;
@@ -28,19 +29,20 @@ pub(crate) fn save(
 ) -> Result<Uuid, Refused> {
     let before = find(organisation, request, sent)?;
     let id = before.as_ref().map(|held| held.id);
-    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
     if let Some(message) = before.as_ref().and_then(|held| stays_as_it_is(organisation, held, sent)) {
-        return Err(refuse(vec![message]));
+        return Err(Refused::because(id, message));
     }
     let deletes = match given(sent, "Status").as_deref() {
         None | Some("AUTHORISED") => false,
         Some("DELETED") if before.is_some() => true,
-        Some(status) => return Err(refuse(vec![format!("The Status '{status}' is not valid")])),
+        Some(status) => {
+            return Err(Refused::because(id, format!("The Status '{status}' is not valid")));
+        }
     };
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut transaction = match before.clone() {
         Some(held) => held,
-        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+        None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
     };
     if deletes {
         transaction.is_deleted = true;
@@ -48,14 +50,14 @@ pub(crate) fn save(
         read(organisation, request, sent, &mut transaction, before.as_ref(), &mut messages);
     }
     if !messages.is_empty() {
-        messages.dedup();
-        return Err(refuse(messages));
+        return Err(Refused::Element { id, messages });
     }
     transaction.updated = request.now;
     match (transaction.advance, transaction.kind.purpose.advance()) {
         (None, Some(kind)) => transaction.advance = Some(open(organisation, request, kind, &transaction)),
         (Some(settled), _) if deletes => {
-            advance::void(organisation, settled, request.now).map_err(|message| refuse(vec![message]))?;
+            advance::void(organisation, settled, request.now)
+                .map_err(|message| Refused::because(id, message))?;
         }
         _ => {}
     }
@@ -150,12 +152,12 @@ fn read(
     sent: &Map<String, Value>,
     transaction: &mut BankTransaction,
     before: Option<&BankTransaction>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     match head::contact(organisation, request, sent.get("Contact")) {
         Ok(None) if before.is_none() => messages.push(UNIDENTIFIED_CONTACT.to_owned()),
         Ok(contact) => transaction.contact = contact.or(transaction.contact),
-        Err(mut refused) => messages.append(&mut refused),
+        Err(refused) => messages.about(About::Contact, |messages| messages.extend(refused)),
     }
     match bank_account(organisation, sent.get("BankAccount"), "BankAccount") {
         Ok(Some(account)) => transaction.bank_account = account.id,
@@ -200,7 +202,7 @@ fn read_amounts(
     request: &Request,
     sent: &Map<String, Value>,
     transaction: &mut BankTransaction,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     let terms = Terms {
         is_sale: transaction.kind.is_received,
@@ -256,7 +258,7 @@ fn on_what_is_owed(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     is_received: bool,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Map<String, Value> {
     let control = organisation.shelves.accounts.get(control_account(organisation, is_received));
     let code = control.map(|account| account.code.as_str()).unwrap_or_default();

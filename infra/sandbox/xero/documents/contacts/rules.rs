@@ -11,6 +11,7 @@ use super::contact::{
     ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
     Texts, name_key, number_key,
 };
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::writing::{Refused, given, text_of};
 
@@ -27,7 +28,7 @@ pub(crate) fn save(
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
     let held = find(organisation, sent)?;
-    let refuse = |id: Option<Uuid>, message: String| Err(Refused::Element { id, messages: vec![message] });
+    let refuse = |id: Option<Uuid>, message: String| Err(Refused::because(id, message));
     if let Some(held) = held {
         if !held.is_active() {
             return refuse(Some(held.id), ARCHIVED.to_owned());
@@ -46,7 +47,7 @@ pub(crate) fn save(
         return refuse(None, blank.unwrap_or_else(|| UNIDENTIFIED.to_owned()));
     };
     let id = before.as_ref().map(|held| held.id);
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let taken = |other: &Contact| Some(other.id) != id;
     if organisation.shelves.contacts.find(&name_key(&name)).is_some_and(taken) {
         messages.push(name_taken(&name));
@@ -110,7 +111,7 @@ fn number_taken(number: &str) -> String {
 }
 
 /// Fields that are left out stay, except the persons: leaving them out removes them.
-fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<String>) {
+fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Messages) {
     match given(sent, "ContactStatus").as_deref() {
         None | Some("ACTIVE") => {}
         Some("ARCHIVED") => contact.status = ContactStatus::Archived,
@@ -145,7 +146,7 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Vec<St
     }
 }
 
-fn check_name(name: &str, messages: &mut Vec<String>) {
+fn check_name(name: &str, messages: &mut Messages) {
     if name.is_empty() {
         messages.push("The contact name cannot be blank".to_owned());
     }
@@ -158,7 +159,7 @@ fn check_name(name: &str, messages: &mut Vec<String>) {
 }
 
 /// The wording is not recorded.
-fn check_length(field: &str, text: &str, longest: usize, messages: &mut Vec<String>) {
+fn check_length(field: &str, text: &str, longest: usize, messages: &mut Messages) {
     if text.chars().count() > longest {
         messages.push(format!("The {field} field must not exceed {longest} characters"));
     }
@@ -172,7 +173,7 @@ fn slots<const N: usize>(
     types: &[&str; N],
     texts: &'static [(&'static str, usize)],
     held: &mut [Texts; N],
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     for slot in sent.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
         let kind = given(slot, type_field).unwrap_or_else(|| types[0].to_owned());
@@ -192,7 +193,7 @@ fn slots<const N: usize>(
     }
 }
 
-fn check_currency(organisation: &Organisation, contact: &Contact, messages: &mut Vec<String>) {
+fn check_currency(organisation: &Organisation, contact: &Contact, messages: &mut Messages) {
     let currency = contact.text("DefaultCurrency");
     if let Some(currency) = currency.filter(|currency| !organisation.has_currency(currency)) {
         messages.push(format!("Organisation is not subscribed to currency {currency}"));

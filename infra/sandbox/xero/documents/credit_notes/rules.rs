@@ -14,6 +14,7 @@ use crate::xero::documents::invoices::rules::{
 };
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::writing::{Refused, given, text_of};
@@ -28,18 +29,17 @@ pub(crate) fn save(
 ) -> Result<Uuid, Refused> {
     let before = find(organisation, sent, request.method == "PUT")?;
     let id = before.as_ref().map(|held| held.id);
-    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
     let is_used = before.as_ref().is_some_and(|held| held.remaining_credit != held.total);
     let status = next_status(before.as_ref().map(|held| held.status), is_used, sent, NOUN)
-        .map_err(|message| refuse(vec![message]))?;
-    let mut messages = Vec::new();
+        .map_err(|message| Refused::because(id, message))?;
+    let mut messages = Messages::default();
     let mut note = match before.clone() {
         Some(held) => held,
-        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+        None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
     };
     if let Some(held) = &before {
         if is_used && touches_books(sent, held.date, &held.currency, &held.lines) {
-            return Err(refuse(vec![wrong_status(NOUN)]));
+            return Err(Refused::because(id, wrong_status(NOUN)));
         }
         messages.extend(organisation.locked(held.date));
     }
@@ -52,8 +52,7 @@ pub(crate) fn save(
         messages.push(wrong_status(NOUN));
     }
     if !messages.is_empty() {
-        messages.dedup();
-        return Err(refuse(messages));
+        return Err(Refused::Element { id, messages });
     }
     if note.is_sale && note.number.is_empty() {
         note.number = organisation.next_number("CN-", |shelves, number| {
@@ -128,7 +127,7 @@ fn read_head(
     sent: &Map<String, Value>,
     note: &mut CreditNote,
     before: Option<&CreditNote>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if let Some(number) = given(sent, "CreditNoteNumber") {
         let holder = organisation.shelves.credit_notes.find(&credit_note_key(&number));
@@ -167,7 +166,7 @@ fn read_amounts(
     request: &Request,
     sent: &Map<String, Value>,
     note: &mut CreditNote,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     use InvoiceStatus::{Deleted, Paid, Voided};
     if matches!(note.status, Voided | Deleted | Paid) {

@@ -12,6 +12,7 @@ use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::lines::{Line, Terms};
 use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::wire::read_day;
@@ -28,18 +29,17 @@ pub(crate) fn save(
     let creates_only = request.method == "PUT";
     let before = find(organisation, sent, creates_only)?;
     let id = before.as_ref().map(|held| held.id);
-    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
     let settled = before.as_ref().map_or(Decimal::ZERO, |held| held.amount_paid + held.amount_credited);
     let status = next_status(before.as_ref().map(|held| held.status), !settled.is_zero(), sent, NOUN)
-        .map_err(|message| refuse(vec![message]))?;
-    let mut messages = Vec::new();
+        .map_err(|message| Refused::because(id, message))?;
+    let mut messages = Messages::default();
     let mut invoice = match before.clone() {
         Some(held) => held,
-        None => blank(organisation, request, sent).map_err(|message| refuse(vec![message]))?,
+        None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
     };
     if let Some(held) = &before {
         if !settled.is_zero() && touches_books(sent, held.date, &held.currency, &held.lines) {
-            return Err(refuse(vec![wrong_status(NOUN)]));
+            return Err(Refused::because(id, wrong_status(NOUN)));
         }
         messages.extend(organisation.locked(held.date));
     }
@@ -55,8 +55,7 @@ pub(crate) fn save(
         messages.extend(organisation.approvals_used_up(invoice.kind, invoice.date));
     }
     if !messages.is_empty() {
-        messages.dedup();
-        return Err(refuse(messages));
+        return Err(Refused::Element { id, messages });
     }
     take_number(organisation, &mut invoice);
     head::mark_contact(organisation, invoice.contact_id, invoice.kind == InvoiceType::AccRec);
@@ -74,16 +73,16 @@ fn find(
     sent: &Map<String, Value>,
     creates_only: bool,
 ) -> Result<Option<Invoice>, Refused> {
-    let refuse = |message: &str| Refused::Element { id: None, messages: vec![message.to_owned()] };
+    let taken = || Refused::because(None, NUMBER_TAKEN);
     if let Some(id) = head::sent_id(sent, "InvoiceID")? {
         let held = organisation.shelves.invoices.get(id).ok_or(Refused::NotFound)?;
-        return if creates_only { Err(refuse(NUMBER_TAKEN)) } else { Ok(Some(held.clone())) };
+        return if creates_only { Err(taken()) } else { Ok(Some(held.clone())) };
     }
     let is_bill = sent.get("Type").and_then(Value::as_str) == Some(InvoiceType::AccPay.as_str());
     let number = given(sent, "InvoiceNumber").filter(|_| !is_bill);
     let held = number.and_then(|number| organisation.shelves.invoices.find(&invoice_number_key(&number)));
     match held {
-        Some(_) if creates_only => Err(refuse(NUMBER_TAKEN)),
+        Some(_) if creates_only => Err(taken()),
         held => Ok(held.cloned()),
     }
 }
@@ -197,7 +196,7 @@ fn read_head(
     sent: &Map<String, Value>,
     invoice: &mut Invoice,
     before: Option<&Invoice>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if let Some(number) = given(sent, "InvoiceNumber") {
         let holder = organisation.shelves.invoices.find(&invoice_number_key(&number));
@@ -249,7 +248,7 @@ fn read_amounts(
     request: &Request,
     sent: &Map<String, Value>,
     invoice: &mut Invoice,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     use InvoiceStatus::{Deleted, Paid, Voided};
     if matches!(invoice.status, Voided | Deleted | Paid) {

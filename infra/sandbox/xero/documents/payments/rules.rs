@@ -13,6 +13,7 @@ use crate::xero::documents::credit_notes::credit_note::credit_note_key;
 use crate::xero::documents::head::day;
 use crate::xero::documents::invoices::invoice::invoice_number_key;
 use crate::xero::documents::settlement::{Settled, SettledKind, refresh};
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::settings::accounts::Account;
 use crate::xero::wire::{places, read_number};
@@ -55,7 +56,7 @@ pub(crate) fn create(
     sent: &Map<String, Value>,
     batch: Option<Uuid>,
 ) -> Result<Uuid, Refused> {
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let settles = find_document(organisation, sent)?;
     let standing = organisation.standing(settles).ok_or(Refused::NotFound)?;
     let account = account(organisation, sent).map(|account| account.id).unwrap_or_else(|message| {

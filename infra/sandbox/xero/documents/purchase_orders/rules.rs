@@ -13,6 +13,7 @@ use super::purchase_order::{DELIVERY_TEXTS, PurchaseOrder, PurchaseOrderStatus, 
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::lines::{self, Terms};
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
+use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::writing::{Refused, given, text_within};
@@ -28,9 +29,8 @@ pub(super) fn save(
 ) -> Result<Uuid, Refused> {
     let before = find(organisation, sent, request.method == "PUT")?;
     let id = before.as_ref().map(|held| held.id);
-    let refuse = |messages: Vec<String>| Refused::Element { id, messages };
-    let status = next_status(before.as_ref(), sent).map_err(|message| refuse(vec![message]))?;
-    let mut messages = Vec::new();
+    let status = next_status(before.as_ref(), sent).map_err(|message| Refused::because(id, message))?;
+    let mut messages = Messages::default();
     let mut order = before.clone().unwrap_or_else(|| blank(organisation, request));
     order.status = status;
     order.contact_id = contact(organisation, sent, before.as_ref(), &mut messages);
@@ -46,8 +46,7 @@ pub(super) fn save(
     order.totals = head::amounts(organisation, sent, &mut order.lines, terms, &mut messages);
     lines::check_order(organisation, &order.lines, &mut messages);
     if !messages.is_empty() {
-        messages.dedup();
-        return Err(refuse(messages));
+        return Err(Refused::Element { id, messages });
     }
     if order.number.is_empty() {
         order.number = organisation.next_number("PO-", |shelves, number| {
@@ -141,7 +140,7 @@ fn contact(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     before: Option<&PurchaseOrder>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Uuid {
     let block = sent.get("Contact").and_then(Value::as_object).filter(|block| !block.is_empty());
     let found = match block {
@@ -153,7 +152,7 @@ fn contact(
     match found {
         Ok(Ok(contact)) => return contact,
         Ok(Err(message)) => messages.push(message),
-        Err(mut refused) => messages.append(&mut refused),
+        Err(refused) => messages.about(About::Contact, |messages| messages.extend(refused)),
     }
     Uuid::nil()
 }
@@ -164,7 +163,7 @@ fn read_head(
     sent: &Map<String, Value>,
     order: &mut PurchaseOrder,
     before: Option<&PurchaseOrder>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     let mut text = |field: &str, longest: usize| text_within(sent, field, longest, messages);
     let number = text("PurchaseOrderNumber", LONGEST_TEXT).filter(|number| !number.is_empty());

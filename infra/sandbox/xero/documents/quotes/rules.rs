@@ -13,6 +13,7 @@ use super::quote::{Quote, QuoteStatus, quote_number_key};
 use crate::xero::documents::head::{self, day};
 use crate::xero::documents::lines::{self, Terms};
 use crate::xero::documents::tax::Totals;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::writing::{Refused, given, text_within};
@@ -32,7 +33,7 @@ pub(super) fn save(
     let before = find(organisation, sent, request.method == "PUT")?;
     let id = before.as_ref().map(|held| held.id);
     let status = next_status(before.as_ref(), sent).map_err(|message| Refused::because(id, message))?;
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut quote = replacement(organisation, request, sent, before.as_ref(), &mut messages);
     quote.status = status;
     quote.contact_id = head::contact_of(
@@ -50,7 +51,6 @@ pub(super) fn save(
         messages.push(WRONG_STATUS.to_owned());
     }
     if !messages.is_empty() {
-        messages.dedup();
         return Err(Refused::Element { id, messages });
     }
     if quote.number.is_empty() {
@@ -115,7 +115,7 @@ fn replacement(
     request: &Request,
     sent: &Map<String, Value>,
     before: Option<&Quote>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) -> Quote {
     let [number, reference, terms, title, summary] =
         LONGEST.map(|(field, longest)| text_within(sent, field, longest, messages).unwrap_or_default());
@@ -154,7 +154,7 @@ fn read_lines(
     request: &Request,
     sent: &Map<String, Value>,
     quote: &mut Quote,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     let terms = Terms {
         is_sale: true,

@@ -16,6 +16,7 @@ use super::invoices::Invoices;
 use super::invoices::invoice::InvoiceType;
 use super::lines::{self, Line, Terms};
 use super::tax::{LineAmountTypes, Totals};
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
@@ -157,7 +158,7 @@ fn create(
     let Some(kind) = InvoiceType::read(&kind) else {
         return Err(Refused::because(None, format!("The Type '{kind}' is not valid: ACCREC or ACCPAY")));
     };
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let status = match given(sent, "Status").as_deref() {
         None | Some(DRAFT) => DRAFT,
         Some(AUTHORISED) => AUTHORISED,
@@ -186,7 +187,6 @@ fn create(
     }
     let reference = text_within(sent, "Reference", LONGEST_TEXT, &mut messages).unwrap_or_default();
     let theme = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok());
-    messages.dedup();
     let Some(schedule) = schedule.filter(|_| messages.is_empty()) else {
         return Err(Refused::Element { id: None, messages });
     };

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use crate::xero::documents::head::day;
+use crate::xero::messages::Messages;
 use crate::xero::wire::{self, read_number};
 use crate::xero::writing::given;
 
@@ -36,7 +37,7 @@ const DUE_KINDS: [&str; 6] = [
 ];
 
 impl Schedule {
-    pub(super) fn read(sent: Option<&Map<String, Value>>, messages: &mut Vec<String>) -> Option<Self> {
+    pub(super) fn read(sent: Option<&Map<String, Value>>, messages: &mut Messages) -> Option<Self> {
         let Some(sent) = sent else {
             messages.push("A Schedule must be specified".to_owned());
             return None;

@@ -11,6 +11,7 @@ use super::{Account, Accounts, BankAccount, code_key, name_key};
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::documents::head::sent_id;
 use crate::xero::journal;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::{View, single};
 use crate::xero::request::Request;
@@ -57,7 +58,7 @@ pub(super) fn save(
         None => None,
     };
     let id = before.as_ref().map(|held| held.id);
-    let mut messages = Vec::new();
+    let mut messages = Messages::default();
     let mut account = before.clone().unwrap_or_else(|| blank(organisation, request));
     read_type(sent, &mut account, before.as_ref(), &mut messages);
     read_texts(organisation, sent, &mut account, &mut messages);
@@ -103,7 +104,7 @@ fn read_type(
     sent: &Map<String, Value>,
     account: &mut Account,
     before: Option<&Account>,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     let Some(kind) = given(sent, "Type") else {
         if before.is_none() {
@@ -129,7 +130,7 @@ fn read_texts(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     account: &mut Account,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     for (held, field, longest) in [
         (&mut account.code, "Code", LONGEST_CODE),
@@ -163,7 +164,7 @@ fn read_texts(
     }
 }
 
-fn read_status(sent: &Map<String, Value>, account: &mut Account, messages: &mut Vec<String>) {
+fn read_status(sent: &Map<String, Value>, account: &mut Account, messages: &mut Messages) {
     match given(sent, "Status").as_deref() {
         None => {}
         Some("ACTIVE") => account.active = true,
@@ -181,7 +182,7 @@ fn read_bank_account(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     account: &mut Account,
-    messages: &mut Vec<String>,
+    messages: &mut Messages,
 ) {
     if account.kind != "BANK" {
         account.bank_account = None;
