@@ -245,7 +245,8 @@ impl Parser {
     }
 
     fn want(&mut self, wanted: &Token) -> Result<(), String> {
-        if self.skip(wanted) { Ok(()) } else { Err(format!("Syntax error: {wanted:?} expected")) }
+        let sign = if *wanted == Token::Open { '(' } else { ')' };
+        if self.skip(wanted) { Ok(()) } else { Err(format!("Syntax error: '{sign}' expected")) }
     }
 }
 

@@ -16,7 +16,7 @@ use super::bank_transactions::rules::bank_account;
 use super::head::day;
 use super::lines::{Tracking, read_tracking};
 use super::tax::LineAmountTypes;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Entry, in_base};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
@@ -24,6 +24,7 @@ use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
 use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::settings::currencies::day_rate;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, places, read_number};
@@ -31,10 +32,11 @@ use crate::xero::writing::{Refused, given};
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BankTransfer {
-    id: Uuid,
+    pub(crate) id: Uuid,
     from: End,
     to: End,
-    amount: Decimal,
+    /// Units of the foreign currency for one of the organisation's.
+    currency_rate: Decimal,
     date: Date,
     reference: String,
     is_deleted: bool,
@@ -46,6 +48,8 @@ pub(crate) struct BankTransfer {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct End {
     account: Uuid,
+    /// In the account's currency.
+    amount: Decimal,
     transaction: Uuid,
     is_reconciled: bool,
     tracking: Vec<Tracking>,
@@ -68,14 +72,29 @@ impl Document for BankTransfer {
         Vec::new()
     }
 
+    /// What arrives is what leaves, at the rate of the day.
     fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
         if self.is_deleted {
             return Vec::new();
         }
-        let entry = Entry::on(self.date, Decimal::ONE)
-            .debit(self.to.account, self.amount)
-            .credit(self.from.account, self.amount);
+        let rate = self.rate_of(organisation, &self.from);
+        let entry = Entry::on(self.date, rate)
+            .debit(self.to.account, self.from.amount)
+            .credit(self.from.account, self.from.amount);
         vec![entry.close(organisation.system_account(SystemAccount::Rounding))]
+    }
+}
+
+impl BankTransfer {
+    /// Whether what arrives is in another currency than what left.
+    #[cfg(test)]
+    pub(crate) fn exchanges(&self) -> bool {
+        self.from.amount != self.to.amount
+    }
+
+    fn rate_of(&self, organisation: &Organisation, end: &End) -> Decimal {
+        let is_own = organisation.currency_of_account(end.account) == organisation.base_currency;
+        if is_own { Decimal::new(10, 1) } else { self.currency_rate }
     }
 }
 
@@ -115,13 +134,13 @@ impl Resource for BankTransfers {
             let account = organisation.shelves.accounts.get(end.account).map(account_block);
             put(&format!("{side}BankAccount"), account.unwrap_or_default());
         }
-        put("Amount", wire::money(transfer.amount));
+        put("Amount", wire::money(transfer.from.amount));
         for (side, end) in [("From", &transfer.from), ("To", &transfer.to)] {
             put(&format!("{side}BankTransactionID"), end.transaction.to_string().into());
             put(&format!("{side}IsReconciled"), end.is_reconciled.into());
             put(&format!("{side}Tracking"), end.tracking.iter().map(|one| one.as_json(false)).collect());
         }
-        put("CurrencyRate", wire::number(Decimal::new(10, 1)));
+        put("CurrencyRate", wire::number(transfer.currency_rate));
         put("Reference", transfer.reference.as_str().into());
         put("HasAttachments", false.into());
         if view == View::Single {
@@ -168,10 +187,12 @@ fn create(
     }
     let date = day(sent, "Date", &mut messages).unwrap_or_else(|| organisation.today(request.now));
     messages.extend(organisation.locked(date));
-    let mut end = |account: Uuid, side: &str| {
+    let (currency_rate, received) = exchange(organisation, from, to, amount, date, &mut messages);
+    let mut end = |account: Uuid, amount: Decimal, side: &str| {
         let tracking = sent.get(&format!("{side}Tracking")).and_then(Value::as_array);
         End {
             account,
+            amount,
             transaction: organisation.ids.next(),
             is_reconciled: sent.get(&format!("{side}IsReconciled")).and_then(Value::as_bool).unwrap_or(false),
             tracking: tracking
@@ -179,7 +200,7 @@ fn create(
                 .unwrap_or_default(),
         }
     };
-    let (from, to) = (end(from, "From"), end(to, "To"));
+    let (from, to) = (end(from, amount, "From"), end(to, received, "To"));
     if !messages.is_empty() {
         return Err(Refused::Element { id: None, messages });
     }
@@ -187,7 +208,7 @@ fn create(
         id: organisation.ids.next(),
         from,
         to,
-        amount,
+        currency_rate,
         date,
         reference: given(sent, "Reference").unwrap_or_default(),
         is_deleted: false,
@@ -202,6 +223,30 @@ fn create(
     organisation.shelves.bank_transfers.put(transfer);
     organisation.record(id, "Created", request.now);
     Ok(id)
+}
+
+/// The rate, and what arrives. The rate is the day's: what is sent of one isn't looked at.
+fn exchange(
+    organisation: &Organisation,
+    from: Uuid,
+    to: Uuid,
+    amount: Decimal,
+    date: Date,
+    messages: &mut Messages,
+) -> (Decimal, Decimal) {
+    let base = organisation.base_currency.as_str();
+    let [from, to] = [from, to].map(|account| organisation.currency_of_account(account));
+    let rate_of = |foreign: &str| day_rate(foreign, base, date);
+    match (from == base, to == base) {
+        (true, true) => (Decimal::new(10, 1), amount),
+        (false, false) if from == to => (rate_of(from), amount),
+        (false, true) => (rate_of(from), in_base(amount, rate_of(from))),
+        (true, false) => (rate_of(to), places(amount * rate_of(to), 2)),
+        (false, false) => {
+            messages.push(format!("One of the accounts must be in {base} to move money between currencies"));
+            (Decimal::ONE, amount)
+        }
+    }
 }
 
 /// One end as the account's own list shows it.
@@ -219,11 +264,11 @@ fn transaction(organisation: &Organisation, transfer: &BankTransfer, is_received
         is_deleted: transfer.is_deleted,
         line_amount_types: LineAmountTypes::NoTax,
         lines: Vec::new(),
-        currency: organisation.base_currency.clone(),
-        currency_rate: Decimal::ONE,
-        sub_total: transfer.amount,
+        currency: organisation.currency_of_account(end.account).to_owned(),
+        currency_rate: transfer.rate_of(organisation, end),
+        sub_total: end.amount,
         total_tax: Decimal::ZERO,
-        total: transfer.amount,
+        total: end.amount,
         advance: None,
         updated: transfer.updated,
     }

@@ -57,7 +57,8 @@ impl BatchPayment {
     pub(crate) fn head_as_json(&self, organisation: &Organisation) -> Value {
         let mut body = json!({
             "Account": {
-                "AccountID": self.account.to_string(), "CurrencyCode": organisation.base_currency,
+                "AccountID": self.account.to_string(),
+                "CurrencyCode": organisation.currency_of_account(self.account),
             },
         });
         for (field, value) in &self.for_the_bank {
@@ -103,7 +104,7 @@ impl Resource for BatchPayments {
                     "LineItems": [],
                 },
                 "PaymentID": payment.id.to_string(), "Reference": payment.reference,
-                "Amount": wire::money(payment.amount), "BankAmount": wire::money(payment.bank_amount()),
+                "Amount": wire::money(payment.amount), "BankAmount": wire::money(payment.bank_amount(organisation)),
             })
         });
         let members: Vec<Value> = members.collect();
@@ -173,7 +174,7 @@ fn create(
             "A batch payment is for sales invoices or for bills, not for both",
         ));
     }
-    let total = members.iter().map(|payment| payment.bank_amount()).sum();
+    let total = members.iter().map(|payment| payment.bank_amount(organisation)).sum();
     organisation.shelves.batch_payments.put(BatchPayment {
         id,
         is_sale,

@@ -14,6 +14,7 @@ use super::tax::{LineAmountTypes, Totals, totals};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
+use crate::xero::settings::currencies::day_rate;
 use crate::xero::wire::{read_day, read_number};
 use crate::xero::writing::{Refused, given};
 
@@ -148,11 +149,12 @@ pub(crate) fn line_amount_types(
     kind
 }
 
-/// Currency and rate: as sent, as the document has them (`held`), as the contact has it, or the organisation's.
+/// Currency and rate (`rate`): as sent, as the document has it (`held`), as the contact has it, or the organisation's.
 pub(crate) fn currency(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     contact: Uuid,
+    date: Date,
     held: Option<(&str, Decimal)>,
     messages: &mut Messages,
 ) -> (String, Decimal) {
@@ -168,15 +170,25 @@ pub(crate) fn currency(
     if !organisation.has_currency(&currency) {
         messages.push(format!("Organisation is not subscribed to currency {currency}"));
     }
+    let rate = rate(organisation, sent, &currency, date, held);
+    (currency, rate)
+}
+
+/// Units of the currency for one of the organisation's: as sent, as the document has it, or the day's.
+pub(crate) fn rate(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    currency: &str,
+    date: Date,
+    held: Option<(&str, Decimal)>,
+) -> Decimal {
     let rate = sent.get("CurrencyRate").and_then(read_number).filter(|rate| *rate > Decimal::ZERO);
-    let rate = match (rate, held) {
+    match (rate, held) {
         _ if currency == organisation.base_currency => Decimal::new(10, 1),
         (Some(rate), _) => rate,
         (None, Some((held, rate))) if held == currency => rate,
-        // Stands for the day's rate.
-        _ => Decimal::new(625, 3),
-    };
-    (currency, rate)
+        _ => day_rate(currency, &organisation.base_currency, date),
+    }
 }
 
 /// Lines that are sent replace the ones that were; without `LineItems` they stay. Totals are ours.

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::stock::Moved;
 use super::tax::{LineAmountTypes, line_amount, line_tax};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
@@ -18,7 +19,7 @@ const LONGEST_DESCRIPTION: usize = 4_000;
 const LONGEST_QUANTITY: usize = 13;
 const MOST_TRACKING: usize = 2;
 
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Line {
     pub id: Uuid,
     pub description: Option<String>,
@@ -35,9 +36,11 @@ pub struct Line {
     pub tracking: Vec<Tracking>,
     /// A tax amount that was sent overrides ours.
     tax_sent: Option<Decimal>,
+    /// What an approved line of a tracked item takes from the stock, or brings.
+    pub(crate) moved: Option<Box<Moved>>,
 }
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Tracking {
     pub category_id: Uuid,
     pub option_id: Uuid,
@@ -130,6 +133,7 @@ fn read_line(
     if let Some(code) = given(sent, "AccountCode") {
         line.account_code = Some(code);
     }
+    check_tracked(organisation, line, terms, messages);
     if let Some(code) = given(sent, "TaxType") {
         line.tax_type = Some(code);
     }
@@ -142,6 +146,18 @@ fn read_line(
     check_amounts(line, total, terms, messages);
     if let Some(tracking) = sent.get("Tracking").and_then(Value::as_array) {
         line.tracking = read_tracking(organisation, tracking, messages);
+    }
+}
+
+/// What is bought of a tracked item is on the account of its stock.
+fn check_tracked(organisation: &Organisation, line: &mut Line, terms: Terms, messages: &mut Messages) {
+    let item = line.item.as_ref().and_then(|(id, ..)| organisation.shelves.items.get(*id));
+    let Some(stock) = item.and_then(|item| item.inventory_account.as_ref()).filter(|_| !terms.is_sale) else {
+        return;
+    };
+    let code = line.account_code.get_or_insert_with(|| stock.clone());
+    if code != stock {
+        messages.push(format!("Account code '{code}' cannot be used for a tracked item, only '{stock}'"));
     }
 }
 
@@ -273,6 +289,23 @@ fn settle_line(organisation: &Organisation, line: &mut Line, terms: Terms, messa
         },
     };
     line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
+}
+
+/// Lines with others' texts, accounts and tracking, as far as they are the same lines: what may be changed of them once
+/// something was paid.
+pub(crate) fn relabelled(held: &[Line], wanted: &[Line]) -> Vec<Line> {
+    if held.len() != wanted.len() {
+        return held.to_vec();
+    }
+    let lines = held.iter().zip(wanted).map(|(held, wanted)| Line {
+        description: wanted.description.clone(),
+        account_code: wanted.account_code.clone(),
+        account_id: wanted.account_id,
+        tracking: wanted.tracking.clone(),
+        tax_sent: wanted.tax_sent,
+        ..held.clone()
+    });
+    lines.collect()
 }
 
 /// What quotes and purchase orders ask of their lines: there are some, and the accounts that are named can be

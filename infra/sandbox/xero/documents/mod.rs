@@ -22,4 +22,5 @@ pub(crate) mod purchase_orders;
 pub(crate) mod quotes;
 pub(crate) mod repeating_invoices;
 pub(crate) mod settlement;
+pub(crate) mod stock;
 pub(crate) mod tax;

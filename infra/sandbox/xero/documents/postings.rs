@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::lines::Line;
+use super::stock;
 use super::tax::LineAmountTypes;
 use crate::xero::journal::{Entry, EntryBuilder};
 use crate::xero::organisation::Organisation;
@@ -23,7 +24,7 @@ pub(crate) fn post(
         entry = entry.debit(line.account_id.unwrap_or(rounding), sign * line.net(amounts));
         entry = entry.debit(gst, sign * line.tax_amount);
     }
-    entry.close(rounding)
+    stock::post(entry, lines).close(rounding)
 }
 
 /// A part of what the lines posted, back off their accounts; `base` is its sum, debits positive.

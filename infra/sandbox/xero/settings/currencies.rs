@@ -3,6 +3,8 @@
 //! <https://developer.xero.com/documentation/api/accounting/currencies>
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -13,7 +15,7 @@ use crate::xero::request::Request;
 use crate::xero::resource::Resource;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
-use crate::xero::wire;
+use crate::xero::wire::{self, places};
 use crate::xero::writing::{Refused, given};
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -25,17 +27,36 @@ pub(crate) struct Currency {
     pub(crate) added: Timestamp,
 }
 
-/// What Xero calls those that are met most.
-const NAMES: [(&str, &str); 8] = [
-    ("AUD", "Australian Dollar"),
-    ("CAD", "Canadian Dollar"),
-    ("EUR", "Euro"),
-    ("GBP", "British Pound"),
-    ("JPY", "Japanese Yen"),
-    ("NZD", "New Zealand Dollar"),
-    ("SGD", "Singapore Dollar"),
-    ("USD", "United States Dollar"),
+/// Those that are met most: code, what Xero calls them, and about how many thousandths make one New Zealand dollar.
+const KNOWN: [(&str, &str, i64); 8] = [
+    ("AUD", "Australian Dollar", 911),
+    ("CAD", "Canadian Dollar", 832),
+    ("EUR", "Euro", 563),
+    ("GBP", "British Pound", 477),
+    ("JPY", "Japanese Yen", 88_140),
+    ("NZD", "New Zealand Dollar", 1_000),
+    ("SGD", "Singapore Dollar", 784),
+    ("USD", "United States Dollar", 604),
 ];
+/// Of a currency that isn't among them.
+const UNKNOWN_RATE: i64 = 625;
+/// How far a day's rate may be from the usual one, in thousandths of it.
+const SWING: i64 = 20;
+
+/// Units of the currency for one of the other, as the market has it that day: made up, but the same whenever it is
+/// asked for, and another the next day.
+pub(crate) fn day_rate(currency: &str, base: &str, date: Date) -> Decimal {
+    let of_the_day = |code: &str| {
+        let known = KNOWN.iter().find(|(known, ..)| *known == code).map(|(.., rate)| *rate);
+        // Each goes its own way.
+        let own = code.bytes().fold(0, |own, letter| own * 31 + i64::from(letter)) % (2 * SWING) + 1;
+        let days = i64::from(date.year()) * 366 + i64::from(date.day_of_year());
+        let moved = (days * own).rem_euclid(2 * SWING + 1) - SWING;
+        Decimal::new(known.unwrap_or(UNKNOWN_RATE), 3) * Decimal::new(1_000 + moved, 3)
+    };
+    let rate = of_the_day(currency).checked_div(of_the_day(base)).unwrap_or(Decimal::ONE);
+    places(rate, 6).normalize()
+}
 
 fn currency_key(code: &str) -> String {
     format!("code:{code}")
@@ -104,7 +125,7 @@ impl Resource for Currencies {
         if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {
             return Err(Refused::because(None, format!("The currency code '{code}' is not valid")));
         }
-        let known = NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| (*name).to_owned());
+        let known = KNOWN.iter().find(|(known, ..)| *known == code).map(|(_, name, _)| (*name).to_owned());
         let description = known.or_else(|| given(sent, "Description")).unwrap_or_else(|| code.clone());
         organisation.add_currency(&code, &description, request.now);
         let added = organisation.shelves.currencies.find(&currency_key(&code));

@@ -1,7 +1,7 @@
 //! `/Items`: what is sold and bought, found by its code.
 //!
-//! <https://developer.xero.com/documentation/api/accounting/items>. Tracked items have the fields of an inventory
-//! and an empty stock: nothing counts it.
+//! <https://developer.xero.com/documentation/api/accounting/items>. What there is of tracked items
+//! follows from the documents (`documents/stock.rs`).
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::documents::head::sent_id;
+use crate::xero::documents::stock;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::{Paging, View};
@@ -96,6 +97,14 @@ impl Organisation {
     pub(crate) fn item(&self, code: &str) -> Option<&Item> {
         self.shelves.items.find(&item_key(code))
     }
+
+    /// Of a tracked item: the account of its stock, and that of its cost when it is sold.
+    pub(crate) fn inventory_of(&self, item: Uuid) -> Option<[Uuid; 2]> {
+        let item = self.shelves.items.get(item)?;
+        let codes = [item.inventory_account.as_ref()?, item.purchases.cost_of_goods_code.as_ref()?];
+        let [stock, cost] = codes.map(|code| self.account(code).map(|account| account.id));
+        Some([stock?, cost?])
+    }
 }
 
 pub(crate) struct Items;
@@ -132,7 +141,7 @@ impl Resource for Items {
     }
 
     /// A stamp has its offset in lists alone.
-    fn show(_: &Organisation, request: &Request, item: &Item, view: View) -> Map<String, Value> {
+    fn show(organisation: &Organisation, request: &Request, item: &Item, view: View) -> Map<String, Value> {
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         put("ItemID", item.id.to_string().into());
@@ -155,8 +164,9 @@ impl Resource for Items {
         put("IsTrackedAsInventory", item.inventory_account.is_some().into());
         if let Some(code) = &item.inventory_account {
             put("InventoryAssetAccountCode", code.as_str().into());
-            put("TotalCostPool", wire::money(Decimal::ZERO));
-            put("QuantityOnHand", wire::number(places(Decimal::ZERO, 4)));
+            let stock = stock::on_hand(organisation, item.id, None);
+            put("TotalCostPool", wire::money(stock.value));
+            put("QuantityOnHand", wire::number(places(stock.quantity, 4)));
         }
         put("IsSold", item.is_sold.into());
         put("IsPurchased", item.is_purchased.into());

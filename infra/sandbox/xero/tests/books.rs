@@ -1,5 +1,5 @@
 //! Whatever is done to documents, in whatever order and however wrongly, the books balance and the documents
-//! agree with what was paid and allocated. Two currencies whose rates move, all kinds that post.
+//! agree with what was paid and allocated. Three currencies whose rates move, banks in each, all kinds that post.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -16,9 +16,10 @@ use crate::xero::{endpoints, invariants, journal};
 enum Step {
     Invoice { kind: &'static str, document: Document },
     CreditNote { kind: &'static str, document: Document },
-    Money { kind: &'static str, document: Document },
+    Money { kind: &'static str, bank: &'static str, document: Document },
+    Transfer { banks: [&'static str; 2], cents: i64 },
     Journal { cents: i64, accounts: [&'static str; 2] },
-    Pay { whom: Index, part: Part, rate: &'static str },
+    Pay { whom: Index, bank: &'static str, part: Part, rate: &'static str },
     PayTogether { whom: [Index; 2], parts: [Part; 2] },
     Allocate { from: Index, to: Index, part: Part },
     Undo { what: Index },
@@ -54,6 +55,11 @@ fn rate() -> impl Strategy<Value = &'static str> {
     select(vec!["0.7", "0.6667", "1.337"])
 }
 
+/// Two in the organisation's currency, one in dollars, one in euros.
+fn bank() -> impl Strategy<Value = &'static str> {
+    select(vec!["090", "090", "091", "092", "092", "093"])
+}
+
 fn document() -> impl Strategy<Value = Document> {
     let amounts = select(vec!["Exclusive", "Inclusive", "NoTax"]);
     let status = select(vec!["AUTHORISED", "AUTHORISED", "AUTHORISED", "DRAFT", "SUBMITTED"]);
@@ -75,12 +81,15 @@ fn step() -> impl Strategy<Value = Step> {
                 "RECEIVE", "SPEND", "RECEIVE-PREPAYMENT", "RECEIVE-OVERPAYMENT", "SPEND-PREPAYMENT",
                 "SPEND-OVERPAYMENT",
             ]),
+            bank(),
             document(),
         )
-            .prop_map(|(kind, document)| Step::Money { kind, document }),
+            .prop_map(|(kind, bank, document)| Step::Money { kind, bank, document }),
+        2 => ([bank(), bank()], cents()).prop_map(|(banks, cents)| Step::Transfer { banks, cents }),
         1 => (cents(), [accounts.clone(), accounts])
             .prop_map(|(cents, accounts)| Step::Journal { cents, accounts }),
-        5 => (index(), part(), rate()).prop_map(|(whom, part, rate)| Step::Pay { whom, part, rate }),
+        5 => (index(), bank(), part(), rate())
+            .prop_map(|(whom, bank, part, rate)| Step::Pay { whom, bank, part, rate }),
         2 => ([index(), index()], [part(), part()])
             .prop_map(|(whom, parts)| Step::PayTogether { whom, parts }),
         5 => (index(), index(), part()).prop_map(|(from, to, part)| Step::Allocate { from, to, part }),
@@ -106,7 +115,15 @@ impl Books {
         let now = "2026-11-22T10:00:00Z".parse().unwrap();
         let mut organisation = Organisation::demo("Demo", 1, now);
         organisation.add_currency("USD", "United States Dollar", now);
+        organisation.add_currency("EUR", "Euro", now);
         let mut books = Self { organisation, calls: 0 };
+        for (code, currency) in [("092", "USD"), ("093", "EUR")] {
+            let account = json!({
+                "Code": code, "Name": currency, "Type": "BANK", "CurrencyCode": currency,
+                "BankAccountNumber": code,
+            });
+            assert!(books.call("PUT", "Accounts", account));
+        }
         assert!(books.call("PUT", "Contacts", json!({ "Name": "Acme" })));
         books
     }
@@ -143,6 +160,7 @@ impl Books {
         of("Payments", shelves.payments.since(None).map(|one| one.id).collect());
         of("BatchPayments", shelves.batch_payments.since(None).map(|one| one.id).collect());
         of("BankTransactions", shelves.bank_transactions.since(None).map(|one| one.id).collect());
+        of("BankTransfers", shelves.bank_transfers.since(None).map(|one| one.id).collect());
         found
     }
 
@@ -172,12 +190,14 @@ impl Books {
             Step::CreditNote { kind, document } => {
                 self.call("PUT", "CreditNotes", document.body(kind, kind == "ACCRECCREDIT"));
             }
-            Step::Money { kind, document } => {
+            Step::Money { kind, bank, document } => {
                 let mut body = document.body(kind, kind.starts_with("RECEIVE"));
-                body["BankAccount"] = json!({ "Code": "090" });
+                body["BankAccount"] = json!({ "Code": bank });
                 if kind.ends_with("OVERPAYMENT") {
                     body["LineItems"] = json!([{ "Description": "Too much", "UnitAmount": 100 }]);
                     body["LineAmountTypes"] = "NoTax".into();
+                } else if let Some(body) = body.as_object_mut() {
+                    body.remove("CurrencyCode");
                 }
                 self.call("PUT", "BankTransactions", body);
             }
@@ -189,11 +209,18 @@ impl Books {
                 let body = json!({ "Narration": "Moved", "Status": "POSTED", "JournalLines": lines });
                 self.call("PUT", "ManualJournals", body);
             }
-            Step::Pay { whom, part, rate } => {
+            Step::Transfer { banks: [from, to], cents } => {
+                let body = json!({
+                    "FromBankAccount": { "Code": from }, "ToBankAccount": { "Code": to },
+                    "Date": "2026-11-21", "Amount": amount(cents),
+                });
+                self.call("PUT", "BankTransfers", body);
+            }
+            Step::Pay { whom, bank, part, rate } => {
                 let (collection, id) = self.choose(&OPEN, whom)?;
                 let word = collection.strip_suffix('s').unwrap_or(collection);
                 let mut body = json!({
-                    "Account": { "Code": "090" }, "Date": "2026-11-21", "CurrencyRate": rate,
+                    "Account": { "Code": bank }, "Date": "2026-11-21", "CurrencyRate": rate,
                     "Amount": self.amount(part, collection, &id),
                 });
                 body[word] = json!({ format!("{word}ID"): id });
@@ -237,12 +264,12 @@ impl Books {
         Some(())
     }
 
-    /// A payment, a batch, a bank transaction or an allocation.
+    /// A payment, a batch, a bank transaction, a transfer or an allocation.
     fn undo(&mut self, what: Index) -> Option<()> {
         let allocations = self.organisation.shelves.allocations.since(None).map(|one| {
             (format!("{}s/{}/Allocations/{}", one.credit.kind.word(), one.credit.id, one.id), true)
         });
-        let others = self.all(&["Payments", "BatchPayments", "BankTransactions"]);
+        let others = self.all(&["Payments", "BatchPayments", "BankTransactions", "BankTransfers"]);
         let paths: Vec<(String, bool)> = allocations
             .chain(others.into_iter().map(|(collection, id)| (format!("{collection}/{id}"), false)))
             .collect();
@@ -292,7 +319,7 @@ proptest! {
 #[test]
 fn the_random_histories_are_not_all_refusals() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let mut counts = [0; 8];
+    let mut counts = [0; 10];
     for _ in 0..12 {
         let mut books = Books::open();
         for _ in 0..60 {
@@ -310,6 +337,8 @@ fn the_random_histories_are_not_all_refusals() {
             shelves.overpayments.len(),
             shelves.batch_payments.len(),
             shelves.credit_notes.len(),
+            shelves.bank_transfers.len(),
+            shelves.bank_transfers.since(None).filter(|transfer| transfer.exchanges()).count(),
             paid,
         ];
         counts.iter_mut().zip(found).for_each(|(count, found)| *count += found);

@@ -8,6 +8,8 @@ mod consent;
 mod contact_groups;
 mod contacts;
 mod credit;
+mod currencies;
+mod edits;
 mod errors;
 mod identity;
 mod invoices;
@@ -22,6 +24,7 @@ mod repeating_invoices;
 mod reports;
 mod scopes;
 mod settings;
+mod stock;
 mod tracking;
 mod webhook_trouble;
 mod webhooks;
@@ -148,6 +151,11 @@ impl Client {
         let reply = self.send(method, &format!("/_sandbox/{path}"), &kind, &body.to_string()).await;
         assert!(reply.status.is_success(), "{path}: {} {}", reply.status, reply.text);
         if reply.text.is_empty() { Value::Null } else { reply.json() }
+    }
+
+    /// What must hold in the books does.
+    pub(super) async fn assert_books_hold(&self) {
+        assert_eq!(self.control("GET", "invariants", Value::Null).await["broken"], Value::Array(Vec::new()));
     }
 
     pub(super) fn advance(&self, seconds: i64) {

@@ -10,6 +10,7 @@ use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::lines::{self, Line};
 use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{Settled, SettledKind, contact_key};
+use crate::xero::documents::stock;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::Entry;
@@ -169,7 +170,7 @@ impl Document for BankTransaction {
     }
 
     fn keys(&self) -> Vec<String> {
-        self.contact.map(contact_key).into_iter().collect()
+        self.contact.map(contact_key).into_iter().chain(stock::keys(&self.lines)).collect()
     }
 
     /// The bank against what the lines name. A transfer posts by itself, once for both of its ends.

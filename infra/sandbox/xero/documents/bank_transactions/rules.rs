@@ -12,6 +12,7 @@ use crate::xero::documents::advance::{self, NewAdvance};
 use crate::xero::documents::head::{self, day};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::settlement::{Settled, SettledKind, control_account};
+use crate::xero::documents::stock::{self, Mover};
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
@@ -190,11 +191,30 @@ fn read(
             None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
         }
     }
+    transaction.currency = currency(organisation, sent, transaction, messages);
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
-    // The money is in the account's currency, whatever the contact usually has.
-    (transaction.currency, transaction.currency_rate) =
-        head::currency(organisation, sent, Uuid::nil(), held, messages);
+    transaction.currency_rate = head::rate(organisation, sent, &transaction.currency, transaction.date, held);
     read_amounts(organisation, request, sent, transaction, messages);
+}
+
+/// The account's, whatever the contact usually has. What was paid beyond an invoice may be in the invoice's, where the
+/// money is in the organisation's own.
+fn currency(
+    organisation: &Organisation,
+    sent: &Map<String, Value>,
+    transaction: &BankTransaction,
+    messages: &mut Messages,
+) -> String {
+    let of_account = organisation.currency_of_account(transaction.bank_account);
+    let named = given(sent, "CurrencyCode").filter(|named| named != of_account);
+    let Some(named) = named else { return of_account.to_owned() };
+    let may_differ = transaction.kind.purpose == Purpose::Overpayment;
+    if !organisation.has_currency(&named) {
+        messages.push(format!("Organisation is not subscribed to currency {named}"));
+    } else if !may_differ || of_account != organisation.base_currency {
+        messages.push(format!("The CurrencyCode '{named}' is not the currency of the bank account"));
+    }
+    named
 }
 
 fn read_amounts(
@@ -220,6 +240,17 @@ fn read_amounts(
         sent
     };
     let totals = head::amounts(organisation, sent, &mut transaction.lines, terms, messages);
+    if transaction.kind.purpose == Purpose::Plain {
+        let mover = Mover {
+            id: transaction.id,
+            is_sale: transaction.kind.is_received,
+            is_credit: false,
+            amounts: transaction.line_amount_types,
+            currency_rate: transaction.currency_rate,
+            allows_backorders: false,
+        };
+        stock::take(organisation, &mut transaction.lines, mover, messages);
+    }
     if transaction.kind.purpose != Purpose::Plain && totals.total.is_zero() {
         messages.push("The total must be greater than zero".to_owned());
     }

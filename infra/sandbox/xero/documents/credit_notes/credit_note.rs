@@ -11,6 +11,7 @@ use crate::xero::documents::invoices::invoice::InvoiceStatus;
 use crate::xero::documents::lines::{self, Line};
 use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{contact_key, control_account};
+use crate::xero::documents::stock;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::Entry;
@@ -20,7 +21,7 @@ use crate::xero::shelf::Document;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct CreditNote {
     pub(crate) id: Uuid,
     /// Given to a customer; otherwise it comes from a supplier.
@@ -66,7 +67,7 @@ impl Document for CreditNote {
 
     fn keys(&self) -> Vec<String> {
         let number = self.is_sale.then(|| credit_note_key(&self.number));
-        [contact_key(self.contact_id)].into_iter().chain(number).collect()
+        [contact_key(self.contact_id)].into_iter().chain(number).chain(stock::keys(&self.lines)).collect()
     }
 
     /// An invoice turned round.

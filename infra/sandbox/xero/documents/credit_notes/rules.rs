@@ -9,10 +9,9 @@ use uuid::Uuid;
 use super::credit_note::{CreditNote, credit_note_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
 use crate::xero::documents::invoices::invoice::InvoiceStatus;
-use crate::xero::documents::invoices::rules::{
-    changes, is_settled_at_once, next_status, touches_books, wrong_status,
-};
-use crate::xero::documents::lines::Terms;
+use crate::xero::documents::invoices::rules::{changes, is_settled_at_once, next_status, wrong_status};
+use crate::xero::documents::lines::{self, Terms};
+use crate::xero::documents::stock::{self, Mover};
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
@@ -38,9 +37,6 @@ pub(crate) fn save(
         None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
     };
     if let Some(held) = &before {
-        if is_used && touches_books(sent, held.date, &held.currency, &held.lines) {
-            return Err(Refused::because(id, wrong_status(NOUN)));
-        }
         messages.extend(organisation.locked(held.date));
     }
     note.status = status;
@@ -48,8 +44,9 @@ pub(crate) fn save(
     note.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut note, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut note, &mut messages);
-    if before.as_ref().is_some_and(|held| is_used && held.total != note.total) {
-        messages.push(wrong_status(NOUN));
+    let settled = before.as_ref().filter(|held| is_used || held.status == InvoiceStatus::Paid);
+    if settled.is_some_and(|held| note != relabelled(held, &note)) {
+        return Err(Refused::because(id, wrong_status(NOUN)));
     }
     if !messages.is_empty() {
         return Err(Refused::Element { id, messages });
@@ -66,6 +63,19 @@ pub(crate) fn save(
     organisation.shelves.credit_notes.put(note);
     organisation.record(id, changes, request.now);
     Ok(id)
+}
+
+/// All that may be different once something of it was used, as with invoices.
+fn relabelled(held: &CreditNote, wanted: &CreditNote) -> CreditNote {
+    CreditNote {
+        number: wanted.number.clone(),
+        reference: wanted.reference.clone(),
+        due_date: wanted.due_date,
+        branding_theme: wanted.branding_theme,
+        sent_to_contact: wanted.sent_to_contact,
+        lines: lines::relabelled(&held.lines, &wanted.lines),
+        ..held.clone()
+    }
 }
 
 /// By either of its ids; those to customers also by number.
@@ -148,19 +158,21 @@ fn read_head(
         messages.extend(organisation.locked(note.date));
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
-    (note.currency, note.currency_rate) = head::currency(organisation, sent, note.contact_id, held, messages);
+    (note.currency, note.currency_rate) =
+        head::currency(organisation, sent, note.contact_id, note.date, held, messages);
     if let Some(kind) = head::line_amount_types(sent, messages) {
         note.line_amount_types = kind;
     }
     if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
-        note.sent_to_contact = flag && note.status == InvoiceStatus::Authorised;
+        note.sent_to_contact = flag && note.status.stands();
     }
     if let Some(theme) = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok()) {
         note.branding_theme = Some(theme);
     }
 }
 
-/// What was used already stays used: then amounts can't have changed. A total of nothing is paid at once.
+/// What was used already stays used: then amounts can't have changed. A total of nothing is paid at once. What is
+/// settled is left as it is unless lines are sent.
 fn read_amounts(
     organisation: &mut Organisation,
     request: &Request,
@@ -169,7 +181,9 @@ fn read_amounts(
     messages: &mut Messages,
 ) {
     use InvoiceStatus::{Deleted, Paid, Voided};
-    if matches!(note.status, Voided | Deleted | Paid) {
+    let is_settled = note.status == Paid || note.remaining_credit != note.total;
+    let stays = is_settled && !sent.contains_key("LineItems");
+    if matches!(note.status, Voided | Deleted) || stays {
         return;
     }
     let terms = Terms {
@@ -182,6 +196,17 @@ fn read_amounts(
     };
     let used = note.total - note.remaining_credit;
     let totals = head::amounts(organisation, sent, &mut note.lines, terms, messages);
+    if note.status.stands() && !is_settled {
+        let mover = Mover {
+            id: note.id,
+            is_sale: note.is_sale,
+            is_credit: true,
+            amounts: note.line_amount_types,
+            currency_rate: note.currency_rate,
+            allows_backorders: false,
+        };
+        stock::take(organisation, &mut note.lines, mover, messages);
+    }
     note.sub_total = totals.sub_total;
     note.total_tax = totals.total_tax;
     note.total = totals.total;

@@ -10,6 +10,7 @@ use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::lines::{self, Line};
 use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{SettledKind, contact_key, control_account};
+use crate::xero::documents::stock;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::Entry;
@@ -78,11 +79,11 @@ impl InvoiceStatus {
 
     /// Complete, or said to be.
     pub(crate) fn is_approved(self) -> bool {
-        matches!(self, Self::Submitted | Self::Authorised)
+        self.stands() || self == Self::Submitted
     }
 }
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Invoice {
     pub id: Uuid,
     pub kind: InvoiceType,
@@ -103,6 +104,8 @@ pub struct Invoice {
     pub sent_to_contact: bool,
     pub sub_total: Decimal,
     pub total_tax: Decimal,
+    /// What the sender's own books have lost or won by rounding; part of the total.
+    pub rounding: Decimal,
     pub total: Decimal,
     pub amount_paid: Decimal,
     pub amount_credited: Decimal,
@@ -199,6 +202,9 @@ impl Invoice {
         }
         put("SubTotal", wire::money(self.sub_total));
         put("TotalTax", wire::money(self.total_tax));
+        if !self.rounding.is_zero() {
+            put("RoundingAmount", wire::money(self.rounding));
+        }
         put("Total", wire::money(self.total));
         put("UpdatedDateUTC", wire::stamp(self.updated));
         put("CurrencyCode", self.currency.as_str().into());
@@ -251,7 +257,7 @@ impl Document for Invoice {
     fn keys(&self) -> Vec<String> {
         let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };
         let number = format!("{prefix}{}", invoice_number_key(&self.number));
-        vec![number, contact_key(self.contact_id)]
+        [number, contact_key(self.contact_id)].into_iter().chain(stock::keys(&self.lines)).collect()
     }
 
     /// From the day it is approved: what is owed, against what was sold or bought and its tax.

@@ -3,19 +3,19 @@
 //! <https://developer.xero.com/documentation/api/accounting/invoices>. Wordings are recorded or from the
 //! documentation where one is known.
 
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
-use crate::xero::documents::lines::{Line, Terms};
-use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::documents::lines::{self, Line, Terms};
+use crate::xero::documents::stock::{self, Mover};
+use crate::xero::documents::tax::{LineAmountTypes, Totals};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
-use crate::xero::wire::read_day;
+use crate::xero::wire::{places, read_number};
 use crate::xero::writing::{Refused, given, text_of};
 
 const NOUN: &str = "Invoice";
@@ -29,8 +29,8 @@ pub(crate) fn save(
     let creates_only = request.method == "PUT";
     let before = find(organisation, sent, creates_only)?;
     let id = before.as_ref().map(|held| held.id);
-    let settled = before.as_ref().map_or(Decimal::ZERO, |held| held.amount_paid + held.amount_credited);
-    let status = next_status(before.as_ref().map(|held| held.status), !settled.is_zero(), sent, NOUN)
+    let status = before.as_ref().map(|held| held.status);
+    let status = next_status(status, before.as_ref().is_some_and(is_used), sent, NOUN)
         .map_err(|message| Refused::because(id, message))?;
     let mut messages = Messages::default();
     let mut invoice = match before.clone() {
@@ -38,9 +38,6 @@ pub(crate) fn save(
         None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
     };
     if let Some(held) = &before {
-        if !settled.is_zero() && touches_books(sent, held.date, &held.currency, &held.lines) {
-            return Err(Refused::because(id, wrong_status(NOUN)));
-        }
         messages.extend(organisation.locked(held.date));
     }
     invoice.status = status;
@@ -48,8 +45,9 @@ pub(crate) fn save(
     invoice.contact_id = head::contact_of(organisation, request, sent, held, &mut messages);
     read_head(organisation, sent, &mut invoice, before.as_ref(), &mut messages);
     read_amounts(organisation, request, sent, &mut invoice, &mut messages);
-    if before.as_ref().is_some_and(|held| !settled.is_zero() && held.total != invoice.total) {
-        messages.push(wrong_status(NOUN));
+    let settled = before.as_ref().filter(|held| is_settled(held));
+    if settled.is_some_and(|held| invoice != relabelled(held, &invoice)) {
+        return Err(Refused::because(id, wrong_status(NOUN)));
     }
     if invoice.status.stands() && !before.as_ref().is_some_and(|held| held.status.stands()) {
         messages.extend(organisation.approvals_used_up(invoice.kind, invoice.date));
@@ -59,12 +57,48 @@ pub(crate) fn save(
     }
     take_number(organisation, &mut invoice);
     head::mark_contact(organisation, invoice.contact_id, invoice.kind == InvoiceType::AccRec);
-    invoice.updated = request.now;
+    if !before.as_ref().is_some_and(|held| keeps_stamp(held, &invoice)) {
+        invoice.updated = request.now;
+    }
     let id = invoice.id;
     let changes = changes(before.map(|held| held.status), invoice.status);
     organisation.shelves.invoices.put(invoice);
     organisation.record(id, changes, request.now);
     Ok(id)
+}
+
+fn is_used(held: &Invoice) -> bool {
+    !(held.amount_paid + held.amount_credited).is_zero()
+}
+
+/// Also one of nothing, which is paid as soon as it is approved.
+fn is_settled(held: &Invoice) -> bool {
+    is_used(held) || held.status == InvoiceStatus::Paid
+}
+
+/// All that may be different once something was paid or credited; its contact only if nothing was credited.
+/// <https://developer.xero.com/documentation/api/accounting/invoices#updating-paid-and-part-paid-invoices>
+fn relabelled(held: &Invoice, wanted: &Invoice) -> Invoice {
+    let is_bill = held.kind == InvoiceType::AccPay;
+    Invoice {
+        number: wanted.number.clone(),
+        reference: wanted.reference.clone(),
+        contact_id: if held.amount_credited.is_zero() { wanted.contact_id } else { held.contact_id },
+        due_date: wanted.due_date,
+        planned_payment_date: if is_bill { wanted.planned_payment_date } else { held.planned_payment_date },
+        url: wanted.url.clone(),
+        branding_theme: wanted.branding_theme,
+        sent_to_contact: wanted.sent_to_contact,
+        lines: lines::relabelled(&held.lines, &wanted.lines),
+        ..held.clone()
+    }
+}
+
+/// Xero leaves the stamp of an invoice that is paid in part when nothing else of it changes.
+fn keeps_stamp(held: &Invoice, wanted: &Invoice) -> bool {
+    let as_it_was =
+        Invoice { due_date: held.due_date, sent_to_contact: held.sent_to_contact, ..wanted.clone() };
+    is_used(held) && held.status == InvoiceStatus::Authorised && as_it_was == *held && wanted != held
 }
 
 /// By id; sales invoices also by number. Bills' numbers aren't unique and find nothing.
@@ -121,25 +155,6 @@ pub(crate) fn wrong_status(noun: &str) -> String {
     format!("{noun} not of valid status for modification")
 }
 
-/// After a payment or allocation only what doesn't change the books may be edited: of the lines their texts,
-/// accounts and tracking, and none may come or go.
-pub(crate) fn touches_books(sent: &Map<String, Value>, date: Date, currency: &str, lines: &[Line]) -> bool {
-    const AMOUNTS: [&str; 7] =
-        ["Quantity", "UnitAmount", "LineAmount", "TaxType", "TaxAmount", "DiscountRate", "DiscountAmount"];
-    let other_date = given(sent, "Date").and_then(|day| read_day(&day)).is_some_and(|sent| sent != date);
-    let other_currency = given(sent, "CurrencyCode").is_some_and(|sent| sent != currency);
-    let held = |sent: &Value| {
-        let id = sent.get("LineItemID").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
-        id.is_some_and(|id| lines.iter().any(|line| line.id == id))
-    };
-    let sent = sent.get("LineItems").and_then(Value::as_array);
-    let other_lines = sent.is_some_and(|sent| {
-        let changes = |line: &Value| !held(line) || AMOUNTS.iter().any(|field| line.get(*field).is_some());
-        sent.len() != lines.len() || sent.iter().any(changes)
-    });
-    other_date || other_currency || other_lines
-}
-
 /// What the history calls it.
 pub(crate) fn changes(before: Option<InvoiceStatus>, after: InvoiceStatus) -> &'static str {
     match (before, after) {
@@ -181,6 +196,7 @@ fn blank(
         sent_to_contact: false,
         sub_total: Decimal::ZERO,
         total_tax: Decimal::ZERO,
+        rounding: Decimal::ZERO,
         total: Decimal::ZERO,
         amount_paid: Decimal::ZERO,
         amount_credited: Decimal::ZERO,
@@ -227,12 +243,12 @@ fn read_head(
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
     (invoice.currency, invoice.currency_rate) =
-        head::currency(organisation, sent, invoice.contact_id, held, messages);
+        head::currency(organisation, sent, invoice.contact_id, invoice.date, held, messages);
     if let Some(kind) = head::line_amount_types(sent, messages) {
         invoice.line_amount_types = kind;
     }
     if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
-        invoice.sent_to_contact = flag && invoice.status == InvoiceStatus::Authorised;
+        invoice.sent_to_contact = flag && invoice.status.stands();
     }
     if let Some(theme) = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok()) {
         invoice.branding_theme = Some(theme);
@@ -242,7 +258,7 @@ fn read_head(
     }
 }
 
-/// Totals of nothing are paid at once.
+/// Totals of nothing are paid at once. What is settled is left as it is unless lines are sent.
 fn read_amounts(
     organisation: &mut Organisation,
     request: &Request,
@@ -250,8 +266,9 @@ fn read_amounts(
     invoice: &mut Invoice,
     messages: &mut Messages,
 ) {
-    use InvoiceStatus::{Deleted, Paid, Voided};
-    if matches!(invoice.status, Voided | Deleted | Paid) {
+    use InvoiceStatus::{Deleted, Voided};
+    let stays = is_settled(invoice) && !sent.contains_key("LineItems");
+    if matches!(invoice.status, Voided | Deleted) || stays {
         return;
     }
     let is_sale = invoice.kind == InvoiceType::AccRec;
@@ -264,13 +281,56 @@ fn read_amounts(
         unit_places: request.unit_places(),
     };
     let totals = head::amounts(organisation, sent, &mut invoice.lines, terms, messages);
+    if invoice.status.stands() && !is_settled(invoice) {
+        let mover = Mover {
+            id: invoice.id,
+            is_sale,
+            is_credit: false,
+            amounts: invoice.line_amount_types,
+            currency_rate: invoice.currency_rate,
+            allows_backorders: request.flag("allowBackorders"),
+        };
+        stock::take(organisation, &mut invoice.lines, mover, messages);
+    }
+    invoice.rounding = rounding(sent, invoice, totals, messages);
     invoice.sub_total = totals.sub_total;
     invoice.total_tax = totals.total_tax;
-    invoice.total = totals.total;
+    invoice.total = totals.total + invoice.rounding;
     if is_settled_at_once(invoice.status, invoice.total, &invoice.lines) {
         invoice.status = InvoiceStatus::Paid;
         invoice.fully_paid_on = Some(invoice.date);
     }
+}
+
+/// As sent, with the totals that it makes up for; it stays as long as the lines do.
+/// <https://developer.xero.com/documentation/api/accounting/invoices>. The wordings are ours.
+fn rounding(
+    sent: &Map<String, Value>,
+    invoice: &Invoice,
+    totals: Totals,
+    messages: &mut Messages,
+) -> Decimal {
+    let amount = |field: &str| sent.get(field).and_then(read_number);
+    let Some(rounding) = amount("RoundingAmount").map(|rounding| places(rounding, 2)) else {
+        let stays = is_settled(invoice) || !sent.contains_key("LineItems");
+        return if stays { invoice.rounding } else { Decimal::ZERO };
+    };
+    if rounding.is_zero() {
+        return rounding;
+    }
+    if rounding.abs() > Decimal::new(10, 2) {
+        messages.push("The RoundingAmount must be between -0.10 and 0.10");
+    }
+    if !invoice.status.is_approved() {
+        messages.push("A RoundingAmount can only be set on SUBMITTED and AUTHORISED invoices");
+    }
+    match ["SubTotal", "TotalTax", "Total"].map(amount) {
+        [Some(_), Some(_), Some(total)] if total == totals.total + rounding => {}
+        [Some(_), Some(_), Some(total)] => messages
+            .push(format!("The Total {total} does not match the expected Total {}", totals.total + rounding)),
+        _ => messages.push("SubTotal, TotalTax and Total must be specified with a RoundingAmount"),
+    }
+    rounding
 }
 
 /// Shared with credit notes: of a total of nothing, nothing is open.

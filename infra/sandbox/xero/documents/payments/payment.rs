@@ -97,9 +97,13 @@ impl Payment {
         if self.deleted { "DELETED" } else { "AUTHORISED" }
     }
 
-    /// In the currency of the account, which is the organisation's.
-    pub(crate) fn bank_amount(&self) -> Decimal {
-        in_base(self.amount, self.currency_rate)
+    /// In the currency of the account: the document's, or else the organisation's.
+    pub(crate) fn bank_amount(&self, organisation: &Organisation) -> Decimal {
+        if organisation.currency_of_account(self.account) == organisation.base_currency {
+            in_base(self.amount, self.currency_rate)
+        } else {
+            self.amount
+        }
     }
 
     /// Inside the document that it settles.
@@ -129,7 +133,7 @@ impl Payment {
             }
         }
         put("Date", wire::day(self.date));
-        put("BankAmount", wire::money(self.bank_amount()));
+        put("BankAmount", wire::money(self.bank_amount(organisation)));
         put("Amount", wire::money(self.amount));
         put("Reference", self.reference.as_str().into());
         put("CurrencyRate", wire::number(self.currency_rate));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::payment::Payment;
 use crate::xero::documents::credit_notes::credit_note::credit_note_key;
-use crate::xero::documents::head::day;
+use crate::xero::documents::head::{self, day};
 use crate::xero::documents::invoices::invoice::invoice_number_key;
 use crate::xero::documents::settlement::{Settled, SettledKind, refresh};
 use crate::xero::messages::Messages;
@@ -26,6 +26,8 @@ const NO_DOCUMENT: &str = "A payment must name an Invoice, CreditNote, Prepaymen
 const NOT_EDITABLE: &str = "Payments cannot be edited. Set the Status to DELETED to remove a payment";
 const IN_A_BATCH: &str = "This payment is part of a batch payment and cannot be deleted on its own";
 const RECONCILED: &str = "This payment is reconciled and cannot be deleted";
+const OTHER_CURRENCY: &str =
+    "The Account must be in the currency of the document or in that of the organisation";
 const NO_BANK: &str =
     "The Account must be of type BANK, or have EnablePaymentsToAccount, to be used for payments";
 
@@ -75,8 +77,10 @@ pub(crate) fn create(
     } else if amount > standing.open() {
         messages.push(TOO_MUCH.to_owned());
     }
-    let rate = sent.get("CurrencyRate").and_then(read_number).filter(|rate| *rate > Decimal::ZERO);
-    let in_own_currency = standing.currency == organisation.base_currency;
+    let held_in = organisation.currency_of_account(account);
+    if held_in != organisation.base_currency && held_in != standing.currency {
+        messages.push(OTHER_CURRENCY);
+    }
     if !messages.is_empty() {
         return Err(Refused::Element { id: None, messages });
     }
@@ -88,7 +92,7 @@ pub(crate) fn create(
         account,
         date,
         amount,
-        currency_rate: rate.filter(|_| !in_own_currency).unwrap_or(standing.rate),
+        currency_rate: head::rate(organisation, sent, &standing.currency, date, None),
         reference: text_of(sent, "Reference").unwrap_or_default(),
         is_reconciled: sent.get("IsReconciled").and_then(Value::as_bool).unwrap_or(false),
         deleted: false,

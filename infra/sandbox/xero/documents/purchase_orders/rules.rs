@@ -185,7 +185,7 @@ fn read_head(
     order.expected_arrival = day(sent, "ExpectedArrivalDate", messages).or(order.expected_arrival);
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
     (order.currency, order.currency_rate) =
-        head::currency(organisation, sent, order.contact_id, held, messages);
+        head::currency(organisation, sent, order.contact_id, order.date, held, messages);
     if let Some(kind) = head::line_amount_types(sent, messages) {
         order.line_amount_types = kind;
     }

@@ -45,7 +45,7 @@ pub(super) fn save(
     );
     let held = before.as_ref().map(|held| (held.currency.as_str(), held.currency_rate));
     (quote.currency, quote.currency_rate) =
-        head::currency(organisation, sent, quote.contact_id, held, &mut messages);
+        head::currency(organisation, sent, quote.contact_id, quote.date, held, &mut messages);
     read_lines(organisation, request, sent, &mut quote, &mut messages);
     if before.as_ref().is_some_and(|held| is_settled(held) && differs(held, &quote)) {
         messages.push(WRONG_STATUS.to_owned());

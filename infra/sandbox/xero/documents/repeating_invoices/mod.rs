@@ -170,7 +170,8 @@ fn create(
     let schedule = Schedule::read(sent.get("Schedule").and_then(Value::as_object), &mut messages);
     let contact_id = head::contact_of(organisation, request, sent, None, &mut messages);
     let line_amount_types = head::line_amount_types(sent, &mut messages).unwrap_or_default();
-    let (currency, _) = head::currency(organisation, sent, contact_id, None, &mut messages);
+    let today = organisation.today(request.now);
+    let (currency, _) = head::currency(organisation, sent, contact_id, today, None, &mut messages);
     let is_sale = kind == InvoiceType::AccRec;
     let terms = Terms {
         is_sale,

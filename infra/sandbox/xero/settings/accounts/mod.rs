@@ -125,6 +125,12 @@ impl Organisation {
         self.account(code).is_some_and(|account| account.active && account.kind != "BANK")
     }
 
+    /// What the money on it is in; of an account that is no bank's, the organisation's own.
+    pub(crate) fn currency_of_account(&self, account: Uuid) -> &str {
+        let bank = self.shelves.accounts.get(account).and_then(|account| account.bank_account.as_ref());
+        bank.map_or(&self.base_currency, |bank| &bank.currency)
+    }
+
     /// Every organisation has them all; nobody can archive or delete one.
     pub(crate) fn system_account(&self, account: SystemAccount) -> Uuid {
         self.shelves.accounts.find(&system_key(account)).map(|account| account.id).unwrap_or_default()

@@ -188,6 +188,7 @@ fn read_bank_account(
         account.bank_account = None;
         return;
     }
+    let currency = account.bank_account.as_ref().map(|bank| bank.currency.clone());
     let bank = account.bank_account.get_or_insert_with(|| BankAccount {
         number: String::new(),
         kind: BANK_KINDS[0].to_owned(),
@@ -205,6 +206,9 @@ fn read_bank_account(
     }
     if !BANK_KINDS.contains(&bank.kind.as_str()) {
         messages.push(format!("The BankAccountType '{}' is not valid", bank.kind));
+    }
+    if currency.is_some_and(|currency| currency != bank.currency) {
+        messages.push("The CurrencyCode of a bank account cannot be changed");
     }
     if !organisation.has_currency(&bank.currency) {
         messages.push(format!("Organisation is not subscribed to currency {}", bank.currency));
