@@ -5,6 +5,7 @@
 //! and by people who try a flow. It must not use anything of the product: a wire type that is wrong on both
 //! sides would agree with itself.
 
+mod bytes;
 mod clock;
 mod control;
 mod counters;

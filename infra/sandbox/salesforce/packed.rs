@@ -9,9 +9,10 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shape::{Bytes, Shape};
+use shape::Shape;
 
 use super::store::Record;
+use crate::bytes::{Bytes, put_number};
 
 /// So many records of a table are never packed, and as many unpacked ones are left at hand.
 const AT_HAND: usize = 4_000;
@@ -107,7 +108,7 @@ impl Slots {
             }
         };
         let mut bytes = Vec::new();
-        shape::put_number(&mut bytes, number);
+        put_number(&mut bytes, number);
         if let Some(shape) = self.shapes.get(number) {
             shape.pack(record, &mut bytes);
         }

@@ -54,7 +54,7 @@ use uuid::Uuid;
 pub use by_hand::{Ledger, NotTaken};
 pub use documents::contacts::contact::{Contact, ContactStatus};
 pub use documents::invoices::invoice::{Invoice, InvoiceStatus, InvoiceType};
-pub use documents::lines::{Line, Tracking};
+pub use documents::lines::{Line, PackedLines, Tracking};
 pub use documents::tax::LineAmountTypes;
 pub use held::Hold;
 pub use identity::{

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::parts::history::HistoryRecord;
+use super::parts::history::History;
 use super::plan::Plan;
 use super::shelves::{Marks, Shelves};
 
@@ -66,7 +66,7 @@ pub(crate) struct Organisation {
     pub(crate) shelves: Shelves,
     /// The last number that was given out, by its prefix.
     numbers: BTreeMap<Cow<'static, str>, u32>,
-    pub(crate) history: Vec<HistoryRecord>,
+    pub(crate) history: History,
     /// Who is at it now, for the history: an app, or a person.
     pub(crate) actor: String,
     pub(crate) ids: Ids,
@@ -95,7 +95,7 @@ impl Organisation {
             created,
             shelves: Shelves::default(),
             numbers: BTreeMap::new(),
-            history: Vec::new(),
+            history: History::default(),
             actor: String::new(),
             ids,
         }

@@ -49,7 +49,8 @@ pub(crate) struct Shelf<T> {
     keys: BTreeMap<Place, Uuid>,
     /// How many keys were put there.
     puts: u64,
-    by_stamp: BTreeSet<(Timestamp, Uuid)>,
+    /// By the second of the stamp; none has less.
+    by_stamp: BTreeSet<(i64, Uuid)>,
     journal: Vec<(Uuid, Option<T>)>,
 }
 
@@ -85,7 +86,7 @@ impl<T: Document> Shelf<T> {
 
     /// Oldest change first, then by id: Xero's default order.
     pub(crate) fn since(&self, since: Option<Timestamp>) -> impl DoubleEndedIterator<Item = &T> {
-        let from = (since.unwrap_or(Timestamp::MIN), Uuid::nil());
+        let from = (since.unwrap_or(Timestamp::MIN).as_second(), Uuid::nil());
         self.by_stamp.range(from..).filter_map(|(_, id)| self.get(*id))
     }
 
@@ -159,14 +160,14 @@ impl<T: Document> Shelf<T> {
             self.puts += 1;
             self.keys.insert((hash(&key), self.puts), document.id());
         }
-        self.by_stamp.insert((document.updated(), document.id()));
+        self.by_stamp.insert((document.updated().as_second(), document.id()));
         self.documents.insert(document.id(), Box::new(document));
         before
     }
 
     fn take(&mut self, id: Uuid) -> Option<T> {
         let document = self.documents.remove(&id)?;
-        self.by_stamp.remove(&(document.updated(), id));
+        self.by_stamp.remove(&(document.updated().as_second(), id));
         for key in document.keys() {
             let place = self.keys.range(whole(&key)).find(|(_, other)| **other == id);
             if let Some(place) = place.map(|(place, _)| *place) {

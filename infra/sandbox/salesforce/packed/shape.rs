@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::bytes::{Bytes, put_counted, put_number};
 use crate::salesforce::store::Record;
 
 /// The field names that records have in common, and the values of the first of them; before all stands its id.
@@ -53,7 +54,7 @@ impl Shape {
             let value = match bytes.byte() {
                 SAME => first.clone(),
                 AGAIN => values.get(bytes.number()).cloned().unwrap_or_default(),
-                TEXT => Value::String(bytes.text(first.as_str().unwrap_or_default())),
+                TEXT => Value::String(bytes.text_like(first.as_str().unwrap_or_default())),
                 _ => serde_json::from_slice(bytes.counted()).unwrap_or_default(),
             };
             values.push(value);
@@ -67,8 +68,7 @@ impl Shape {
 fn put_other(bytes: &mut Vec<u8>, value: &Value) {
     let text = value.to_string();
     bytes.push(OTHER);
-    put_number(bytes, text.len());
-    bytes.extend_from_slice(text.as_bytes());
+    put_counted(bytes, text.as_bytes());
 }
 
 /// Compared byte by byte: a letter may be parted, and is whole again when the parts are put together.
@@ -81,58 +81,17 @@ fn put_text(bytes: &mut Vec<u8>, text: &str, first: &str) {
     bytes.push(TEXT);
     put_number(bytes, start);
     put_number(bytes, end);
-    put_number(bytes, middle.len());
-    bytes.extend_from_slice(middle);
+    put_counted(bytes, middle);
 }
 
-/// Seven bits to a byte, the lowest first; the eighth says that there are more.
-pub(super) fn put_number(bytes: &mut Vec<u8>, number: usize) {
-    let mut rest = number;
-    while rest >= 0x80 {
-        bytes.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
-}
-
-/// What of a packed record is still to be read. They were written above; past their end everything is nothing.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or_default()
-    }
-
-    pub(super) fn number(&mut self) -> usize {
-        let (mut number, mut shift) = (0, 0);
-        loop {
-            let byte = self.byte();
-            number |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte < 0x80 || shift > 56 {
-                return number;
-            }
-        }
-    }
-
-    fn counted(&mut self) -> &'a [u8] {
-        let length = self.number();
-        self.take(length)
-    }
-
-    fn text(&mut self, first: &str) -> String {
+impl Bytes<'_> {
+    /// What `put_text` wrote.
+    fn text_like(&mut self, first: &str) -> String {
         let (first, start, end) = (first.as_bytes(), self.number(), self.number());
         let middle = self.counted();
         let start = first.get(..start).unwrap_or_default();
         let end = first.get(first.len().saturating_sub(end)..).unwrap_or_default();
         String::from_utf8([start, middle, end].concat()).unwrap_or_default()
-    }
-
-    fn take(&mut self, length: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(length.min(self.0.len()));
-        self.0 = rest;
-        taken
     }
 }
 

@@ -91,7 +91,7 @@ impl Organisation {
                     contact: invoice.contact_id,
                     number: invoice.number.clone(),
                     date: invoice.date,
-                    currency: invoice.currency.clone(),
+                    currency: invoice.currency.as_str().to_owned(),
                     rate: invoice.currency_rate,
                     total: invoice.total,
                     paid,

@@ -67,11 +67,11 @@ pub(crate) fn on_hand(organisation: &Organisation, item: Uuid, but: Option<Uuid>
     let invoices = shelves.invoices.find_all(&key).filter(|one| one.status.stands());
     let notes = shelves.credit_notes.find_all(&key).filter(|one| one.status.stands());
     let money = shelves.bank_transactions.find_all(&key).filter(|one| !one.is_deleted);
-    let documents = invoices.map(|one| (one.id(), &one.lines));
-    let documents = documents.chain(notes.map(|one| (one.id(), &one.lines)));
-    let documents = documents.chain(money.map(|one| (one.id(), &one.lines)));
+    let documents = invoices.map(|one| (one.id(), one.lines.read()));
+    let documents = documents.chain(notes.map(|one| (one.id(), one.lines.clone())));
+    let documents = documents.chain(money.map(|one| (one.id(), one.lines.clone())));
     let lines = documents.filter(|(id, _)| Some(*id) != but).flat_map(|(_, lines)| lines);
-    let moved = lines.filter_map(|line| line.moved.as_ref()).filter(|moved| moved.item == item);
+    let moved = lines.filter_map(|line| line.moved).filter(|moved| moved.item == item);
     moved.fold(Stock::default(), |sum, moved| sum.with(moved.stock))
 }
 

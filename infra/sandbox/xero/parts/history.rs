@@ -3,9 +3,8 @@
 //! <https://developer.xero.com/documentation/api/accounting/historyandnotes>. Newest first. A note can be
 //! added and never changed.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,31 +18,71 @@ use crate::xero::writing::given;
 const KEY: &str = "HistoryRecords";
 const LONGEST_NOTE: usize = 2_500;
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub(crate) struct HistoryRecord {
-    document: Uuid,
-    /// `Created`, `Edited`, `Approved`, `Voided`, …
-    changes: Cow<'static, str>,
-    at: Timestamp,
-    user: String,
-    details: String,
+/// Everything that happened in an organisation, in its order. There are more records than documents, so that a word
+/// (`Created`, who did it) is kept once and each record has its place.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct History {
+    records: Vec<HistoryRecord>,
+    words: Vec<String>,
 }
 
-impl HistoryRecord {
-    /// Of what was made they follow from who made it, and aren't kept: there are as many as documents.
-    fn details(&self) -> Cow<'_, str> {
-        if self.changes == "Created" {
-            format!("Received through the Xero API from {}", self.user).into()
-        } else {
-            self.details.as_str().into()
-        }
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct HistoryRecord {
+    document: Uuid,
+    second: i64,
+    /// `Created`, `Edited`, `Approved`, `Voided`, …
+    changes: u32,
+    user: u32,
+    details: Option<Box<str>>,
+}
+
+impl History {
+    /// Where it stands; `truncate` returns to it.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.records.truncate(length);
+    }
+
+    fn push(&mut self, document: Uuid, changes: &str, user: &str, details: Option<Box<str>>, at: Timestamp) {
+        let (changes, user) = (self.place(changes), self.place(user));
+        self.records.push(HistoryRecord { document, second: at.as_second(), changes, user, details });
+    }
+
+    fn place(&mut self, word: &str) -> u32 {
+        let place = self.words.iter().position(|known| known == word).unwrap_or_else(|| {
+            self.words.push(word.to_owned());
+            self.words.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn word(&self, place: u32) -> &str {
+        self.words.get(place as usize).map(String::as_str).unwrap_or_default()
+    }
+
+    fn as_json(&self, record: &HistoryRecord) -> Value {
+        let (changes, user) = (self.word(record.changes), self.word(record.user));
+        // Of what was made they follow from who made it.
+        let made = || format!("Received through the Xero API from {user}");
+        let details = record.details.as_deref().map(str::to_owned);
+        let details = details.or_else(|| (changes == CREATED).then(made)).unwrap_or_default();
+        let at = Timestamp::from_second(record.second).unwrap_or_default();
+        json!({
+            "Changes": changes, "DateUTCString": date_text(at), "DateUTC": wire::stamp(at), "User": user,
+            "Details": details,
+        })
     }
 }
+
+const CREATED: &str = "Created";
 
 impl Organisation {
     /// Said of whoever acts now; undone with the change itself.
     pub(crate) fn record(&mut self, document: Uuid, changes: &'static str, at: Timestamp) {
-        self.record_more(document, changes, String::new(), at);
+        self.history.push(document, changes, &self.actor, None, at);
     }
 
     /// With a sentence of its own.
@@ -54,19 +93,14 @@ impl Organisation {
         details: String,
         at: Timestamp,
     ) {
-        self.history.push(HistoryRecord {
-            document,
-            changes: changes.into(),
-            at,
-            user: self.actor.clone(),
-            details,
-        });
+        self.history.push(document, changes, &self.actor, Some(details.into()), at);
     }
 
     /// How often something happened from this moment on.
     pub(crate) fn recorded_since(&self, changes: &str, since: Timestamp) -> usize {
-        let recent = self.history.iter().rev().take_while(|record| record.at >= since);
-        recent.filter(|record| record.changes == changes).count()
+        let records = self.history.records.iter().rev();
+        let recent = records.take_while(|record| record.second >= since.as_second());
+        recent.filter(|record| self.history.word(record.changes) == changes).count()
     }
 }
 
@@ -81,13 +115,9 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
 }
 
 fn list(organisation: &Organisation, document: Uuid) -> Found {
-    let records = organisation.history.iter().rev().filter(|record| record.document == document);
-    let elements = records.map(|record| {
-        json!({
-            "Changes": record.changes, "DateUTCString": date_text(record.at),
-            "DateUTC": wire::stamp(record.at), "User": record.user, "Details": record.details(),
-        })
-    });
+    let history = &organisation.history;
+    let records = history.records.iter().rev().filter(|record| record.document == document);
+    let elements = records.map(|record| history.as_json(record));
     Found { key: KEY, elements: elements.collect(), pagination: None }
 }
 
@@ -106,14 +136,7 @@ fn add(organisation: &mut Organisation, request: &Request, document: Uuid) -> Re
             "DateUTCString": date_text(request.now), "DateUTC": wire::bare_stamp(request.now),
             "Details": details, "ValidationErrors": [],
         }));
-        let user = organisation.actor.clone();
-        organisation.history.push(HistoryRecord {
-            document,
-            changes: "Note".into(),
-            at: request.now,
-            user,
-            details,
-        });
+        organisation.record_more(document, "Note", details, request.now);
     }
     Ok(Found { key: KEY, elements, pagination: None })
 }

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -25,6 +26,33 @@ pub(crate) struct Currency {
     pub(crate) code: String,
     pub(crate) description: String,
     pub(crate) added: Timestamp,
+}
+
+/// The three letters of a currency, for what there are many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurrencyCode([u8; 3]);
+
+impl CurrencyCode {
+    /// Whatever isn't three letters of ASCII is no currency, and none of it is kept.
+    pub(crate) fn read(code: &str) -> Self {
+        Self(code.as_bytes().try_into().ok().filter(|code: &[u8; 3]| code.is_ascii()).unwrap_or_default())
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for CurrencyCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CurrencyCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|code| Self::read(&code))
+    }
 }
 
 /// Those that are met most: code, what Xero calls them, and about how many thousandths make one New Zealand dollar.

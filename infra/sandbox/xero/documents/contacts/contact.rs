@@ -1,11 +1,10 @@
 //! A contact as it is kept, and the four shapes it is shown in. Rules of writing are in `rules.rs`.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::texts::Texts;
 use crate::xero::filter::{Field, Fields};
 use crate::xero::reading::View;
 use crate::xero::shelf::Document;
@@ -52,27 +51,6 @@ pub(crate) const ADDRESS_TEXTS: [(&str, usize); 9] = [
 /// Kept and given back as sent.
 pub(crate) const KEPT_AS_SENT: [&str; 4] =
     ["PaymentTerms", "SalesTrackingCategories", "PurchasesTrackingCategories", "Discount"];
-
-/// A few texts by their fields. In a row: a tree of its own for each of a contact's seven would be most of the contact.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Texts(Vec<(Cow<'static, str>, Box<str>)>);
-
-impl Texts {
-    pub(crate) fn get(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == field).map(|(_, text)| &**text)
-    }
-
-    pub(crate) fn insert(&mut self, field: &'static str, text: String) {
-        let text = text.into_boxed_str();
-        match self.0.iter_mut().find(|(known, _)| known == field) {
-            Some((_, held)) => *held = text,
-            None => {
-                self.0.reserve_exact(1);
-                self.0.push((field.into(), text));
-            }
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ContactStatus {

@@ -5,6 +5,7 @@
 mod balances;
 pub(crate) mod contact;
 pub(crate) mod rules;
+mod texts;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::contact::{
     ADDRESS_TEXTS, ADDRESS_TYPES, Contact, ContactStatus, KEPT_AS_SENT, PHONE_TEXTS, PHONE_TYPES, TEXTS,
-    Texts, name_key, number_key,
+    name_key, number_key,
 };
+use super::texts::Texts;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::writing::{Refused, given, text_of};
@@ -120,7 +121,7 @@ fn apply(contact: &mut Contact, sent: &Map<String, Value>, messages: &mut Messag
     for (field, longest) in TEXTS {
         if let Some(text) = text_of(sent, field) {
             check_length(field, &text, *longest, messages);
-            contact.texts.insert(field, text);
+            contact.texts.insert(field, &text);
         }
     }
     check_name(contact.name(), messages);
@@ -187,7 +188,7 @@ fn slots<const N: usize>(
         for (field, longest) in texts {
             if let Some(text) = text_of(slot, field) {
                 check_length(field, &text, *longest, messages);
-                held[place].insert(field, text);
+                held[place].insert(field, &text);
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::xero::documents::contacts::contact::Contact;
-use crate::xero::documents::lines::{self, Line};
+use crate::xero::documents::lines::{self, Line, PackedLines};
 use crate::xero::documents::postings;
 use crate::xero::documents::settlement::{SettledKind, contact_key, control_account};
 use crate::xero::documents::stock;
@@ -16,6 +16,7 @@ use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
+use crate::xero::settings::currencies::CurrencyCode;
 use crate::xero::shelf::Document;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
@@ -96,26 +97,29 @@ pub struct Invoice {
     pub planned_payment_date: Option<Date>,
     pub status: InvoiceStatus,
     pub line_amount_types: LineAmountTypes,
-    pub lines: Vec<Line>,
-    pub currency: String,
+    pub lines: PackedLines,
+    pub currency: CurrencyCode,
     pub currency_rate: Decimal,
-    pub url: Option<String>,
+    pub url: Option<Box<str>>,
     pub branding_theme: Option<Uuid>,
     pub sent_to_contact: bool,
     pub sub_total: Decimal,
     pub total_tax: Decimal,
-    /// What the sender's own books have lost or won by rounding; part of the total.
-    pub rounding: Decimal,
     pub total: Decimal,
     pub amount_paid: Decimal,
     pub amount_credited: Decimal,
     pub fully_paid_on: Option<Date>,
     pub updated: Timestamp,
     /// The app that made it; none for one made by hand.
-    pub created_by: Option<String>,
+    pub created_by: Option<Box<str>>,
 }
 
 impl Invoice {
+    /// What the sender's own books have lost or won by rounding; part of the total.
+    pub(crate) fn rounding(&self) -> Decimal {
+        self.total - self.sub_total - self.total_tax
+    }
+
     /// A voided invoice keeps it.
     pub fn amount_due(&self) -> Decimal {
         self.total - self.amount_paid - self.amount_credited
@@ -153,13 +157,14 @@ impl Invoice {
             put("AmountCredited", wire::money(self.amount_credited));
         }
         if let Some(url) = &self.url {
-            put("Url", url.as_str().into());
+            put("Url", (**url).into());
         }
         if is_sale {
             put("SentToContact", self.sent_to_contact.into());
         }
         put("CurrencyRate", wire::number(self.currency_rate));
-        let discount = self.total_discount();
+        let lines = self.lines.read();
+        let discount: Decimal = lines.iter().map(Line::discount).sum();
         put("IsDiscounted", (!discount.is_zero()).into());
         if !discount.is_zero() {
             put("TotalDiscount", wire::money(discount));
@@ -198,12 +203,12 @@ impl Invoice {
         put("Status", self.status.as_str().into());
         put("LineAmountTypes", self.line_amount_types.as_str().into());
         if view != Summary {
-            put("LineItems", lines::as_json(&self.lines, view, unit_places));
+            put("LineItems", lines::as_json(&lines, view, unit_places));
         }
         put("SubTotal", wire::money(self.sub_total));
         put("TotalTax", wire::money(self.total_tax));
-        if !self.rounding.is_zero() {
-            put("RoundingAmount", wire::money(self.rounding));
+        if !self.rounding().is_zero() {
+            put("RoundingAmount", wire::money(self.rounding()));
         }
         put("Total", wire::money(self.total));
         put("UpdatedDateUTC", wire::stamp(self.updated));
@@ -229,10 +234,6 @@ impl Invoice {
         });
         credits.collect()
     }
-
-    fn total_discount(&self) -> Decimal {
-        self.lines.iter().map(Line::discount).sum()
-    }
 }
 
 /// Sales numbers are found; a bill's number is a mere reference.
@@ -257,7 +258,7 @@ impl Document for Invoice {
     fn keys(&self) -> Vec<String> {
         let prefix = if self.kind == InvoiceType::AccRec { "" } else { "bill " };
         let number = format!("{prefix}{}", invoice_number_key(&self.number));
-        [number, contact_key(self.contact_id)].into_iter().chain(stock::keys(&self.lines)).collect()
+        [number, contact_key(self.contact_id)].into_iter().chain(stock::keys(&self.lines.read())).collect()
     }
 
     /// From the day it is approved: what is owed, against what was sold or bought and its tax.
@@ -269,7 +270,7 @@ impl Document for Invoice {
         let sign = if is_sale { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let entry = Entry::on(self.date, self.currency_rate)
             .debit(control_account(organisation, is_sale), sign * self.total);
-        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
+        vec![postings::post(entry, organisation, &self.lines.read(), self.line_amount_types, -sign)]
     }
 
     fn news(&self, before: Option<&Self>) -> Option<News> {
@@ -329,7 +330,7 @@ impl Fields for InvoiceRow<'_> {
             "subtotal" => Field::Number(invoice.sub_total),
             "totaltax" => Field::Number(invoice.total_tax),
             "total" => Field::Number(invoice.total),
-            "currencycode" => Field::text(&invoice.currency),
+            "currencycode" => Field::text(invoice.currency.as_str()),
             "lineamounttypes" => Field::text(invoice.line_amount_types.as_str()),
             "updateddateutc" => Field::Moment(invoice.updated),
             "url" => Field::maybe(invoice.url.as_deref()),

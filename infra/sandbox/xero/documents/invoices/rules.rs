@@ -9,12 +9,13 @@ use uuid::Uuid;
 
 use super::invoice::{Invoice, InvoiceStatus, InvoiceType, invoice_number_key};
 use crate::xero::documents::head::{self, LONGEST_TEXT, day};
-use crate::xero::documents::lines::{self, Line, Terms};
+use crate::xero::documents::lines::{self, Line, PackedLines, Terms};
 use crate::xero::documents::stock::{self, Mover};
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
+use crate::xero::settings::currencies::CurrencyCode;
 use crate::xero::wire::{places, read_number};
 use crate::xero::writing::{Refused, given, text_of};
 
@@ -89,7 +90,7 @@ fn relabelled(held: &Invoice, wanted: &Invoice) -> Invoice {
         url: wanted.url.clone(),
         branding_theme: wanted.branding_theme,
         sent_to_contact: wanted.sent_to_contact,
-        lines: lines::relabelled(&held.lines, &wanted.lines),
+        lines: PackedLines::of(&lines::relabelled(&held.lines.read(), &wanted.lines.read())),
         ..held.clone()
     }
 }
@@ -188,21 +189,20 @@ fn blank(
         planned_payment_date: None,
         status: InvoiceStatus::Draft,
         line_amount_types: LineAmountTypes::default(),
-        lines: Vec::new(),
-        currency: organisation.base_currency.clone(),
+        lines: PackedLines::default(),
+        currency: CurrencyCode::read(&organisation.base_currency),
         currency_rate: Decimal::ONE,
         url: None,
         branding_theme: organisation.default_theme().filter(|_| is_sale),
         sent_to_contact: false,
         sub_total: Decimal::ZERO,
         total_tax: Decimal::ZERO,
-        rounding: Decimal::ZERO,
         total: Decimal::ZERO,
         amount_paid: Decimal::ZERO,
         amount_credited: Decimal::ZERO,
         fully_paid_on: None,
         updated: request.now,
-        created_by: Some(request.client.clone()),
+        created_by: Some(request.client.as_str().into()),
     })
 }
 
@@ -239,11 +239,12 @@ fn read_head(
     }
     if let Some(url) = text_of(sent, "Url") {
         messages.extend(head::url_problem(&url));
-        invoice.url = Some(url).filter(|url| !url.is_empty());
+        invoice.url = Some(url.into()).filter(|url: &Box<str>| !url.is_empty());
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
-    (invoice.currency, invoice.currency_rate) =
+    let (currency, rate) =
         head::currency(organisation, sent, invoice.contact_id, invoice.date, held, messages);
+    (invoice.currency, invoice.currency_rate) = (CurrencyCode::read(&currency), rate);
     if let Some(kind) = head::line_amount_types(sent, messages) {
         invoice.line_amount_types = kind;
     }
@@ -280,7 +281,8 @@ fn read_amounts(
         taxed_by_account: true,
         unit_places: request.unit_places(),
     };
-    let totals = head::amounts(organisation, sent, &mut invoice.lines, terms, messages);
+    let mut lines = invoice.lines.read();
+    let totals = head::amounts(organisation, sent, &mut lines, terms, messages);
     if invoice.status.stands() && !is_settled(invoice) {
         let mover = Mover {
             id: invoice.id,
@@ -290,13 +292,14 @@ fn read_amounts(
             currency_rate: invoice.currency_rate,
             allows_backorders: request.flag("allowBackorders"),
         };
-        stock::take(organisation, &mut invoice.lines, mover, messages);
+        stock::take(organisation, &mut lines, mover, messages);
     }
-    invoice.rounding = rounding(sent, invoice, totals, messages);
+    let rounding = rounding(sent, invoice, totals, messages);
+    invoice.lines = PackedLines::of(&lines);
     invoice.sub_total = totals.sub_total;
     invoice.total_tax = totals.total_tax;
-    invoice.total = totals.total + invoice.rounding;
-    if is_settled_at_once(invoice.status, invoice.total, &invoice.lines) {
+    invoice.total = totals.total + rounding;
+    if is_settled_at_once(invoice.status, invoice.total, &lines) {
         invoice.status = InvoiceStatus::Paid;
         invoice.fully_paid_on = Some(invoice.date);
     }
@@ -313,7 +316,7 @@ fn rounding(
     let amount = |field: &str| sent.get(field).and_then(read_number);
     let Some(rounding) = amount("RoundingAmount").map(|rounding| places(rounding, 2)) else {
         let stays = is_settled(invoice) || !sent.contains_key("LineItems");
-        return if stays { invoice.rounding } else { Decimal::ZERO };
+        return if stays { invoice.rounding() } else { Decimal::ZERO };
     };
     if rounding.is_zero() {
         return rounding;

@@ -30,7 +30,7 @@ pub(crate) struct Payment {
     pub(crate) deleted: bool,
     pub(crate) batch: Option<Uuid>,
     /// `BankAccountNumber`, `Particulars`, `Details`: for the bank's file, kept as sent.
-    pub(crate) for_the_bank: Map<String, Value>,
+    pub(crate) for_the_bank: Option<Box<Map<String, Value>>>,
     pub(crate) updated: Timestamp,
 }
 
@@ -143,7 +143,7 @@ impl Payment {
         put("UpdatedDateUTCString", wire::stamp_text(self.updated));
         put("HasAccount", true.into());
         put("IsReconciled", self.is_reconciled.into());
-        for (field, value) in &self.for_the_bank {
+        for (field, value) in self.for_the_bank.iter().flat_map(|sent| sent.iter()) {
             put(field, value.clone());
         }
         if let Some(account) = organisation.shelves.accounts.get(self.account) {

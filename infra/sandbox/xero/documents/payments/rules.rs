@@ -84,7 +84,9 @@ pub(crate) fn create(
     if !messages.is_empty() {
         return Err(Refused::Element { id: None, messages });
     }
-    let kept = ["BankAccountNumber", "Particulars", "Details"];
+    let kept = ["BankAccountNumber", "Particulars", "Details"].into_iter();
+    let for_the_bank: Map<String, Value> =
+        kept.filter_map(|field| Some((field.to_owned(), sent.get(field)?.clone()))).collect();
     let payment = Payment {
         id: organisation.ids.next(),
         settles,
@@ -97,10 +99,7 @@ pub(crate) fn create(
         is_reconciled: sent.get("IsReconciled").and_then(Value::as_bool).unwrap_or(false),
         deleted: false,
         batch,
-        for_the_bank: kept
-            .iter()
-            .filter_map(|field| sent.get(*field).map(|value| ((*field).to_owned(), value.clone())))
-            .collect(),
+        for_the_bank: Some(for_the_bank).filter(|sent| !sent.is_empty()).map(Box::new),
         updated: now,
     };
     let id = payment.id;

@@ -1,52 +1,22 @@
-//! The lines of a document: read from what was sent, completed from item and account, checked, taxed.
+//! How lines are read from what was sent, completed from item and account, checked and taxed.
 //!
-//! Shared by every document that has lines; which kind of document it is comes in as `Terms`.
+//! Which kind of document they are of comes in as `Terms`.
 
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::stock::Moved;
-use super::tax::{LineAmountTypes, line_amount, line_tax};
+use super::line::{Line, Tracking};
+use crate::xero::documents::tax::{LineAmountTypes, line_amount, line_tax};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
-use crate::xero::reading::View;
 use crate::xero::settings::tracking::{TrackingCategory, TrackingStatus};
-use crate::xero::wire::{self, places, read_number};
+use crate::xero::wire::{places, read_number};
 use crate::xero::writing::{given, text_of};
 
 const LONGEST_DESCRIPTION: usize = 4_000;
 const LONGEST_QUANTITY: usize = 13;
 const MOST_TRACKING: usize = 2;
-
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Line {
-    pub id: Uuid,
-    pub description: Option<String>,
-    pub quantity: Option<Decimal>,
-    pub unit_amount: Option<Decimal>,
-    pub item: Option<(Uuid, String, String)>,
-    pub account_code: Option<String>,
-    pub account_id: Option<Uuid>,
-    pub tax_type: Option<String>,
-    pub tax_amount: Decimal,
-    pub line_amount: Decimal,
-    pub discount_rate: Option<Decimal>,
-    pub discount_amount: Option<Decimal>,
-    pub tracking: Vec<Tracking>,
-    /// A tax amount that was sent overrides ours.
-    tax_sent: Option<Decimal>,
-    /// What an approved line of a tracked item takes from the stock, or brings.
-    pub(crate) moved: Option<Box<Moved>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Tracking {
-    pub category_id: Uuid,
-    pub option_id: Uuid,
-    pub category: String,
-    pub option: String,
-}
 
 /// What the document is, as far as its lines must know.
 #[derive(Debug, Clone, Copy)]
@@ -291,23 +261,6 @@ fn settle_line(organisation: &Organisation, line: &mut Line, terms: Terms, messa
     line.tax_amount = line.tax_sent.unwrap_or_else(|| line_tax(line.line_amount, rate, terms.amounts));
 }
 
-/// Lines with others' texts, accounts and tracking, as far as they are the same lines: what may be changed of them once
-/// something was paid.
-pub(crate) fn relabelled(held: &[Line], wanted: &[Line]) -> Vec<Line> {
-    if held.len() != wanted.len() {
-        return held.to_vec();
-    }
-    let lines = held.iter().zip(wanted).map(|(held, wanted)| Line {
-        description: wanted.description.clone(),
-        account_code: wanted.account_code.clone(),
-        account_id: wanted.account_id,
-        tracking: wanted.tracking.clone(),
-        tax_sent: wanted.tax_sent,
-        ..held.clone()
-    });
-    lines.collect()
-}
-
 /// What quotes and purchase orders ask of their lines: there are some, and the accounts that are named can be
 /// used. None need be named.
 pub(crate) fn check_order(organisation: &Organisation, lines: &[Line], messages: &mut Messages) {
@@ -332,90 +285,4 @@ fn check_description(line: &Line, messages: &mut Messages) {
 
 pub(crate) fn unusable(code: &str) -> String {
     format!("Account code '{code}' is not a valid code for this document.")
-}
-
-/// Lists without pages have no lines.
-pub(crate) fn as_json(lines: &[Line], view: View, unit_places: u32) -> Value {
-    match view {
-        View::Listed | View::Summary | View::Embedded => json!([]),
-        _ => lines.iter().map(|line| line.as_json(view == View::Paged, unit_places)).collect(),
-    }
-}
-
-impl Line {
-    /// Without its tax.
-    pub(crate) fn net(&self, amounts: LineAmountTypes) -> Decimal {
-        match amounts {
-            LineAmountTypes::Inclusive => self.line_amount - self.tax_amount,
-            _ => self.line_amount,
-        }
-    }
-
-    /// What the discount takes off.
-    pub(crate) fn discount(&self) -> Decimal {
-        if self.discount_rate.is_none() && self.discount_amount.is_none() {
-            return Decimal::ZERO;
-        }
-        let full = self.quantity.unwrap_or_default() * self.unit_amount.unwrap_or_default();
-        places(full, 2) - self.line_amount
-    }
-
-    /// In a page the tracking lacks the option's id, and there is no list of errors.
-    pub(crate) fn as_json(&self, paged: bool, unit_places: u32) -> Value {
-        let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        if let Some((_, code, _)) = &self.item {
-            put("ItemCode", code.as_str().into());
-        }
-        if let Some(description) = &self.description {
-            put("Description", description.as_str().into());
-        }
-        if let Some(unit) = self.unit_amount {
-            put("UnitAmount", wire::number(places(unit, unit_places)));
-        }
-        if let Some(code) = &self.tax_type {
-            put("TaxType", code.as_str().into());
-        }
-        put("TaxAmount", wire::money(self.tax_amount));
-        put("LineAmount", wire::money(self.line_amount));
-        if let Some(code) = &self.account_code {
-            put("AccountCode", code.as_str().into());
-        }
-        if let Some((id, code, name)) = &self.item {
-            put("Item", json!({ "ItemID": id.to_string(), "Name": name, "Code": code }));
-        }
-        put("Tracking", self.tracking.iter().map(|tracking| tracking.as_json(paged)).collect());
-        if let Some(quantity) = self.quantity {
-            put("Quantity", wire::number(places(quantity, 4)));
-        }
-        if let Some(rate) = self.discount_rate {
-            put("DiscountRate", wire::number(rate));
-        }
-        if let Some(amount) = self.discount_amount {
-            put("DiscountAmount", wire::money(amount));
-        }
-        put("LineItemID", self.id.to_string().into());
-        if let Some(id) = self.account_id {
-            put("AccountID", id.to_string().into());
-        }
-        if !paged {
-            put("ValidationErrors", json!([]));
-        }
-        Value::Object(body)
-    }
-}
-
-impl Tracking {
-    pub(crate) fn as_json(&self, paged: bool) -> Value {
-        let mut body = json!({
-            "Name": self.category, "Option": self.option,
-            "TrackingCategoryID": self.category_id.to_string(),
-        });
-        if paged {
-            body["Options"] = json!([]);
-        } else {
-            body["TrackingOptionID"] = self.option_id.to_string().into();
-        }
-        body
-    }
 }
