@@ -15,8 +15,13 @@ from xero_python.accounting import (
     BankTransfers,
     BankTransfersDelete,
     Contact,
+    Currency,
+    CurrencyCode,
+    Invoice,
+    Invoices,
     LineAmountTypes,
     LineItem,
+    Payment,
 )
 from xero_python.exceptions import AccountingBadRequestException
 
@@ -123,3 +128,60 @@ def test_money_moves_between_two_accounts_and_back(xero: Xero, banks: list[Accou
     xero.delete_bank_transfer(other.bank_transfer_id, by_url)
     left = [one.bank_transfer_id for one in xero.get_bank_transfers().bank_transfers]
     assert not {made.bank_transfer_id, other.bank_transfer_id} & set(left)
+
+
+@pytest.fixture(scope="module")
+def dollars(world: World) -> Account:
+    """A bank account in another currency than the organisation's."""
+    xero = world.xero()
+    xero.create_currency(Currency(code=CurrencyCode.USD))
+    wanted = Account(
+        code="096",
+        name="Dollars",
+        type=AccountType.BANK,
+        bank_account_number="131313131313",
+        currency_code=CurrencyCode.USD,
+    )
+    (made,) = xero.create_account(wanted).accounts
+    assert made.currency_code == CurrencyCode.USD
+    return Account(account_id=made.account_id)
+
+
+def test_money_changes_its_currency_on_the_way(xero: Xero, banks: list[Account], dollars: Account) -> None:
+    wanted = BankTransfer(
+        from_bank_account=banks[0], to_bank_account=dollars, amount=Decimal(100), date=TODAY
+    )
+    (made,) = xero.create_bank_transfer(BankTransfers(bank_transfers=[wanted])).bank_transfers
+    assert made.currency_rate != 1
+    (received,) = xero.get_bank_transaction(made.to_bank_transaction_id).bank_transactions
+    assert (received.type, received.currency_code) == ("RECEIVE-TRANSFER", CurrencyCode.USD)
+    assert received.total == round(100 * made.currency_rate, 2)
+
+
+def test_what_is_spent_from_a_foreign_account_is_in_its_currency(
+    xero: Xero, supplier: Contact, dollars: Account
+) -> None:
+    made = spend(xero, supplier, dollars, "12", currency_rate=Decimal("0.5"))
+    assert (made.currency_code, made.currency_rate, made.total) == (CurrencyCode.USD, Decimal("0.5"), 12)
+    with pytest.raises(AccountingBadRequestException):
+        spend(xero, supplier, dollars, "12", currency_code=CurrencyCode.NZD)
+
+
+def test_an_invoice_is_paid_in_its_own_currency(xero: Xero, supplier: Contact, dollars: Account) -> None:
+    line = LineItem(description="Work", quantity=Decimal(1), unit_amount=Decimal(40), account_code="200")
+    wanted = Invoice(
+        type="ACCREC",
+        contact=supplier,
+        date=TODAY,
+        due_date=TODAY,
+        status="AUTHORISED",
+        currency_code=CurrencyCode.USD,
+        line_items=[line],
+    )
+    (owed,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
+    assert owed.currency_rate != 1
+    payment = Payment(
+        invoice=Invoice(invoice_id=owed.invoice_id), account=dollars, date=TODAY, amount=owed.total
+    )
+    (paid,) = xero.create_payment(payment).payments
+    assert (paid.amount, paid.bank_amount) == (owed.total, owed.total)

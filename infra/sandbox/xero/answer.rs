@@ -168,6 +168,8 @@ pub(crate) enum Refusal {
     Malformed(String),
     /// `where` or `order` can't be read.
     Query(String),
+    /// So many documents of this kind would be looked at.
+    HighVolume(&'static str),
     /// A conditional header that can't be read.
     Precondition,
     NotImplemented,
@@ -192,6 +194,13 @@ impl Refusal {
             }
             Self::Malformed(message) => exception(14, "PostDataInvalidException", &message),
             Self::Query(message) => exception(16, "QueryParseException", &message),
+            Self::HighVolume(kind) => {
+                let message = format!(
+                    "Your request is not filtering {kind} efficiently, given the extremely high volume for this \
+                     organisation. Please check https://developer.xero.com/documentation/api/efficient-data-retrieval"
+                );
+                exception(51, "HighVolumeException", &message)
+            }
             Self::Precondition => Answer::empty(412),
             Self::NotImplemented => Answer::empty(501),
             Self::Whole(answer) => answer,

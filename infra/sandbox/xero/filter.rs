@@ -39,6 +39,18 @@ impl<'a> Field<'a> {
     }
 }
 
+/// The fields of a kind by which it is asked for quickly, in lower case.
+/// <https://developer.xero.com/documentation/api/efficient-data-retrieval>
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quick {
+    pub(crate) equal: &'static [&'static str],
+    /// Also by `<` and `>`.
+    pub(crate) ranges: &'static [&'static str],
+    /// Several values of it with `OR`.
+    pub(crate) either: Option<&'static str>,
+    pub(crate) order: &'static [&'static str],
+}
+
 /// A row that can be filtered and sorted. Paths are lower case: `contact.name`.
 pub(crate) trait Fields {
     fn field(&self, path: &str) -> Option<Field<'_>>;
@@ -111,6 +123,30 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Whether it narrows down what is looked at.
+    pub(crate) fn is_quick(&self, quick: &Quick) -> bool {
+        match self {
+            Self::Either(left, right) => [left, right].iter().all(|side| side.is_of(quick.either)),
+            Self::Both(left, right) => left.is_quick(quick) && right.is_quick(quick),
+            Self::Compare { path, operator: Operator::Equal, .. } => {
+                quick.equal.contains(&path.as_str()) || quick.ranges.contains(&path.as_str())
+            }
+            Self::Compare { operator: Operator::NotEqual, .. } | Self::Part { .. } => false,
+            Self::Compare { path, .. } => quick.ranges.contains(&path.as_str()),
+        }
+    }
+
+    /// Nothing but values of this one field.
+    fn is_of(&self, field: Option<&str>) -> bool {
+        match self {
+            Self::Either(left, right) => left.is_of(field) && right.is_of(field),
+            Self::Compare { path, operator: Operator::Equal, .. } => field == Some(path),
+            _ => false,
+        }
+    }
+}
+
 fn no_field(path: &str) -> String {
     format!("No property or field '{path}' exists in this type")
 }
@@ -173,6 +209,10 @@ impl Order {
             keys.push((path, down));
         }
         Ok(Self(keys))
+    }
+
+    pub(crate) fn is_quick(&self, quick: &Quick) -> bool {
+        self.0.iter().all(|(path, _)| quick.order.contains(&path.as_str()))
     }
 
     pub(crate) fn compare(&self, left: &dyn Fields, right: &dyn Fields) -> Ordering {

@@ -58,6 +58,15 @@ pub(crate) enum Problem {
     AppMinute,
 }
 
+/// How many calls an app may make in an organisation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    pub(crate) per_day: u32,
+    /// In the first half hour of a certified app's connection neither day nor minute count.
+    /// <https://developer.xero.com/documentation/guides/oauth2/limits/>
+    pub(crate) is_rapid: bool,
+}
+
 /// For the three `X-…-Remaining` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Remaining {
@@ -131,7 +140,7 @@ impl Limiter {
         &self,
         client: &str,
         tenant: Uuid,
-        per_day: u32,
+        Allowance { per_day, is_rapid }: Allowance,
         now: Timestamp,
     ) -> Result<Place, Problem> {
         let key = (client.to_owned(), tenant);
@@ -147,7 +156,8 @@ impl Limiter {
             let app = apps.entry(client.to_owned()).or_default();
             let app_minute = (*app.at(second, 60).0 >= APP_PER_MINUTE).then_some(Problem::AppMinute);
             let concurrent = (account.in_progress >= CONCURRENT).then_some(Problem::Concurrent);
-            day.or(minute).or(app_minute).or(concurrent)
+            let own = day.or(minute).filter(|_| !is_rapid);
+            own.or(app_minute).or(concurrent)
         } else {
             None
         };
@@ -155,9 +165,11 @@ impl Limiter {
             return Err(problem);
         }
         account.in_progress += 1;
-        if self.on {
+        if self.on && !is_rapid {
             account.minute.used += 1;
             account.day.used += 1;
+        }
+        if self.on {
             apps.entry(client.to_owned()).or_default().used += 1;
         }
         Ok(Place { inner: self.inner.clone(), account: key })
@@ -215,6 +227,7 @@ mod tests {
     use super::*;
 
     const TENANT: Uuid = Uuid::from_u128(42);
+    const A_DAY: Allowance = Allowance { per_day: 5_000, is_rapid: false };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_341_600 + second).unwrap()
@@ -222,19 +235,19 @@ mod tests {
 
     /// How many calls of one second pass.
     fn passed(limiter: &Limiter, second: i64, tries: u32) -> usize {
-        (0..tries).filter(|_| limiter.take("app", TENANT, 5_000, at(second)).is_ok()).count()
+        (0..tries).filter(|_| limiter.take("app", TENANT, A_DAY, at(second)).is_ok()).count()
     }
 
     #[test]
     fn the_sixty_first_call_of_a_minute_is_told_when_the_window_ends() {
         let limiter = Limiter::new(true);
         assert_eq!(passed(&limiter, 0, 60), 60);
-        let Err(Problem::Minute { retry_after }) = limiter.take("app", TENANT, 5_000, at(0)) else {
+        let Err(Problem::Minute { retry_after }) = limiter.take("app", TENANT, A_DAY, at(0)) else {
             panic!("not refused")
         };
         assert!((1..=60).contains(&retry_after));
-        assert!(limiter.take("app", TENANT, 5_000, at(retry_after - 1)).is_err());
-        assert!(limiter.take("app", TENANT, 5_000, at(retry_after)).is_ok());
+        assert!(limiter.take("app", TENANT, A_DAY, at(retry_after - 1)).is_err());
+        assert!(limiter.take("app", TENANT, A_DAY, at(retry_after)).is_ok());
         assert_eq!(limiter.remaining("app", TENANT, 5_000, at(retry_after)).minute, 59);
     }
 
@@ -242,7 +255,7 @@ mod tests {
     fn tenants_have_windows_of_their_own() {
         let limiter = Limiter::new(true);
         assert_eq!(passed(&limiter, 0, 61), 60);
-        assert!(limiter.take("app", Uuid::from_u128(43), 5_000, at(0)).is_ok());
+        assert!(limiter.take("app", Uuid::from_u128(43), A_DAY, at(0)).is_ok());
         let starts: std::collections::HashSet<i64> =
             (0..50).map(|tenant| offset(Uuid::from_u128(tenant), 60)).collect();
         assert!(starts.len() > 10);
@@ -252,19 +265,24 @@ mod tests {
     fn the_sixth_call_in_progress_is_refused_until_one_ends() {
         let limiter = Limiter::new(true);
         let mut held: Vec<Place> =
-            (0..5).map(|_| limiter.take("app", TENANT, 5_000, at(0)).unwrap()).collect();
-        assert_eq!(limiter.take("app", TENANT, 5_000, at(0)).unwrap_err(), Problem::Concurrent);
+            (0..5).map(|_| limiter.take("app", TENANT, A_DAY, at(0)).unwrap()).collect();
+        assert_eq!(limiter.take("app", TENANT, A_DAY, at(0)).unwrap_err(), Problem::Concurrent);
         held.pop();
-        assert!(limiter.take("app", TENANT, 5_000, at(0)).is_ok());
+        assert!(limiter.take("app", TENANT, A_DAY, at(0)).is_ok());
     }
 
     #[test]
     fn a_used_up_day_says_so_for_hours() {
         let limiter = Limiter::new(true);
         for call in 0..1_000 {
-            assert!(limiter.take("app", TENANT, 1_000, at(call / 50 * 60)).is_ok());
+            assert!(
+                limiter
+                    .take("app", TENANT, Allowance { per_day: 1_000, ..A_DAY }, at(call / 50 * 60))
+                    .is_ok()
+            );
         }
-        let refused = limiter.take("app", TENANT, 1_000, at(1_200)).unwrap_err();
+        let refused =
+            limiter.take("app", TENANT, Allowance { per_day: 1_000, ..A_DAY }, at(1_200)).unwrap_err();
         assert!(matches!(refused, Problem::Day { retry_after } if retry_after > 0), "{refused:?}");
     }
 

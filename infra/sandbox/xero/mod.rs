@@ -75,7 +75,7 @@ use crate::{Admission, Begun, Call, Clock, Harness, Provider, Settings, locked};
 use answer::Answer;
 use idempotency::{Fingerprint, Idempotency};
 use identity::Identity;
-use limits::Limiter;
+use limits::{Allowance, Limiter};
 use organisation::{Ids, Organisation};
 use webhooks::Webhooks;
 
@@ -254,7 +254,7 @@ pub(crate) fn whole_second(at: Timestamp) -> Timestamp {
 pub struct Caller {
     client: String,
     tenant: Uuid,
-    per_day: u32,
+    allowance: Allowance,
 }
 
 impl Provider for Xero {
@@ -274,7 +274,9 @@ impl Provider for Xero {
     fn caller(&self, head: &Parts) -> Self::Caller {
         door::inner(head.uri.path())?;
         let (access, tenant) = door::authorise(self, head).ok()?;
-        Some(Caller { client: access.client, tenant, per_day: access.tier.per_day() })
+        let is_rapid = access.rapid.contains(&tenant);
+        let allowance = Allowance { per_day: access.tier.per_day(), is_rapid };
+        Some(Caller { client: access.client, tenant, allowance })
     }
 
     fn account(&self, caller: &Self::Caller) -> String {
@@ -284,8 +286,8 @@ impl Provider for Xero {
     fn admit(&self, caller: &Self::Caller) -> Result<Admission, Response> {
         match caller {
             None => Ok(Box::new(())),
-            Some(Caller { client, tenant, per_day }) => {
-                match self.limiter.take(client, *tenant, *per_day, self.now()) {
+            Some(Caller { client, tenant, allowance }) => {
+                match self.limiter.take(client, *tenant, *allowance, self.now()) {
                     Ok(place) => Ok(Box::new(place)),
                     Err(problem) => Err(Answer::too_many(problem).into_response()),
                 }
@@ -312,8 +314,8 @@ impl Provider for Xero {
     }
 
     fn stamp(&self, caller: &Self::Caller, head: &Parts, answer: &mut Response) {
-        let Some(Caller { client, tenant, per_day }) = caller else { return };
-        let left = self.limiter.remaining(client, *tenant, *per_day, self.now());
+        let Some(Caller { client, tenant, allowance }) = caller else { return };
+        let left = self.limiter.remaining(client, *tenant, allowance.per_day, self.now());
         for (name, value) in [
             ("x-daylimit-remaining", left.day),
             ("x-minlimit-remaining", left.minute),

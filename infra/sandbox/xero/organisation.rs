@@ -17,6 +17,9 @@ use super::shelves::{Marks, Shelves};
 /// The financial year ends with this month's last day.
 pub(crate) const FINANCIAL_YEAR_END_MONTH: i8 = 3;
 
+/// <https://developer.xero.com/documentation/api/efficient-data-retrieval>
+const HIGH_VOLUME: usize = 100_000;
+
 /// Ids that follow from the seed. Kept as the seed and how many were given out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "(u64, u64)", into = "(u64, u64)")]
@@ -62,6 +65,8 @@ pub(crate) struct Organisation {
     pub(crate) plan: Plan,
     pub(crate) period_lock: Option<Date>,
     pub(crate) year_end_lock: Option<Date>,
+    /// More documents of a kind are read by what finds them quickly, or not at all.
+    pub(crate) high_volume: usize,
     pub(crate) created: Timestamp,
     pub(crate) shelves: Shelves,
     /// The last number that was given out, by its prefix.
@@ -92,6 +97,7 @@ impl Organisation {
             plan: Plan::default(),
             period_lock: None,
             year_end_lock: None,
+            high_volume: HIGH_VOLUME,
             created,
             shelves: Shelves::default(),
             numbers: BTreeMap::new(),

@@ -70,6 +70,7 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
         None => None,
         Some(text) => Some(Filter::parse(text).map_err(Refusal::Query)?),
     };
+    check_volume::<R>(organisation, request, filter.as_ref())?;
     let candidates = candidates::<R>(organisation, request).filter(|one| archived || !R::is_archived(one));
     let order = request.parameter("order").or(R::DEFAULT_ORDER);
     let mut documents: Vec<&R::Document> = if wanted.is_empty() && filter.is_none() && order.is_none() {
@@ -121,6 +122,33 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
         .map(|document| Value::Object(shown::<R>(organisation, request, document, view)))
         .collect();
     Ok(Found { key: R::KEY, elements, pagination })
+}
+
+/// Whoever would have very many documents looked at one by one, or sent, is refused.
+fn check_volume<R: Resource>(
+    organisation: &Organisation,
+    request: &Request,
+    filter: Option<&Filter>,
+) -> Result<(), Refusal> {
+    let Some(quick) = R::QUICK.filter(|_| R::shelf(&organisation.shelves).len() > organisation.high_volume)
+    else {
+        return Ok(());
+    };
+    let order = request.parameter("order").map(|order| Order::parse(order, &|_| true));
+    let is_ordered_quickly = match order {
+        None | Some(Err(_)) => true,
+        Some(Ok(order)) => order.is_quick(&quick),
+    };
+    let is_narrow = filter.is_some() || request.parameter("page").is_some() || request.flag("summaryOnly");
+    let is_named = R::PARAMETERS.iter().any(|one| one.is_given(request));
+    let is_quick =
+        is_ordered_quickly && (is_narrow || is_named) && filter.is_none_or(|filter| filter.is_quick(&quick));
+    let looked_at = || candidates::<R>(organisation, request).take(organisation.high_volume + 1).count();
+    if is_quick || looked_at() <= organisation.high_volume {
+        Ok(())
+    } else {
+        Err(Refusal::HighVolume(R::KEY))
+    }
 }
 
 /// By stamp; those that are named by `IDs` without a walk over the others.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::{Found, Refusal, Reply};
-use super::filter::Fields;
+use super::filter::{Fields, Quick};
 use super::organisation::Organisation;
 use super::parts::attachments::Attachment;
 use super::parts::{Owner, Part, history};
@@ -35,6 +35,8 @@ pub(crate) trait Resource: Sized + 'static {
     const PARAMETERS: &'static [Parameter] = &[];
     /// What `where` and `order` may name, in lower case; empty for whatever the document shows.
     const FIELDS: &'static [&'static str] = &[];
+    /// What finds documents quickly where there are very many; none for kinds of which there never are.
+    const QUICK: Option<Quick> = None;
     /// As `order` would have it; without one it is by stamp, then by id.
     const DEFAULT_ORDER: Option<&'static str> = None;
     /// The parameter that brings what lists leave out.

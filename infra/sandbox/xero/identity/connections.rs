@@ -2,7 +2,7 @@
 //!
 //! <https://developer.xero.com/documentation/guides/oauth2/tenants/>
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,6 +23,15 @@ pub(super) struct Connection {
     event: Uuid,
     created: Timestamp,
     updated: Timestamp,
+}
+
+/// How long after it was made a certified app reads as fast as it can.
+const RAPID_SYNC: SignedDuration = SignedDuration::from_mins(30);
+
+impl Connection {
+    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
+        now < self.created + RAPID_SYNC
+    }
 }
 
 impl Identity {
@@ -71,7 +80,7 @@ impl Register {
         &'a self,
         client: &'a str,
         user: Uuid,
-    ) -> impl Iterator<Item = &'a Connection> {
+    ) -> impl Iterator<Item = &'a Connection> + Clone {
         self.connections.iter().filter(move |held| held.client == client && held.user == user)
     }
 

@@ -88,6 +88,8 @@ pub(crate) struct Access {
     pub(crate) client: String,
     pub(crate) provider: String,
     pub(crate) tenants: Vec<Uuid>,
+    /// Those of them to which a certified app was connected a moment ago.
+    pub(crate) rapid: Vec<Uuid>,
     pub(crate) is_custom: bool,
     pub(crate) tier: Tier,
     /// Whether the user behind it may change anything.
@@ -209,12 +211,14 @@ impl Identity {
         let grant = &token.grant;
         let app = register.apps.get(&grant.client).ok_or(TokenProblem::Unknown)?;
         let is_whole_app = grant.is_machine && !app.is_custom();
-        let own = register.connections_of(&grant.client, grant.user);
+        // Without a user there is no organisation: such a token manages connections and nothing else.
+        let own = register.connections_of(&grant.client, grant.user).filter(|_| !is_whole_app);
+        let fresh = own.clone().filter(|held| app.certified && held.is_fresh(now));
         Ok(Access {
             client: grant.client.clone(),
             provider: app.name.clone(),
-            // Without a user there is no organisation: such a token manages connections and nothing else.
-            tenants: own.filter(|_| !is_whole_app).map(|held| held.tenant).collect(),
+            tenants: own.map(|held| held.tenant).collect(),
+            rapid: fresh.map(|held| held.tenant).collect(),
             is_custom: app.is_custom(),
             tier: app.tier,
             may_write: register.user(grant.user).is_none_or(|user| user.role != Role::ReadOnly),

@@ -136,6 +136,45 @@ async fn row_400_where_and_order_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn row_400_what_would_look_at_very_many_documents() {
+    let client = Client::unlimited().await;
+    client.ledger().seed_contacts(3);
+    crate::locked(&client.xero().books).organisations[0].high_volume = 2;
+    let message = "Your request is not filtering Contacts efficiently, given the extremely high volume for this \
+                   organisation. Please check \
+                   https://developer.xero.com/documentation/api/efficient-data-retrieval";
+    let body = format!("{{\"ErrorNumber\":51,\"Type\":\"HighVolumeException\",\"Message\":\"{message}\"}}");
+    let asked = |filter: &str| format!("Contacts?page=1&where={}", encoded(filter));
+    for path in [
+        "Contacts".to_owned(),
+        asked("Name!=\"Acme\""),
+        asked("Name.Contains(\"Acme\")"),
+        asked("Name==\"Acme\" OR Name==\"Bolt\""),
+        asked("Name==\"Acme\" AND LastName==\"Bolt\""),
+        "Contacts?page=1&order=LastName".to_owned(),
+    ] {
+        assert_eq!(told(&client.get(&path).await), json_of(400, &body), "{path}");
+    }
+    for path in [
+        "Contacts?page=1".to_owned(),
+        "Contacts?page=1&order=Name".to_owned(),
+        "Contacts?searchTerm=acme".to_owned(),
+        format!("Contacts?IDs={NOBODY}"),
+        asked("Name==\"Acme\" AND EmailAddress==\"a@example.com\""),
+    ] {
+        assert_eq!(client.get(&path).await.status, 200, "{path}");
+    }
+    let since = [("if-modified-since", "2030-01-01T00:00:00")];
+    assert_eq!(client.call("GET", "Contacts", &since, "").await.status, 200);
+    let filter = encoded(&format!("InvoiceID==Guid(\"{NOBODY}\") OR InvoiceID==Guid(\"{NOBODY}\")"));
+    crate::locked(&client.xero().books).organisations[0].high_volume = 0;
+    let invoice = json!({ "Type": "ACCREC", "Contact": { "Name": "Acme" }, "LineItems": [] });
+    assert_eq!(client.put("Invoices", invoice).await.status, 200);
+    assert_eq!(client.get(&format!("Invoices?where={filter}")).await.status, 200);
+    assert_eq!(client.get("Invoices?Statuses=DRAFT").await.status, 200);
+}
+
+#[tokio::test]
 async fn row_400_idempotency_key_of_another_request() {
     let client = Client::unlimited().await;
     let key = [("idempotency-key", "k")];

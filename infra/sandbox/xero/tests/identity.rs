@@ -362,3 +362,29 @@ async fn the_tier_bounds_connections_and_calls() {
     let full = client.xero().consent("web-app", &tenants[5..], &scopes).unwrap_err();
     assert_eq!(full, "Web has reached its limit of 5 connections");
 }
+
+#[tokio::test]
+async fn a_certified_app_reads_as_fast_as_it_can_for_half_an_hour() {
+    let client = Client::new().await;
+    let app = App { certified: true, ..App::web("web-app", "web-secret", "Web", &[CALLBACK]) };
+    client.xero().register_app(app).unwrap();
+    let tokens = consented(&client, &OFFLINE).await;
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let tenant = client.ledger().tenant_id().to_string();
+    let ask = async |bearer: &str| {
+        let headers =
+            [("authorization", bearer), ("accept", "application/json"), ("xero-tenant-id", &tenant)];
+        client.send("GET", "/api.xro/2.0/Contacts", &headers, "").await
+    };
+    for _ in 0..70 {
+        let reply = ask(&bearer).await;
+        assert_eq!((reply.status.as_u16(), reply.header("x-minlimit-remaining")), (200, Some("60")));
+        assert_eq!(reply.header("x-daylimit-remaining"), Some("5000"));
+    }
+    client.advance(1_800);
+    let form =
+        format!("grant_type=refresh_token&refresh_token={}", tokens["refresh_token"].as_str().unwrap());
+    let tokens = token(&client, &form).await.json();
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    assert_eq!(ask(&bearer).await.header("x-minlimit-remaining"), Some("59"));
+}

@@ -8,7 +8,7 @@ pub(crate) mod rules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::xero::filter::Fields;
+use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::View;
@@ -27,6 +27,12 @@ impl Resource for BankTransactions {
     const ID: &'static str = "BankTransactionID";
     const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const FIELDS: &'static [&'static str] = FIELDS;
+    const QUICK: Option<Quick> = Some(Quick {
+        equal: &["type", "status", "contact.contactid"],
+        ranges: &["date"],
+        either: None,
+        order: &["banktransactionid", "updateddateutc", "date"],
+    });
 
     fn shelf(shelves: &Shelves) -> &Shelf<BankTransaction> {
         &shelves.bank_transactions

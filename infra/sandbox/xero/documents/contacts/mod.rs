@@ -10,7 +10,7 @@ mod texts;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::xero::filter::Fields;
+use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Parameter, View};
@@ -31,6 +31,12 @@ impl Resource for Contacts {
     const REFUSED_FLAG: Option<&'static str> = Some("HasValidationErrors");
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
+    const QUICK: Option<Quick> = Some(Quick {
+        equal: &["name", "emailaddress", "accountnumber"],
+        ranges: &[],
+        either: None,
+        order: &["contactid", "updateddateutc", "name"],
+    });
     const PARAMETERS: &'static [Parameter] = &[Parameter::Search(&[
         "name",
         "firstname",

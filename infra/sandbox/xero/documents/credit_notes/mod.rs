@@ -9,7 +9,7 @@ pub(crate) mod rules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::xero::filter::Fields;
+use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, attachments, history, paper};
 use crate::xero::reading::View;
@@ -28,6 +28,12 @@ impl Resource for CreditNotes {
     const ID: &'static str = "CreditNoteID";
     const REFUSED_FLAG: Option<&'static str> = Some("HasErrors");
     const FIELDS: &'static [&'static str] = FIELDS;
+    const QUICK: Option<Quick> = Some(Quick {
+        equal: &["status", "reference", "type", "contact.contactid", "contact.name", "contact.contactnumber"],
+        ranges: &["date"],
+        either: None,
+        order: &["creditnoteid", "updateddateutc", "date"],
+    });
     const PARTS: &'static [Part] = &[history::PART, allocations::PART, attachments::PART, paper::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<CreditNote> {

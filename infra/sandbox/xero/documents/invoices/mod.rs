@@ -8,7 +8,7 @@ pub(crate) mod rules;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::xero::filter::Fields;
+use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, email, history, online_invoice, paper};
 use crate::xero::reading::{Parameter, View};
@@ -31,6 +31,22 @@ impl Resource for Invoices {
         &[history::PART, attachments::PART, email::PART, online_invoice::PART, paper::PART];
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
+    const QUICK: Option<Quick> = Some(Quick {
+        equal: &[
+            "status",
+            "contact.contactid",
+            "contact.name",
+            "contact.contactnumber",
+            "reference",
+            "invoicenumber",
+            "invoiceid",
+            "type",
+            "amountpaid",
+        ],
+        ranges: &["date", "duedate", "amountdue"],
+        either: Some("invoiceid"),
+        order: &["invoiceid", "updateddateutc", "date"],
+    });
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::AnyOf("ContactIDs", "contact.contactid"),
         Parameter::AnyOf("InvoiceNumbers", "invoicenumber"),
