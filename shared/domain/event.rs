@@ -30,6 +30,9 @@ pub struct Event {
     /// Where a person finds the record: the document's `Url` points there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// It is told to a flow with `each`: it starts a run for each item found, and is no item itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finds: bool,
 }
 
 impl Event {
@@ -45,6 +48,7 @@ impl Event {
             record,
             previous: Value::Null,
             url: None,
+            finds: false,
         }
     }
 }

@@ -34,8 +34,21 @@ pub struct Trigger {
     pub id: String,
     /// None: the only connection of its kind.
     pub connection: Option<ConnectionId>,
+    /// `schedule` and `manual`: a run for each item that an action finds.
+    pub each: Option<Box<Each>>,
     pub options: Object,
     pub line: usize,
+}
+
+/// `each: {action, with, as, key}`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Each {
+    /// It reads only.
+    pub find: ActionStep,
+    /// What the item is called beside `record`.
+    pub name: String,
+    /// An expression over the item, by its name or as `item`.
+    pub key: String,
 }
 
 /// Which of two events of the same record may act.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::FlowError;
 use super::file;
-use crate::domain::flow::{ActionStep, Flow, OnError, OnErrorThen, Step, StepKind};
+use super::poll::FeedRules;
+use super::walk::Finds;
+use crate::domain::flow::{ActionStep, DEFAULT_ATTEMPTS, Each, Flow, OnError, OnErrorThen, Step, StepKind};
+use crate::domain::ids::StepId;
 use crate::domain::outcome::Failure;
 use crate::expression::{CompiledValue, Condition, Script, SyntaxError, Template};
 use crate::ports::connector::{Catalog, Interest};
@@ -17,6 +20,10 @@ pub struct Compiled {
     pub steps: Vec<Ready>,
     /// What a polled trigger wants; `None` for the others.
     pub interest: Option<Result<Interest, Failure>>,
+    /// `each` of a schedule or of a start by hand.
+    pub each: Option<Ready>,
+    /// What is an event of a feed, and how often it is read; `None` for the others.
+    pub feed: Option<FeedRules>,
 }
 
 /// A step, compiled.
@@ -36,6 +43,7 @@ pub enum Body {
     Branch { when: Condition, steps: Vec<Ready>, otherwise: Vec<Ready> },
     Set(CompiledValue),
     Stop { error: Option<Template> },
+    Each(Finds),
 }
 
 impl Compiled {
@@ -60,6 +68,13 @@ impl Compiled {
     pub fn of(flow: Flow, catalog: &Catalog) -> Result<Self, SyntaxError> {
         let polled = catalog.trigger(&flow.trigger.id);
         Ok(Self {
+            each: flow
+                .trigger
+                .each
+                .as_deref()
+                .map(|each| Ready::of_each(each, flow.trigger.line))
+                .transpose()?,
+            feed: catalog.feed(&flow.trigger.id).map(|_| FeedRules::of(&flow.trigger.options)).transpose()?,
             interest: polled.map(|(_, trigger)| trigger.interest(&flow.trigger.options)),
             when: flow.when.as_deref().map(Condition::compile).transpose()?,
             if_missing_fields: all(&flow.if_missing_fields)?,
@@ -105,6 +120,26 @@ impl Ready {
             },
             step: step.clone(),
         })
+    }
+
+    /// The find of an `each`, as a step.
+    fn of_each(each: &Each, line: usize) -> Result<Self, SyntaxError> {
+        let finds = Finds {
+            with: CompiledValue::compile(&each.find.with)?,
+            connection: each.find.connection.as_deref().map(Template::compile).transpose()?,
+            name: each.name.clone(),
+            key: Template::expression(&each.key)?,
+        };
+        let step = Step {
+            id: StepId::new("each"),
+            was: None,
+            when: None,
+            on_error: OnError::default(),
+            attempts: DEFAULT_ATTEMPTS,
+            kind: StepKind::Action(Box::new(each.find.clone())),
+            line,
+        };
+        Ok(Self { when: None, on_error: Vec::new(), body: Body::Each(finds), step })
     }
 
     pub fn action(&self) -> Option<&ActionStep> {

@@ -13,11 +13,11 @@ use super::FlowError;
 use super::backfill::{self, BACKFILLS};
 use super::budget::Priority;
 use super::flows::{FlowHead, FlowState};
-use super::recover;
 use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
 use super::settle::send;
 use super::stack::Stack;
+use super::{lifecycle, recover};
 use crate::domain::Value;
 use crate::domain::connection::ConnectionState;
 use crate::domain::event::{Event, RunMessage};
@@ -232,7 +232,8 @@ pub async fn start(
         )
         .into());
     }
-    let event = Event::of_itself(kind, key, at, record);
+    let compiled = lifecycle::live(stack, head).await?;
+    let event = Event { finds: compiled.each.is_some(), ..Event::of_itself(kind, key, at, record) };
     let message = RunMessage::first(head.id, head.live_version, event, stack.now());
     send(stack, &message).await?;
     Ok(message.run)

@@ -76,7 +76,8 @@ async fn followed(
         let interest = compiled.interest.clone().and_then(Result::ok);
         let trigger = &compiled.flow.trigger;
         let watched = interest.map(|interest| (interest.object, interest.filter, interest.changed));
-        (trigger.id.clone(), trigger.connection.clone(), watched)
+        let feed = compiled.feed.is_some().then(|| poll::feed::watched(&trigger.options));
+        (trigger.id.clone(), trigger.connection.clone(), watched, feed)
     };
     if was.is_some_and(|was| watches(&was) == watches(&is)) {
         return Ok((head, None));

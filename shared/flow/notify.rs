@@ -56,6 +56,16 @@ impl Notices {
         self.once(&format!("parked#{id}#{}", failure.code), QUIET_FOR, &subject, &body).await;
     }
 
+    /// A feed has failed for a while. It is read again and again all the same, and its place is kept.
+    pub async fn feed_fails(&self, flow: &str, failure: &Failure) {
+        let subject = format!("[Counterfoil] {flow} can't read its URL: {}", failure.code);
+        let body = format!(
+            "The flow {flow} can't read the list that it polls.\n\ncode: {}\n\nSee it: counterfoil flow status {flow}\nNothing is lost: it is read again every few minutes, and what is new in it then starts its runs.\n",
+            failure.code
+        );
+        self.once(&format!("feed#{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
+    }
+
     async fn once(&self, topic: &str, quiet: SignedDuration, subject: &str, body: &str) {
         let now: Timestamp = self.ports.clock.now();
         let mut item = Item::new(Key::new(format!("N#{topic}"), "told"));

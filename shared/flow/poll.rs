@@ -4,11 +4,13 @@
 //! late, so each poll reads the last ten minutes again, and once a day the last two days; fingerprints beside the
 //! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
 
+pub(super) mod feed;
 mod known;
 mod lease;
 mod live;
 mod own;
 
+pub use feed::{FeedRules, feed_trouble};
 pub(super) use lease::{fingerprint, watch_key};
 pub use live::go_live;
 pub(super) use live::{forget_own_place, read_up_to};
@@ -55,8 +57,19 @@ pub struct Report {
     pub busy: u32,
     /// Something was seen that is too young to be told of: another poll follows in a few seconds.
     pub unsettled: bool,
-    /// Watches that could not be polled: connection and code.
+    /// Watches that could not be polled: connection (of a feed the flow) and code.
     pub failures: Vec<(String, String)>,
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.watches += other.watches;
+        self.pages += other.pages;
+        self.events += other.events;
+        self.busy += other.busy;
+        self.unsettled |= other.unsettled;
+        self.failures.extend(other.failures);
+    }
 }
 
 /// A flow that wants to hear of a watch.
@@ -107,6 +120,9 @@ pub(super) fn wake_up(why: &str) -> String {
 
 /// One poll of every watch of a trigger.
 pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<Report, FlowError> {
+    if let Some(source) = stack.catalog.feed(trigger) {
+        return feed::poll(stack, trigger, source.as_ref(), deadline).await;
+    }
     let Some((_, polled)) = stack.catalog.trigger(trigger) else {
         return Err(Failure::new("unknown_trigger", format!("no trigger is called {trigger}")).into());
     };
@@ -199,7 +215,7 @@ async fn poll_watch(
     let account = stack
         .client(std::sync::Arc::clone(connection), Priority::Live, deadline)
         .map_err(PollError::Fault)?;
-    let Some(mut lease) = Lease::take(stack, watch).await? else {
+    let Some(mut lease) = Lease::take(stack, &watch.key).await? else {
         report.busy += 1;
         return Ok(());
     };
@@ -386,6 +402,7 @@ pub(super) fn message(
         record: trigger.project(&listener.interest, &change.record),
         previous,
         url: change.url.clone(),
+        finds: false,
     };
     RunMessage::first(listener.head.id, listener.head.live_version, event, stack.now())
 }

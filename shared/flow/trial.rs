@@ -58,6 +58,7 @@ pub async fn written(stack: &Stack, compiled: &Compiled, written: Value) -> Resu
         record,
         previous: part("previous").unwrap_or(Value::Null),
         url: part("url").as_ref().and_then(Value::as_str).map(str::to_owned),
+        finds: false,
     })
 }
 
@@ -107,6 +108,7 @@ pub async fn of_record(stack: &Stack, compiled: &Compiled, wanted: &Wanted) -> R
         at: change.stamp,
         previous: Value::Null,
         url: change.url,
+        finds: false,
     })
 }
 

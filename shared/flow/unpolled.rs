@@ -120,7 +120,7 @@ fn schedule() -> TriggerDescription {
         id: "schedule",
         title: "Schedule",
         about: "At the times that a cron expression names, by the clock of a time zone. A tick that was missed \
-                fires once.",
+                fires once. With `each`, one run for each item that an action finds then.",
         documentation: "https://man7.org/linux/man-pages/man5/crontab.5.html",
         options: json!({
             "type": "object",
@@ -135,6 +135,7 @@ fn schedule() -> TriggerDescription {
                     "default": "UTC",
                     "description": "An IANA time zone, such as Pacific/Auckland.",
                 },
+                "each": each(),
             },
             "required": ["cron"],
         }),
@@ -146,13 +147,44 @@ fn schedule() -> TriggerDescription {
     }
 }
 
+/// A run for each item that an action finds: read by `file/each`.
+fn each() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "One run for each item found; the record is the item.",
+        "required": ["action", "key"],
+        "properties": {
+            "action": {
+                "type": "string",
+                "description": "An action that finds: salesforce.find_records, xero.find_invoice.",
+            },
+            "with": {
+                "type": "object",
+                "description": "What it is to find; without a `limit`, all of it. Expressions see the tick as `record`.",
+            },
+            "connection": { "type": "string", "description": "Where it looks; else the only one of its kind." },
+            "as": { "type": "string", "description": "A name for the item in the steps, beside `record`." },
+            "key": {
+                "type": "string",
+                "description": "What an item is known by: item.Id. Within one tick the same key is one run.",
+            },
+        },
+    })
+}
+
 fn manual() -> TriggerDescription {
     TriggerDescription {
         id: "manual",
         title: "By hand",
-        about: "When a person or a script says so: `counterfoil flow run NAME --with JSON`. The record is that JSON.",
+        about: "When a person or a script says so: `counterfoil flow run NAME --with JSON`. The record is that JSON; \
+                with `each`, an item that an action finds.",
         documentation: "https://www.rfc-editor.org/rfc/rfc8259",
-        options: json!({ "type": "object", "additionalProperties": false, "properties": {} }),
+        options: json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": { "each": each() },
+        }),
         order: Order::Every,
         minutes: 0,
         scope: None,

@@ -3,6 +3,7 @@
 //! A run is walked from the top every time. Pure steps have no clock and no randomness, so they give the same again;
 //! steps with an effect that is known return what is kept of it. Nothing is written here but through the run.
 
+mod each;
 mod effects;
 mod expressions;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+pub use each::Finds;
 use expressions::scope_of;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -130,6 +132,9 @@ impl Walk {
     }
 
     async fn flow(&mut self, compiled: &Compiled) -> Result<(), Stopped> {
+        if let (Some(each), true) = (&compiled.each, self.event.finds) {
+            return self.step(each).await;
+        }
         let mut unfit = self.unfit(compiled).await?;
         if unfit.is_some()
             && let Some(event) =
@@ -265,6 +270,7 @@ impl Walk {
                 self.steps(if taken { steps } else { otherwise }).await?;
                 Ok(serde_json::json!({ "taken": taken }))
             }
+            Body::Each(finds) => self.each(ready, finds).await,
             Body::Stop { error } => Err(Stopped::End(self.stop(ready, error.as_ref()).await?)),
             Body::Action { with, connection, link_key } => {
                 let Some(action) = ready.action() else { return Ok(empty()) };

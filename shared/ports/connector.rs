@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use super::feed::Feed;
 use super::http::{HttpError, Method, Request, Response};
 use super::notification::{Heard, Notification, Reply};
 use super::random::Random;
@@ -65,6 +66,12 @@ pub trait Action: Send + Sync {
     /// Checks the input and decides what is to be done. Must give the same operation for the same input and the
     /// same account, and must change nothing. Bad input is `Fault::Terminal` with a code.
     async fn plan(&self, planning: Planning<'_>) -> Result<Plan, Fault>;
+
+    /// For an `each` over all that a read-only action finds, however much: the input for the first page (`found` is
+    /// `None`) and, after a page, the one for the next. `None`: as it was written, and there is no next page.
+    fn find_next(&self, _input: &Object, _found: Option<&Value>) -> Option<Object> {
+        None
+    }
 }
 
 /// Everything that a plan may depend on.
@@ -599,6 +606,8 @@ pub struct Catalog {
     actions: BTreeMap<&'static str, (ActionDescription, Arc<dyn Action>)>,
     endpoints: BTreeMap<&'static str, Arc<dyn Endpoint>>,
     triggers: BTreeMap<&'static str, (TriggerDescription, Arc<dyn Trigger>)>,
+    /// Polled, without an account: `http.poll`.
+    feeds: BTreeMap<&'static str, (TriggerDescription, Arc<dyn Feed>)>,
     /// Triggers that aren't polled: `http.webhook`, `schedule`, `manual`.
     unpolled: BTreeMap<&'static str, TriggerDescription>,
 }
@@ -630,6 +639,13 @@ impl Catalog {
         catalog
     }
 
+    #[must_use]
+    pub fn with_feed(mut self, feed: Arc<dyn Feed>) -> Self {
+        let description = feed.describe();
+        self.feeds.insert(description.id, (description, feed));
+        self
+    }
+
     pub fn connector(&self, provider: Provider) -> Option<&Arc<dyn Connector>> {
         self.connectors.get(&provider)
     }
@@ -650,13 +666,24 @@ impl Catalog {
         self.endpoints.values()
     }
 
-    /// A polled trigger.
+    /// A trigger that is polled with an account.
     pub fn trigger(&self, id: &str) -> Option<&(TriggerDescription, Arc<dyn Trigger>)> {
         self.triggers.get(id)
     }
 
+    /// A trigger that is polled without one.
+    pub fn feed(&self, id: &str) -> Option<&Arc<dyn Feed>> {
+        self.feeds.get(id).map(|(_, feed)| feed)
+    }
+
     /// Every trigger, polled or not.
     pub fn trigger_descriptions(&self) -> impl Iterator<Item = &TriggerDescription> {
-        self.triggers.values().map(|(description, _)| description).chain(self.unpolled.values())
+        let triggers = self.triggers.values().map(|(description, _)| description);
+        let feeds = self.feeds.values().map(|(description, _)| description);
+        triggers.chain(feeds).chain(self.unpolled.values())
+    }
+
+    pub fn trigger_description(&self, id: &str) -> Option<&TriggerDescription> {
+        self.trigger_descriptions().find(|description| description.id == id)
     }
 }

@@ -8,6 +8,7 @@ pub mod consent;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod counted;
+pub mod feed;
 pub mod http;
 pub mod mailer;
 pub mod notification;
@@ -25,6 +26,8 @@ pub struct Ports {
     pub queue: Arc<dyn queue::Queue>,
     pub vault: Arc<dyn vault::Vault>,
     pub http: Arc<dyn http::Http>,
+    /// For addresses that users wrote, or that answers named: it reaches no private network.
+    pub web: Arc<dyn http::Http>,
     pub clock: Arc<dyn clock::Clock>,
     pub random: Arc<dyn random::Random>,
     pub mailer: Arc<dyn mailer::Mailer>,

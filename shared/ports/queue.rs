@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use super::Unavailable;
 
 /// The triggers that are polled, each with the queue that wakes its poller. The catalog's polled triggers are these.
-pub const POLLED: [(&str, &str); 13] = [
+pub const POLLED: [(&str, &str); 14] = [
+    ("http.poll", "wake-http-poll"),
     ("salesforce.deleted_record", "wake-salesforce-deleted-record"),
     ("salesforce.new_record", "wake-salesforce-new-record"),
     ("salesforce.updated_record", "wake-salesforce-updated-record"),

@@ -44,6 +44,7 @@ pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, req
         queue: Arc::new(SqsQueue::new(configuration, settings.queues)),
         vault: Arc::new(SecretsManagerVault::new(configuration, settings.secret_prefix)),
         http: Arc::new(HttpClient::new(USER_AGENT)?),
+        web: Arc::new(HttpClient::public_only(USER_AGENT)?),
         clock,
         random,
         mailer: Arc::new(SnsMailer::new(configuration, settings.topic)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::connectors::http::HttpPoll;
 use crate::connectors::salesforce::Salesforce;
 use crate::connectors::xero::Xero;
 use crate::flow::unpolled::unpolled_triggers;
@@ -10,4 +11,5 @@ use crate::ports::connector::Catalog;
 /// One for a process: a connector's directories are shared by all who use it.
 pub fn catalog() -> Catalog {
     Catalog::new(vec![Arc::new(Salesforce), Arc::new(Xero::new())], unpolled_triggers())
+        .with_feed(Arc::new(HttpPoll))
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::redirect::Policy;
 
+use super::public_names::PublicNames;
+use crate::connectors::http::guard;
 use crate::ports::http::{Http, HttpError, Method, Request, Response};
 
 /// A host that doesn't answer by then isn't there; nothing has been sent yet.
@@ -16,36 +18,61 @@ const LARGEST_BODY: usize = 32 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
-    loopback_only: bool,
+    reach: Reach,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reach {
+    Anywhere,
+    Loopback,
+    Public,
 }
 
 impl HttpClient {
     /// `user_agent`: who we say we are.
     pub fn new(user_agent: &str) -> Result<Self, reqwest::Error> {
-        // Fails only when a provider is installed already, and then there is one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .user_agent(user_agent)
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            // Whether a call may be made again is for the gate to say.
-            .retry(reqwest::retry::never())
-            .build()?;
-        Ok(Self { client, loopback_only: false })
+        Ok(Self { client: builder(user_agent).build()?, reach: Reach::Anywhere })
     }
 
     /// One that reaches no other machine.
     pub fn loopback_only(user_agent: &str) -> Result<Self, reqwest::Error> {
-        Ok(Self { loopback_only: true, ..Self::new(user_agent)? })
+        Ok(Self { reach: Reach::Loopback, ..Self::new(user_agent)? })
     }
+
+    /// One that reaches public addresses only, by HTTPS: for URLs that aren't ours. It uses no proxy, which would look
+    /// names up by itself.
+    pub fn public_only(user_agent: &str) -> Result<Self, reqwest::Error> {
+        let client = builder(user_agent).dns_resolver(PublicNames).no_proxy().build()?;
+        Ok(Self { client, reach: Reach::Public })
+    }
+
+    /// Why the URL is out of reach.
+    fn refused(&self, url: &str) -> Option<String> {
+        match self.reach {
+            Reach::Anywhere => None,
+            Reach::Loopback => (!is_loopback(url))
+                .then(|| "with a clock that runs fast, only servers on 127.0.0.1 are called".to_owned()),
+            Reach::Public => guard::refused(url),
+        }
+    }
+}
+
+fn builder(user_agent: &str) -> reqwest::ClientBuilder {
+    // Fails only when a provider is installed already, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(user_agent)
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        // Whether a call may be made again is for the gate to say.
+        .retry(reqwest::retry::never())
 }
 
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        if self.loopback_only && !is_loopback(&request.url) {
-            let why = "with a clock that runs fast, only servers on 127.0.0.1 are called";
-            return Err(HttpError::NotSent(why.to_owned()));
+        if let Some(why) = self.refused(&request.url) {
+            return Err(HttpError::NotSent(why));
         }
         let mut outgoing = self
             .client
@@ -185,6 +212,29 @@ mod tests {
         }
         let (url, _serving) = server(b"HTTP/1.1 204 None\r\n\r\n".to_vec()).await;
         assert_eq!(client.send(request(&url)).await.expect("is answered").status, 204);
+    }
+
+    #[tokio::test]
+    async fn one_for_public_addresses_calls_no_private_one_by_number_or_by_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let port = listener.local_addr().expect("has one").port();
+        let client = HttpClient::public_only("counterfoil-test").expect("is made");
+        for host in ["127.0.0.1", "2130706433", "localhost", "localhost."] {
+            let request = Request {
+                method: Method::Get,
+                url: format!("https://{host}:{port}/"),
+                headers: Vec::new(),
+                body: Vec::new(),
+                timeout: Duration::from_secs(5),
+            };
+            let error = client.send(request).await.expect_err("is refused");
+            assert!(
+                matches!(&error, HttpError::NotSent(why) if why.contains("no public address")),
+                "{error:?}"
+            );
+        }
+        let nobody_came = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(nobody_came.is_err());
     }
 
     #[tokio::test]

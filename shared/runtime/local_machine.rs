@@ -78,7 +78,8 @@ pub async fn wake_all(stack: &Stack, why: &str) -> Result<(), FlowError> {
 /// Wakes the pollers whose turn is in this minute, as their schedules do.
 async fn wake_in(stack: &Stack, minute: u64) -> Result<(), FlowError> {
     for trigger in polled(stack) {
-        let each = stack.catalog.trigger(trigger).map_or(1, |(about, _)| u64::from(about.minutes.max(1)));
+        let each =
+            stack.catalog.trigger_description(trigger).map_or(1, |about| u64::from(about.minutes.max(1)));
         if minute.is_multiple_of(each) {
             poll::wake(stack, trigger, "schedule").await?;
         }

@@ -25,6 +25,8 @@ use crate::ports::table::Table;
 pub const DATA: &str = "COUNTERFOIL_DATA";
 /// How much faster than the machine's its time runs, and since when: see [`FastClock`]. For stand-ins only.
 pub const FAST_CLOCK: &str = "COUNTERFOIL_FAST_CLOCK";
+/// `true`: flows may also call addresses that are not public, and by plain HTTP. For development; never on AWS.
+pub const ALLOW_PRIVATE_ADDRESSES: &str = "COUNTERFOIL_ALLOW_PRIVATE_ADDRESSES";
 /// The three of an SMTP server, all or none: its URL, from whom, to whom.
 pub const SMTP_URL: &str = "COUNTERFOIL_SMTP_URL";
 pub const MAIL_FROM: &str = "COUNTERFOIL_MAIL_FROM";
@@ -106,6 +108,17 @@ fn http_client() -> reqwest::Result<HttpClient> {
     }
 }
 
+/// The client for URLs that flows name.
+fn web_client() -> reqwest::Result<HttpClient> {
+    let allowed = environment(ALLOW_PRIVATE_ADDRESSES).is_some_and(|allowed| allowed == "true");
+    // With a fast clock, neither reaches another machine.
+    if allowed || environment(FAST_CLOCK).is_some() {
+        http_client()
+    } else {
+        HttpClient::public_only(USER_AGENT)
+    }
+}
+
 fn random() -> Arc<dyn Random> {
     Arc::new(SystemRandom)
 }
@@ -117,6 +130,7 @@ fn put_together(embedded: Embedded) -> Result<LocalStack, LocalError> {
         queue: embedded.queue(),
         vault: embedded.vault(),
         http: Arc::new(http_client()?),
+        web: Arc::new(web_client()?),
         clock: clock()?,
         random: random(),
         mailer: mailer(&embedded, &environment)?,

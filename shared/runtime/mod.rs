@@ -15,6 +15,7 @@ pub mod lambda;
 pub mod local_machine;
 #[cfg(feature = "embedded")]
 pub mod local_stack;
+mod public_names;
 pub mod pump;
 #[cfg(feature = "aws")]
 pub mod settings;

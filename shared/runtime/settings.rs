@@ -169,7 +169,8 @@ mod tests {
     fn each_polled_trigger_has_a_schedule_of_its_own_pace_and_a_function() {
         let catalog = catalog();
         for (trigger, queue) in POLLED {
-            let (about, _) = catalog.trigger(trigger).unwrap_or_else(|| panic!("{trigger} is in no catalog"));
+            let about = catalog.trigger_description(trigger);
+            let about = about.unwrap_or_else(|| panic!("{trigger} is in no catalog"));
             let pace = match about.minutes {
                 1 => "rate(1 minute)".to_owned(),
                 minutes => format!("rate({minutes} minutes)"),

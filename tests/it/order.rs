@@ -55,6 +55,7 @@ fn message_of(world: &World, head: &FlowHead, account: &str, second: i64, text: 
         record: json!({"Id": account, "Name": text}),
         previous: Value::Null,
         url: None,
+        finds: false,
     };
     RunMessage {
         version: MESSAGE_VERSION,

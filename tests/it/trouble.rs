@@ -99,6 +99,7 @@ pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
         queue: Arc::new(Mortal { life: Arc::clone(life), inner: ports.queue }),
         vault: Arc::new(Mortal { life: Arc::clone(life), inner: ports.vault }),
         http: Arc::new(Mortal { life: Arc::clone(life), inner: ports.http }),
+        web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.web }),
         ..world.ports()
     })
 }

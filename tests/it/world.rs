@@ -32,6 +32,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tower::ServiceExt as _;
 
+use crate::web::Web;
+
 pub(crate) const SALESFORCE: &str = "https://salesforce.example";
 pub(crate) const XERO: &str = "https://xero.example";
 
@@ -41,6 +43,8 @@ pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) counted: Counted<Arc<dyn Table>>,
     pub(crate) embedded: Embedded,
+    /// Whatever else there is on the web.
+    pub(crate) web: Web,
     ports: Ports,
 }
 
@@ -114,6 +118,7 @@ impl World {
         )
         .expect("a temporary stack");
         let counted = Counted::new(embedded.table() as Arc<dyn Table>);
+        let web = Web::default();
         let ports = Ports {
             table: Arc::new(Chunked::new(counted.clone(), Arc::clone(&random) as _)),
             queue: embedded.queue(),
@@ -123,12 +128,13 @@ impl World {
                 xero: sandbox.xero_router(),
                 clock: Arc::clone(&clock),
             }),
+            web: Arc::new(web.clone()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random,
             mailer: embedded.outbox(),
         };
         let stack = new_stack(&ports);
-        let world = Self { sandbox, clock, stack, counted, embedded, ports };
+        let world = Self { sandbox, clock, stack, counted, embedded, web, ports };
         world.connect().await;
         world
     }

@@ -16,6 +16,8 @@ pub(super) enum Written {
     Condition,
     /// One expression, with or without the braces.
     Expression,
+    /// One expression that sees the item around it and nothing else.
+    About,
     /// A function body.
     Script,
     /// A bare path into the record.
@@ -86,6 +88,9 @@ fn look_up(
     }
     let second = mention.path.get(1).map(String::as_str);
     match (root, second) {
+        _ if place.written == Written::About => {
+            Some(unknown(at, "unknown_name", "value", root, place.locals.iter().map(String::as_str)))
+        }
         ("steps", Some(id)) => {
             let part = &reader.declared[place.part..];
             let seen = place.before.saturating_sub(place.part).min(part.len());
@@ -171,7 +176,9 @@ fn mentions(place: &Use<'_>) -> Result<Vec<Mention>, Finding> {
     };
     let references = match place.written {
         Written::Template => Template::compile(source).map(|template| template.references()),
-        Written::Expression => Template::expression(source).map(|template| template.references()),
+        Written::Expression | Written::About => {
+            Template::expression(source).map(|template| template.references())
+        }
         Written::Condition => Condition::compile(source).map(|condition| condition.references()),
         Written::Script => Script::compile(source).map(|script| script.references().to_vec()),
         Written::Path if is_path(source) => {

@@ -11,6 +11,7 @@
 mod action;
 mod advice;
 mod changed;
+mod each;
 mod expressions;
 mod fields;
 mod fit;

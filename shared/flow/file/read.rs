@@ -116,6 +116,8 @@ impl<'n, 'c> Reader<'n, 'c> {
         let name = fields.require("flow", self).and_then(|node| self.flow_name(node));
         let title = fields.take("title").and_then(|node| self.text(node, "title"));
         let trigger = fields.require("trigger", self).and_then(|node| trigger::read(node, self));
+        // Every step of such a flow knows the item by its name.
+        self.locals.extend(trigger.as_ref().and_then(|trigger| Some(trigger.each.as_ref()?.name.clone())));
         let when = fields.take("when").and_then(|node| self.condition(node, "when"));
         let require = fields.take("require").map(|node| self.paths(node)).unwrap_or_default();
         let within = fields.take("within").and_then(|node| self.duration(node, "within"));

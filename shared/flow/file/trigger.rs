@@ -2,6 +2,8 @@
 
 use super::advice::{did_you_mean, listed, nearest};
 use super::changed;
+use super::each;
+use super::expressions::Written;
 use super::fields::Fields;
 use super::fit::Fit;
 use super::problem::Finding;
@@ -15,7 +17,7 @@ use crate::flow::unpolled::wrong_options;
 use crate::ports::connector::{Catalog, TriggerDescription};
 
 /// Triggers that will come: named, so that nobody looks for the misspelling.
-pub(super) const LATER: [&str; 2] = ["http.poll", "run.failed"];
+pub(super) const LATER: [&str; 1] = ["run.failed"];
 
 pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Trigger> {
     let mut fields = Fields::of(node, "trigger", reader)?;
@@ -37,11 +39,19 @@ pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Tr
     let fit = Fit { root: schema, templates: false };
     let properties = schema.get("properties").and_then(Value::as_object);
     let mut options = Object::new();
+    let mut each = None;
     for (name, schema) in properties.into_iter().flatten() {
         let Some(entry) = fields.entry(name) else { continue };
+        if name == "each" {
+            each = each::read(&entry.value, reader).map(Box::new);
+            continue;
+        }
         let what = format!("trigger.{name}");
-        let value = match name.as_str() {
-            "changed" => changed::read(&entry.value, reader),
+        let about = schema.get("format").and_then(Value::as_str);
+        let about = about.and_then(|format| format.strip_suffix("-expression"));
+        let value = match (name.as_str(), about) {
+            ("changed", _) => changed::read(&entry.value, reader),
+            (_, Some(about)) => expression(&entry.value, &what, about, reader),
             _ => fit.fit(&entry.value, schema, &what, reader),
         };
         options.insert(name.clone(), value);
@@ -50,12 +60,24 @@ pub(super) fn read<'n>(node: &'n Node, reader: &mut Reader<'n, '_>) -> Option<Tr
     for name in required.filter_map(Value::as_str).filter(|name| *name != "type" && *name != "connection") {
         fields.require(name, reader);
     }
-    if let Some((option, code, message)) = wrong_options(&id, &options) {
+    let wrong = match reader.catalog.feed(&id) {
+        Some(feed) => feed.wrong_options(&options),
+        None => wrong_options(&id, &options),
+    };
+    if let Some((option, code, message)) = wrong {
         let place = fields.take(option).map_or(fields.place, |node| node.place);
         reader.finding(Finding::new(place, code, message));
     }
     fields.finish(reader);
-    Some(Trigger { id, connection: connection.map(ConnectionId::new), options, line: node.place.line })
+    let connection = connection.map(ConnectionId::new);
+    Some(Trigger { id, connection, each, options, line: node.place.line })
+}
+
+/// An expression of the trigger's own: what it is about (`item`) is all that it sees.
+fn expression<'n>(node: &'n Node, what: &str, about: &str, reader: &mut Reader<'n, '_>) -> Value {
+    let Some(scalar) = reader.scalar(node, what) else { return Value::Null };
+    reader.within(about.to_owned(), |reader| reader.writes(Written::About, scalar));
+    Value::String(scalar.text.clone())
 }
 
 /// A transition may not be skipped for a newer one; the rest is as the trigger says.

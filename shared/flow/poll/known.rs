@@ -1,9 +1,11 @@
 //! Ids that a flow has met, for providers that don't say when a record was made: a record is new when its id isn't
-//! among them. They don't expire.
+//! among them; of a feed's items the versions as well. They don't expire.
 //!
 //! Going live remembers all that is there ([`super::live`]); a poll adds what it tells of, after the queue has it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
 
 use super::super::FlowError;
 use super::super::rows::ROW_VERSION;
@@ -60,4 +62,82 @@ pub(super) async fn remember(stack: &Stack, flow: FlowId, ids: &[RecordId]) -> R
         write_patiently(&stack.ports, writes.collect()).await?;
     }
     Ok(())
+}
+
+/// Versions of one item that are remembered: one comes back only where several servers answer, soon.
+const VERSIONS: usize = 8;
+
+/// An item of a feed in one version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pair {
+    id: RecordId,
+    /// Hashed; empty where versions don't count.
+    version: String,
+}
+
+impl Pair {
+    pub(super) fn of(id: &str, version: Option<&str>) -> Self {
+        use base64::Engine as _;
+        let hash = |version: &str| {
+            let digest = Sha256::digest(version.as_bytes());
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..12])
+        };
+        Self { id: RecordId::new(id), version: version.map(hash).unwrap_or_default() }
+    }
+}
+
+/// Those of the pairs that the flow has not met.
+pub(super) async fn unknown_pairs(
+    stack: &Stack,
+    flow: FlowId,
+    pairs: &[Pair],
+) -> Result<BTreeSet<Pair>, FlowError> {
+    let known = versions(stack, flow, pairs).await?;
+    let is_known = |pair: &Pair| known.get(&pair.id).is_some_and(|versions| versions.contains(&pair.version));
+    Ok(pairs.iter().filter(|pair| !is_known(pair)).cloned().collect())
+}
+
+/// Remembers the pairs. Returns those that were met for the first time; the others cost no write.
+pub(super) async fn meet_pairs(stack: &Stack, flow: FlowId, pairs: &[Pair]) -> Result<Vec<Pair>, FlowError> {
+    let mut known = versions(stack, flow, pairs).await?;
+    let mut met = Vec::new();
+    let mut changed = BTreeSet::new();
+    for pair in pairs {
+        let versions = known.entry(pair.id.clone()).or_default();
+        if !versions.contains(&pair.version) {
+            versions.push(pair.version.clone());
+            met.push(pair.clone());
+            changed.insert(&pair.id);
+        }
+    }
+    let changed: Vec<&RecordId> = changed.into_iter().collect();
+    for some in changed.chunks(MAX_TRANSACTION) {
+        let writes = some.iter().map(|id| {
+            let mut item = Item::new(key(flow, id));
+            item.fields.insert("v".into(), ROW_VERSION.into());
+            let versions = known.get(id).map(Vec::as_slice).unwrap_or_default();
+            let kept = &versions[versions.len().saturating_sub(VERSIONS)..];
+            item.fields.insert("versions".into(), kept.join(" ").into());
+            Write::put(item, Condition::Always)
+        });
+        write_patiently(&stack.ports, writes.collect()).await?;
+    }
+    Ok(met)
+}
+
+async fn versions(
+    stack: &Stack,
+    flow: FlowId,
+    pairs: &[Pair],
+) -> Result<BTreeMap<RecordId, Vec<String>>, FlowError> {
+    let ids: BTreeSet<&RecordId> = pairs.iter().map(|pair| &pair.id).collect();
+    let keys: Vec<Key> = ids.iter().map(|id| key(flow, id)).collect();
+    let items = stack.ports.table.get(&keys).await?;
+    let there = ids.into_iter().zip(items).filter_map(|(id, item)| Some((id.clone(), item?)));
+    Ok(there
+        .map(|(id, item)| {
+            let versions = item.text("versions").unwrap_or_default();
+            (id, versions.split(' ').map(str::to_owned).collect())
+        })
+        .collect())
 }

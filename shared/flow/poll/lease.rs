@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -10,7 +11,7 @@ use super::super::FlowError;
 use super::super::rows::{document_of, item_of};
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
-use super::{OVERLAP, Watch};
+use super::OVERLAP;
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::{Change, Interest};
@@ -47,29 +48,43 @@ pub(in crate::flow) fn watch_key(
     Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
 }
 
-pub(super) struct Lease {
+/// `P`: what is kept of the watch.
+pub(super) struct Lease<P = Place> {
     key: Key,
     generation: i64,
-    pub(super) place: Place,
+    pub(super) place: P,
     known: BTreeSet<u64>,
     /// A wake-up is known to have come meanwhile.
     again: bool,
 }
 
-impl Lease {
+/// What a lease keeps for the next one.
+pub(super) trait Kept: Default + Serialize + DeserializeOwned {
+    /// Fingerprints of what was met last.
+    fn met(&self) -> BTreeSet<u64> {
+        BTreeSet::new()
+    }
+}
+
+impl Kept for Place {
+    fn met(&self) -> BTreeSet<u64> {
+        self.seen.iter().map(|(hash, _)| *hash).collect()
+    }
+}
+
+impl<P: Kept> Lease<P> {
     /// `None`: another worker polls; it was told to poll once more.
-    pub(super) async fn take(stack: &Stack, watch: &Watch) -> Result<Option<Self>, FlowError> {
+    pub(super) async fn take(stack: &Stack, key: &Key) -> Result<Option<Self>, FlowError> {
         for _ in 0..3 {
             let now = stack.now();
-            let item =
-                stack.ports.table.get(std::slice::from_ref(&watch.key)).await?.into_iter().next().flatten();
-            let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+            let place: P = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
             let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
             let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
             if leased > now.as_millisecond() {
                 let set = BTreeMap::from([("again".to_owned(), Field::Integer(1))]);
                 let when = Condition::equals("lease_until", leased);
-                let update = Write::Update { key: watch.key.clone(), set, when };
+                let update = Write::Update { key: key.clone(), set, when };
                 match write_patiently(&stack.ports, vec![update]).await {
                     Ok(()) => return Ok(None),
                     // It has just ended: our turn.
@@ -78,9 +93,9 @@ impl Lease {
                 }
             }
             let lease = Self {
-                key: watch.key.clone(),
+                key: key.clone(),
                 generation: generation + 1,
-                known: place.seen.iter().map(|(hash, _)| *hash).collect(),
+                known: place.met(),
                 place,
                 again: false,
             };
@@ -111,6 +126,49 @@ impl Lease {
         item
     }
 
+    /// Saves the place under the lease, and renews it. A wake-up that came meanwhile stays noted.
+    pub(super) async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        if self.put(stack, until, true).await? {
+            return Ok(());
+        }
+        if !self.again {
+            self.again = true;
+            if self.put(stack, until, true).await? {
+                return Ok(());
+            }
+        }
+        Err(lease_lost())
+    }
+
+    /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
+    pub(super) async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
+        let asked = std::mem::take(&mut self.again);
+        if (failed || !asked) && self.put(stack, 0, !failed).await? {
+            return Ok(false);
+        }
+        // Either someone asked for another poll, or the lease is lost.
+        let until = (stack.now() + stack.times.lease).as_millisecond();
+        if self.put(stack, until, false).await? { Ok(true) } else { Err(lease_lost()) }
+    }
+
+    /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
+    pub(super) async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
+        let mut when = vec![Condition::equals("generation", self.generation)];
+        if noted {
+            when.push(Condition::equals("again", i64::from(self.again)));
+        }
+        let put = Write::put(self.item(lease_until), Condition::All(when));
+        match write_patiently(&stack.ports, vec![put]).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// How a place moves on that goes by stamps.
+impl Lease {
     /// How far before its place a poll reads now, and whether that is the daily look back.
     pub(super) fn overlap(&mut self, now: Timestamp) -> (SignedDuration, bool) {
         let last = *self.place.looked_back_at.get_or_insert(now);
@@ -153,47 +211,7 @@ impl Lease {
             self.place.seen.sort_by_key(|(_, stamp)| *stamp);
             self.place.seen.drain(..excess);
             self.place.seen.retain(|(_, stamp)| *stamp >= keep_from);
-            self.known = self.place.seen.iter().map(|(hash, _)| *hash).collect();
-        }
-    }
-
-    /// Saves the place under the lease, and renews it. A wake-up that came meanwhile stays noted.
-    pub(super) async fn save(&mut self, stack: &Stack) -> Result<(), FlowError> {
-        let until = (stack.now() + stack.times.lease).as_millisecond();
-        if self.put(stack, until, true).await? {
-            return Ok(());
-        }
-        if !self.again {
-            self.again = true;
-            if self.put(stack, until, true).await? {
-                return Ok(());
-            }
-        }
-        Err(lease_lost())
-    }
-
-    /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
-    pub(super) async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
-        let asked = std::mem::take(&mut self.again);
-        if (failed || !asked) && self.put(stack, 0, !failed).await? {
-            return Ok(false);
-        }
-        // Either someone asked for another poll, or the lease is lost.
-        let until = (stack.now() + stack.times.lease).as_millisecond();
-        if self.put(stack, until, false).await? { Ok(true) } else { Err(lease_lost()) }
-    }
-
-    /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
-    pub(super) async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
-        let mut when = vec![Condition::equals("generation", self.generation)];
-        if noted {
-            when.push(Condition::equals("again", i64::from(self.again)));
-        }
-        let put = Write::put(self.item(lease_until), Condition::All(when));
-        match write_patiently(&stack.ports, vec![put]).await {
-            Ok(()) => Ok(true),
-            Err(TableError::Refused(_)) => Ok(false),
-            Err(error) => Err(error.into()),
+            self.known = self.place.met();
         }
     }
 }

@@ -12,7 +12,7 @@ use super::super::scopes;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, memory_key, watched_values};
 use super::lease::{Place, watch_key};
-use super::{OVERLAP, known, write_memories};
+use super::{OVERLAP, feed, known, write_memories};
 use crate::domain::connection::Provider;
 use crate::domain::ids::FlowId;
 use crate::domain::outcome::Fault;
@@ -67,6 +67,11 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
     let now = stack.now();
     let mut live = FlowHead { state: FlowState::Enabled, changed_at: now, ..head.clone() };
     let trigger_id = &compiled.flow.trigger.id;
+    if let Some(source) = stack.catalog.feed(trigger_id) {
+        feed::remember_all(stack, head, compiled, source.as_ref()).await?;
+        live.live_from = Some(stack.now());
+        return Ok(live);
+    }
     let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
         live.live_from = Some(now);
         return Ok(live);

@@ -23,6 +23,28 @@ use crate::expression::Template;
 use crate::ports::connector::{ActionDescription, MemberOutcome, Plan, Planning};
 use crate::ports::table::Write;
 
+/// What a step wants of its action.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) step: &'a StepId,
+    pub(super) action: &'a ActionStep,
+    pub(super) effect: &'a EffectKey,
+    pub(super) input: &'a Object,
+    pub(super) client: &'a Arc<Client>,
+}
+
+pub(super) enum Planned {
+    /// No call was needed.
+    Answer(Value),
+    Outcome(MemberOutcome),
+    /// The picture that the plan went by has changed.
+    Again(Failure),
+}
+
+pub(super) fn unknown(action: &ActionStep) -> Fault {
+    Fault::terminal("unknown_action", format!("no action is called {}", action.action))
+}
+
 impl Walk {
     pub(super) async fn connection(
         &mut self,
@@ -30,9 +52,7 @@ impl Walk {
         template: Option<&Template>,
     ) -> Result<Arc<Client>, Stopped> {
         let Some(provider) = Provider::of(&action.action) else {
-            return Err(
-                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
-            );
+            return Err(unknown(action).into());
         };
         let named = match template {
             Some(template) => {
@@ -46,10 +66,11 @@ impl Walk {
                 Some(ConnectionId::new(name))
             }
             // The record's own account, when it is of the action's kind.
-            None => match &self.event.connection {
-                Some(id) if Provider::of(&self.event.kind) == Some(provider) => Some(id.clone()),
-                _ => None,
-            },
+            None => {
+                let find = self.compiled.each.as_ref().and_then(Ready::action);
+                let came_by = find.map_or(self.event.kind.as_str(), |find| &find.action);
+                self.event.connection.clone().filter(|_| Provider::of(came_by) == Some(provider))
+            }
         };
         let connection = self.stack.connections.choose(provider, named.as_ref()).await?;
         self.using = Some(connection.id.clone());
@@ -70,10 +91,8 @@ impl Walk {
         link_key: Option<String>,
     ) -> Result<Value, Stopped> {
         let catalog = Arc::clone(&self.stack.catalog);
-        let Some((description, implementation)) = catalog.action(&action.action) else {
-            return Err(
-                Fault::terminal("unknown_action", format!("no action is called {}", action.action)).into()
-            );
+        let Some((description, _)) = catalog.action(&action.action) else {
+            return Err(unknown(action).into());
         };
         let effect_id = ready.step.effect_id();
         let effect = EffectKey::new(self.run.id, effect_id, None);
@@ -106,48 +125,68 @@ impl Walk {
                 }
                 _ => (Vec::new(), None),
             };
-            let planning = Planning {
-                input: input.clone(),
-                options: &action.options,
-                matching: &action.matching,
-                effect: &effect,
-                marker: effect.marker(),
-                source_url: self.event.url.as_deref(),
-                existing: existing.as_ref(),
-                account: client.as_ref(),
-            };
-            let operation = match implementation.plan(planning).await? {
-                Plan::Answer(output) => {
+            let wanted = Wanted { step: effect_id, action, effect: &effect, input: &input, client: &client };
+            match self.planned(&wanted, existing.as_ref(), claim).await? {
+                Planned::Answer(output) => {
                     self.remember(effect_id, &hash, output.clone(), Vec::new()).await;
                     return Ok(output);
                 }
-                Plan::Perform(operation) => operation,
-            };
-            let ask = Ask {
-                run: self.run.clone(),
-                effect_id: effect_id.to_string(),
-                effect: effect.clone(),
-                operation,
-                input: hash.clone(),
-                extra: claim,
-                client: Arc::clone(&client),
-            };
-            match self.gate.perform(ask, &mut self.busy).await {
-                Answer::Outcome(MemberOutcome::Replan(failure)) => last = failure,
-                Answer::Outcome(outcome) => {
+                Planned::Outcome(outcome) => {
                     return self
                         .take(outcome, action, &effect, effect_id, &hash, &client, link_key.as_deref())
                         .await;
                 }
-                Answer::Fault(fault) => return Err(fault.into()),
-                Answer::Fenced => return Err(Stopped::End(Ending::HandsOff)),
-                Answer::Order => return Err(Stopped::End(Ending::Order)),
-                Answer::LinkTaken => {
-                    last = Failure::new("link_taken", "another run is making the same document");
-                }
+                Planned::Again(failure) => last = failure,
             }
         }
         Err(Fault::Terminal(last).into())
+    }
+
+    /// Plans, and hands in at the gate what the plan asks for.
+    pub(super) async fn planned(
+        &mut self,
+        wanted: &Wanted<'_>,
+        existing: Option<&Value>,
+        claim: Vec<Write>,
+    ) -> Result<Planned, Stopped> {
+        let Wanted { step, action, effect, input, client } = *wanted;
+        let catalog = Arc::clone(&self.stack.catalog);
+        let Some((_, implementation)) = catalog.action(&action.action) else {
+            return Err(unknown(action).into());
+        };
+        let planning = Planning {
+            input: input.clone(),
+            options: &action.options,
+            matching: &action.matching,
+            effect,
+            marker: effect.marker(),
+            source_url: self.event.url.as_deref(),
+            existing,
+            account: client.as_ref(),
+        };
+        let operation = match implementation.plan(planning).await? {
+            Plan::Answer(output) => return Ok(Planned::Answer(output)),
+            Plan::Perform(operation) => operation,
+        };
+        let ask = Ask {
+            run: self.run.clone(),
+            effect_id: step.to_string(),
+            effect: effect.clone(),
+            operation,
+            input: input_hash(input),
+            extra: claim,
+            client: Arc::clone(client),
+        };
+        match self.gate.perform(ask, &mut self.busy).await {
+            Answer::Outcome(MemberOutcome::Replan(failure)) => Ok(Planned::Again(failure)),
+            Answer::Outcome(outcome) => Ok(Planned::Outcome(outcome)),
+            Answer::Fault(fault) => Err(fault.into()),
+            Answer::Fenced => Err(Stopped::End(Ending::HandsOff)),
+            Answer::Order => Err(Stopped::End(Ending::Order)),
+            Answer::LinkTaken => {
+                Ok(Planned::Again(Failure::new("link_taken", "another run is making the same document")))
+            }
+        }
     }
 
     /// What an earlier walk left of this effect; `None`: it is to be done (again).

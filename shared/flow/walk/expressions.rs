@@ -118,6 +118,9 @@ pub(super) fn scope_of(compiled: &Compiled, event: &Event, message: &RunMessage)
         .with("event", about)
         .with("tables", Value::Object(tables_for(&compiled.flow.tables, event.connection.as_ref())))
         .with("settings", Value::Object(compiled.flow.settings.clone()));
+    if let Some(each) = compiled.flow.trigger.each.as_ref().filter(|_| !event.finds) {
+        scope = scope.with("item", event.record.clone()).with_item(&each.name, event.record.clone());
+    }
     for id in step_ids(&compiled.steps).into_iter().chain(step_ids(&compiled.if_missing_fields)) {
         scope = scope.with_step(id.as_str(), empty());
     }

@@ -8,7 +8,7 @@ use counterfoil::flow::compile::Compiled;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::receive::webhook_secret_name;
-use counterfoil::flow::{keep, lifecycle};
+use counterfoil::flow::{keep, lifecycle, poll};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
@@ -55,6 +55,7 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
     };
     let oldest = look::runs(&stack, &unfinished).await?.pop();
     let webhook = webhook(&head, &compiled);
+    let trouble = poll::feed_trouble(&stack, head.id).await?;
     if json {
         let runs: serde_json::Map<String, Value> =
             counts.iter().map(|(status, count)| (status.as_str().to_owned(), (*count).into())).collect();
@@ -67,6 +68,9 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
             "live_from": head.live_from,
             "paused_at": head.catch_up_from.filter(|_| head.state == FlowState::Paused),
             "webhook": webhook,
+            "trouble": trouble.as_ref().map(|(failure, since)| json!({
+                "code": failure.code, "message": failure.message, "since": since,
+            })),
             "runs": runs,
             "oldest_waiting": oldest.as_ref().map(look::shown),
         }));
@@ -82,6 +86,9 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
     }
     if let Some(path) = webhook {
         output::line(format!("webhook: POST {path}"));
+    }
+    if let Some((failure, since)) = trouble {
+        output::line(format!("can't be read since {since:.0}: {failure}"));
     }
     if counts.is_empty() {
         output::line("no runs yet");

@@ -36,6 +36,9 @@ struct Input {
     /// Fields to sort by, each followed by DESC where the greatest comes first: CreatedDate DESC.
     #[serde(default)]
     order_by: Option<String>,
+    /// Only records whose Id comes after this one: to read on, ordered by Id, where another find ended.
+    #[serde(default)]
+    after: Option<String>,
     /// Records at most: 1 to 2000, else 200.
     #[serde(default = "certain")]
     limit: usize,
@@ -108,6 +111,30 @@ with:
         // More than a page may have: only here can pages be followed.
         Ok(Plan::Answer(found(query::all(&soql, account).await?)))
     }
+
+    fn find_next(&self, input: &Object, found: Option<&Value>) -> Option<Object> {
+        next_page(input, found)
+    }
+}
+
+/// Where the flow chose no limit, all records are read, in the order of their ids.
+fn next_page(input: &Object, found: Option<&Value>) -> Option<Object> {
+    const PAGED: &str = "Id";
+    let mut next = input.clone();
+    match found {
+        None if input.contains_key("limit") => return None,
+        None => {
+            next.insert("order_by".into(), PAGED.into());
+            next.insert("limit".into(), MOST.into());
+        }
+        Some(found) => {
+            let paged = input.get("order_by").and_then(Value::as_str) == Some(PAGED);
+            let records = found.get("records").and_then(Value::as_array);
+            let full = records.filter(|records| paged && records.len() == MOST)?;
+            next.insert("after".into(), full.last()?.get("Id")?.clone());
+        }
+    }
+    Some(next)
 }
 
 /// The checked parts of a query.
@@ -131,7 +158,10 @@ impl Wish {
         }
         let own = input.condition.as_deref().map(str::trim).filter(|condition| !condition.is_empty());
         let own = own.map(|condition| format!("({condition})"));
-        let conditions: Vec<_> = soql::all_equal(&input.matching)?.into_iter().chain(own).collect();
+        let mut conditions: Vec<_> = soql::all_equal(&input.matching)?.into_iter().chain(own).collect();
+        if let (Some(after), false) = (&input.after, conditions.is_empty()) {
+            conditions.push(format!("Id > {}", soql::quoted(after)));
+        }
         Ok(Self {
             object: soql::single_name(&input.object)?.to_owned(),
             fields: fields.into_iter().map(str::to_owned).collect(),
@@ -154,8 +184,9 @@ impl Wish {
     /// The commonest look-up, which many runs can share.
     fn by_one_field<'a>(&self, input: &'a Input) -> Option<(Matching, &'a Value)> {
         let (by, value) = input.matching.iter().next()?;
-        let only =
-            input.matching.len() == 1 && input.condition.as_deref().is_none_or(|own| own.trim().is_empty());
+        let only = input.matching.len() == 1
+            && input.after.is_none()
+            && input.condition.as_deref().is_none_or(|own| own.trim().is_empty());
         let matching = Matching {
             object: self.object.clone(),
             fields: self.fields.clone(),
@@ -249,6 +280,22 @@ mod tests {
         let input = json!({"object": "Contact", "where": "Name != null", "limit": 2000});
         let Ok(Plan::Answer(answer)) = plan(&FindRecords, input, &account).await else { panic!() };
         assert_eq!((&answer["count"], &answer["first"]), (&json!(2), &json!({"Id": "1"})));
+    }
+
+    #[test]
+    fn all_records_are_read_page_by_page_in_the_order_of_their_ids_unless_the_flow_says_how_many() {
+        let input = json!({"object": "Contact", "where": "Name != null", "order_by": "Name"});
+        let input = input.as_object().unwrap();
+        let first = FindRecords.find_next(input, None).unwrap();
+        assert_eq!((&first["order_by"], &first["limit"]), (&json!("Id"), &json!(2000)));
+        let full: Vec<_> = (0..2000).map(|n| json!({"Id": format!("{n:04}")})).collect();
+        let next = FindRecords.find_next(&first, Some(&json!({"records": full}))).unwrap();
+        assert_eq!(next["after"], "1999");
+        assert_eq!(FindRecords.find_next(&next, Some(&json!({"records": full[1..]}))), None);
+        let mut few = input.clone();
+        few.insert("limit".into(), json!(2000));
+        assert_eq!(FindRecords.find_next(&few, None), None);
+        assert_eq!(FindRecords.find_next(&few, Some(&json!({"records": full}))), None);
     }
 
     #[tokio::test]
