@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::FlowError;
 use super::claim::{self, A_WHILE, Start, Taken, company};
 use super::gate::{Busy, Gate};
-use super::settle::{Ending, settle};
+use super::settle::{Ending, send, settle};
 use super::stack::Stack;
 use super::walk::{JavaScriptTime, Walk};
 use crate::domain::event::RunMessage;
@@ -90,6 +90,24 @@ pub async fn dispatch(
             (receipt, settle)
         })
         .collect()
+}
+
+/// Walks one message here and now, for a person who waits for it. What it can't finish goes on as every run does.
+pub async fn at_once(stack: &Stack, message: &RunMessage) -> Result<(), FlowError> {
+    let delivery = Delivery {
+        message_id: message.run.to_string(),
+        receipt: message.run.to_string(),
+        body: serde_json::to_string(message).unwrap_or_default(),
+        attributes: BTreeMap::new(),
+        receive_count: 1,
+    };
+    let deadline = stack.now() + stack.times.function;
+    let settled = dispatch(stack, QueueName::Runs, vec![delivery], deadline).await;
+    if settled.iter().any(|(_, settle)| matches!(settle, Settle::VisibleIn(_))) {
+        // It waits: from here on it is the queue's, like any other.
+        send(stack, message).await?;
+    }
+    Ok(())
 }
 
 /// One read for the rows of the whole batch.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::FlowError;
 use super::backfill::{self, BACKFILLS};
 use super::budget::Priority;
+use super::dispatch::at_once;
 use super::flows::{FlowHead, FlowState};
 use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
@@ -216,7 +217,8 @@ pub fn planned_before(options: &crate::domain::Object, now: Timestamp) -> Result
     Ok(previous.timestamp())
 }
 
-/// Starts a run of a flow that isn't triggered by a provider: a schedule's tick, or a person.
+/// Starts a run of a flow that isn't triggered by a provider: a schedule's tick, or a person. With `each`, it is the run
+/// that starts the others.
 pub async fn start(
     stack: &Stack,
     head: &FlowHead,
@@ -225,6 +227,33 @@ pub async fn start(
     at: Timestamp,
     record: Value,
 ) -> Result<RunId, FlowError> {
+    let message = beginning(stack, head, kind, key, at, record).await?;
+    send(stack, &message).await?;
+    Ok(message.run)
+}
+
+/// Like [`start`], for a person who waits to hear what an `each` finds.
+pub async fn start_at_once(
+    stack: &Stack,
+    head: &FlowHead,
+    kind: &str,
+    key: EventKey,
+    at: Timestamp,
+    record: Value,
+) -> Result<RunId, FlowError> {
+    let message = beginning(stack, head, kind, key, at, record).await?;
+    at_once(stack, &message).await?;
+    Ok(message.run)
+}
+
+async fn beginning(
+    stack: &Stack,
+    head: &FlowHead,
+    kind: &str,
+    key: EventKey,
+    at: Timestamp,
+    record: Value,
+) -> Result<RunMessage, FlowError> {
     if head.state == FlowState::Disabled {
         return Err(Failure::new(
             "flow_disabled",
@@ -234,9 +263,7 @@ pub async fn start(
     }
     let compiled = lifecycle::live(stack, head).await?;
     let event = Event { finds: compiled.each.is_some(), ..Event::of_itself(kind, key, at, record) };
-    let message = RunMessage::first(head.id, head.live_version, event, stack.now());
-    send(stack, &message).await?;
-    Ok(message.run)
+    Ok(RunMessage::first(head.id, head.live_version, event, stack.now()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::FlowError;
 use super::flows::FlowHead;
-use super::rows::{StoredRun, flow_partition, link_of, record_partition, run_key, sortable};
+use super::rows::{RunRow, StoredRun, flow_partition, link_of, record_partition, run_key, sortable};
 use super::stack::Stack;
 use crate::domain::Value;
 use crate::domain::ids::RunId;
@@ -143,7 +143,14 @@ pub fn shown(run: &StoredRun) -> Value {
         "code": row.failure.as_ref().map(|failure| &failure.code),
         "message": row.failure.as_ref().map(|failure| &failure.message),
         "waits_until": row.wait.as_ref().map(|wait| wait.until),
+        "items": items(row),
         "missing": row.missing,
         "note": row.note,
     })
+}
+
+/// How many runs the run of an `each` has started.
+pub fn items(row: &RunRow) -> Option<u64> {
+    let finds = row.message.event.as_ref().is_some_and(|event| event.finds);
+    row.steps.get("each").filter(|_| finds)?.output.get("items")?.as_u64()
 }

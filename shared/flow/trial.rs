@@ -8,9 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::FlowError;
 use super::budget::Priority;
 use super::compile::Compiled;
-use super::dispatch::dispatch;
+use super::dispatch::at_once;
 use super::flows::FlowHead;
-use super::settle::send;
 use super::stack::Stack;
 use super::transitions::decide;
 use crate::domain::Value;
@@ -20,7 +19,6 @@ use crate::domain::ids::{EventKey, RunId};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{Account as _, Change, Interest, PollAsk, Trigger};
-use crate::ports::queue::{Delivery, QueueName, Settle};
 use crate::ports::random::random_uuid;
 
 /// An event as a person wrote it: `{record, previous, at, record_id, url}`, or the record alone.
@@ -167,17 +165,6 @@ pub async fn perform(stack: &Stack, head: &FlowHead, event: Event) -> Result<Run
         // A person asked for it: a disabled flow can be tried.
         rerun: Some(0),
     };
-    let delivery = Delivery {
-        message_id: message.run.to_string(),
-        receipt: message.run.to_string(),
-        body: serde_json::to_string(&message).unwrap_or_default(),
-        attributes: std::collections::BTreeMap::new(),
-        receive_count: 1,
-    };
-    let settled = dispatch(stack, QueueName::Runs, vec![delivery], now + stack.times.function).await;
-    if settled.iter().any(|(_, settle)| matches!(settle, Settle::VisibleIn(_))) {
-        // It waits: from here on it is the queue's, like any other.
-        send(stack, &message).await?;
-    }
+    at_once(stack, &message).await?;
     Ok(message.run)
 }

@@ -10,6 +10,7 @@ mod contacts;
 mod crashes;
 mod deleted_records;
 mod deliveries;
+mod each;
 mod flow_steps;
 mod http_poll;
 mod lifecycle;

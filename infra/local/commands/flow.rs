@@ -106,7 +106,7 @@ enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// Keeps a secret that senders sign webhooks with, under the name that flows give it
+    /// Keeps a secret that flows name: what senders sign webhooks with, or what a URL is polled with
     Secret {
         name: String,
         #[command(flatten)]

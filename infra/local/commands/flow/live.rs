@@ -1,14 +1,15 @@
 //! Flows that were pushed: what state they are in, and changes of it. The words; what is done is `lifecycle`'s.
 
 use counterfoil::domain::Value;
-use counterfoil::domain::ids::EventKey;
+use counterfoil::domain::ids::{EventKey, RunId};
 use counterfoil::domain::outcome::Failure;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::compile::Compiled;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::receive::webhook_secret_name;
-use counterfoil::flow::{keep, lifecycle, poll};
+use counterfoil::flow::rows::StoredRun;
+use counterfoil::flow::{keep, lifecycle, poll, rerun};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
@@ -241,7 +242,7 @@ pub(super) async fn resume(place: &Place, names: &[String]) -> anyhow::Result<()
 pub(super) async fn secret(place: &Place, name: &str, from: &SecretFrom) -> anyhow::Result<()> {
     let stack = place.stack()?;
     stack.ports.vault.write(&webhook_secret_name(name), from.read("Shared secret")?).await?;
-    output::line(format!("flows know it by `signature: {{ secret: {name} }}`"));
+    output::line(format!("flows know it by `{{ secret: {name} }}`"));
     Ok(())
 }
 
@@ -258,14 +259,27 @@ pub(super) async fn run(
     let head = stack.flows.named(name).await?;
     let compiled = lifecycle::live(&stack, &head).await?;
     let kind = compiled.flow.trigger.id.as_str();
-    if stack.catalog.trigger(kind).is_some() {
+    if stack.catalog.trigger(kind).is_some() || stack.catalog.feed(kind).is_some() {
         let message = format!(
             "{kind} is fired by its provider; `counterfoil flow test FILE --record ID --live` runs it for one record"
         );
         anyhow::bail!(Failure::new("not_manual", message));
     }
     let key = key.unwrap_or_else(|| random_uuid(stack.ports.random.as_ref()));
-    let run = keep::start(&stack, &head, kind, EventKey::new(key.to_string()), stack.now(), record).await?;
+    let event = EventKey::new(key.to_string());
+    if compiled.each.is_some() {
+        let run = keep::start_at_once(&stack, &head, kind, event, stack.now(), record).await?;
+        return match rerun::stored(&stack, run).await {
+            Ok(stored) => started_each(&stored, json),
+            // It waits for a limit before anything was found, and has no row yet.
+            Err(_) => queued(run, name, key, json),
+        };
+    }
+    let run = keep::start(&stack, &head, kind, event, stack.now(), record).await?;
+    queued(run, name, key, json)
+}
+
+fn queued(run: RunId, name: &str, key: uuid::Uuid, json: bool) -> anyhow::Result<()> {
     if json {
         return output::document(&json!({ "run": run, "flow": name, "key": key }));
     }
@@ -274,6 +288,28 @@ pub(super) async fn run(
         "queued; `counterfoil run show {run}` says what became of it, once `counterfoil up` has taken it"
     ));
     Ok(())
+}
+
+/// How many items were found and started, or why there are no more.
+fn started_each(run: &StoredRun, json: bool) -> anyhow::Result<()> {
+    let row = &run.row;
+    if json {
+        output::document(&look::shown(run))?;
+    } else {
+        output::line(row.message.run.to_string());
+        let items = look::items(row).unwrap_or_default();
+        output::note(format!(
+            "{items} items were found; each has a run of its own, once `counterfoil up` has taken it"
+        ));
+    }
+    match (&row.failure, row.status.is_final()) {
+        (Some(failure), true) => anyhow::bail!(failure.clone()),
+        (Some(failure), false) => {
+            output::note(format!("it goes on by itself: {failure}"));
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 fn text(value: &Value) -> String {
