@@ -261,8 +261,13 @@ async fn beginning(
         )
         .into());
     }
-    let compiled = lifecycle::live(stack, head).await?;
-    let event = Event { finds: compiled.each.is_some(), ..Event::of_itself(kind, key, at, record) };
+    let finds = match lifecycle::live(stack, head).await {
+        Ok(compiled) => compiled.each.is_some(),
+        // A flow that can't be read any more fails its runs, where its owner looks.
+        Err(FlowError::Asked(_)) => false,
+        Err(error) => return Err(error),
+    };
+    let event = Event { finds, ..Event::of_itself(kind, key, at, record) };
     Ok(RunMessage::first(head.id, head.live_version, event, stack.now()))
 }
 

@@ -219,7 +219,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let port = listener.local_addr().expect("has one").port();
         let client = HttpClient::public_only("counterfoil-test").expect("is made");
-        for host in ["127.0.0.1", "2130706433", "localhost", "localhost."] {
+        for host in ["127.0.0.1", "2130706433", "localhost"] {
             let request = Request {
                 method: Method::Get,
                 url: format!("https://{host}:{port}/"),

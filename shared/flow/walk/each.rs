@@ -42,16 +42,11 @@ struct Tally {
     /// Items that were queued.
     items: u64,
     /// Items whose key is empty.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     without_key: u64,
     /// The input that finds what comes next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<Object>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 impl Walk {
@@ -84,12 +79,10 @@ impl Walk {
                 found.get("records").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             self.start_all(finds, records, &client, &mut tally).await?;
             tally.next = implementation.find_next(&input, Some(&found));
-            self.keep(ready, &tally).await;
-            let Some(next) = tally.next.clone() else {
-                let whole = found.get("count").and_then(Value::as_u64).unwrap_or_default();
-                return self.ended(&tally, whole, records.len());
-            };
-            self.run.claim(now).await.map_err(|not_written| Stopped::End(self.not_written(not_written)))?;
+            self.remember_tally(ready, &tally).await;
+            let Some(next) = tally.next.clone() else { return ended(&tally) };
+            let claimed = self.run.claim(self.stack.now()).await;
+            claimed.map_err(|not_written| Stopped::End(self.not_written(not_written)))?;
             input = next;
         }
     }
@@ -100,7 +93,7 @@ impl Walk {
         record.and_then(|record| serde_json::from_value(record.output).ok()).unwrap_or_default()
     }
 
-    async fn keep(&self, ready: &Ready, tally: &Tally) {
+    async fn remember_tally(&self, ready: &Ready, tally: &Tally) {
         let record = StepRecord {
             state: StepState::Done,
             output: serde_json::to_value(tally).unwrap_or_default(),
@@ -111,22 +104,6 @@ impl Walk {
             at: self.stack.now(),
         };
         self.run.remember(ready.step.id.as_str(), record, Vec::new()).await;
-    }
-
-    fn ended(&self, tally: &Tally, whole: u64, given: usize) -> Result<Value, Stopped> {
-        if tally.without_key > 0 {
-            let message = format!(
-                "`each.key` gives nothing for {} items; the other {} were started",
-                tally.without_key, tally.items
-            );
-            return Err(Fault::terminal("item_without_key", message).into());
-        }
-        if whole > u64::try_from(given).unwrap_or(u64::MAX) {
-            let message =
-                format!("it found {whole} items and gives {given} at once: narrow `each.with` down");
-            return Err(Fault::terminal("too_many_found", message).into());
-        }
-        Ok(serde_json::to_value(tally).unwrap_or_default())
     }
 
     async fn find(
@@ -203,4 +180,13 @@ impl Walk {
             RunMessage::first(self.run.flow, self.message.flow_version, event, self.message.enqueued_at);
         RunMessage { bulk: self.message.bulk, ..message }
     }
+}
+
+fn ended(tally: &Tally) -> Result<Value, Stopped> {
+    if tally.without_key > 0 {
+        let (none, some) = (tally.without_key, tally.items);
+        let message = format!("`each.key` gives nothing for {none} items; the other {some} were started");
+        return Err(Fault::terminal("item_without_key", message).into());
+    }
+    Ok(serde_json::to_value(tally).unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::connectors::xero::directory::Directory;
-use crate::connectors::xero::endpoints::{INVOICES_FIND, criterion};
+use crate::connectors::xero::endpoints::{INVOICES_FIND, PAGE, criterion};
 use crate::connectors::xero::fields::{Field, Kind, clean, field, schema};
 use crate::connectors::xero::wire::text;
 use crate::domain::effect::EffectKind;
@@ -28,6 +28,7 @@ const FIELDS: &[Field] = &[
     field("Status", Kind::Choice(STATUSES), "Invoices in this status."),
     field("DateFrom", Kind::Day, "Dated on or after this day."),
     field("DateTo", Kind::Day, "Dated on or before this day."),
+    field("Page", Kind::Decimal, "The page of a thousand that is given, from 1, ordered by id."),
     field(
         "Type",
         Kind::Choice(&["ACCREC", "ACCPAY"]),
@@ -65,6 +66,7 @@ impl Action for FindInvoice {
         let mut input = clean(FIELDS, &planning.input, "").map_err(Fault::Terminal)?;
         input.retain(|_, value| !value.is_null());
         let kind = input.shift_remove("Type").and_then(|kind| kind.as_str().map(str::to_owned));
+        let page = input.shift_remove("Page").map(|page| number_of(&page)).transpose()?;
         if input.is_empty() {
             return Ok(Plan::Answer(json!({"found": false, "count": 0, "first": null, "records": []})));
         }
@@ -73,14 +75,39 @@ impl Action for FindInvoice {
         let kind = kind.unwrap_or_else(sales);
         let short_code = self.directory.short_code(planning.account).await?;
         let input = Value::Object(input);
-        let (shape, element) = match (only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
-            (Some(id), _) => criterion(&short_code, &kind, "InvoiceID", id),
-            (_, Some(number)) => criterion(&short_code, &kind, "InvoiceNumber", number),
+        let (shape, element) = match (page, only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
+            (Some(page), ..) => {
+                criterion(&short_code, &kind, &format!("where:{page}"), &condition(&input, &kind))
+            }
+            (None, Some(id), _) => criterion(&short_code, &kind, "InvoiceID", id),
+            (None, _, Some(number)) => criterion(&short_code, &kind, "InvoiceNumber", number),
             _ => criterion(&short_code, &kind, "where", &condition(&input, &kind)),
         };
         let unique = vec![format!("find:{}", element.as_str().unwrap_or_default())];
         Ok(Plan::Perform(Operation { endpoint: INVOICES_FIND, shape, element, unique, sets: None }))
     }
+
+    /// Where the flow chose no page, all of them are read.
+    fn find_next(&self, input: &Object, found: Option<&Value>) -> Option<Object> {
+        let asked = input.get("Page").and_then(Value::as_u64);
+        let page = match (found, asked) {
+            (None, None) => 1,
+            (Some(found), Some(page)) => {
+                let records = found.get("records").and_then(Value::as_array)?;
+                (records.len() == PAGE).then_some(page + 1)?
+            }
+            _ => return None,
+        };
+        let mut next = input.clone();
+        next.insert("Page".into(), page.into());
+        Some(next)
+    }
+}
+
+fn number_of(page: &Value) -> Result<u32, Fault> {
+    let text = page.as_str().map_or_else(|| page.to_string(), str::to_owned);
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Fault::terminal("bad_page", format!("Page is a whole number from 1 on, not {text}")))
 }
 
 /// The value of a field that is the only one.
@@ -148,6 +175,24 @@ mod tests {
         );
         let comma = operation(planned(json!({"InvoiceNumber": "A,B"})).await);
         assert_eq!(comma.element, "InvoiceNumber==\"A,B\"");
+    }
+
+    #[tokio::test]
+    async fn all_invoices_are_read_page_by_page_in_the_order_of_their_ids() {
+        let find = FindInvoice { directory: Arc::new(Directory::default()) };
+        let input = json!({"Status": "DRAFT"});
+        let first = find.find_next(input.as_object().unwrap(), None).unwrap();
+        let full = json!({"records": vec![json!({}); PAGE]});
+        let second = find.find_next(&first, Some(&full)).unwrap();
+        assert_eq!((&first["Page"], &second["Page"]), (&json!(1), &json!(2)));
+        assert_eq!(find.find_next(&second, Some(&json!({"records": [{}]}))), None);
+        let planned = operation(planned(Value::Object(second)).await);
+        let endpoint = catalog().endpoint(planned.endpoint).unwrap().clone();
+        let element = Element { marker: marker("f"), value: planned.element };
+        let call = endpoint.compose(&planned.shape, &[element]);
+        let asked = |name: &str| call.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        assert_eq!((asked("page"), asked("order")), (Some("2"), Some("InvoiceID")));
+        assert_eq!(asked("where"), Some(r#"Type=="ACCREC" AND Status=="DRAFT""#));
     }
 
     #[tokio::test]

@@ -16,6 +16,9 @@ use serde_json::json;
 
 pub(super) struct InvoicesFind;
 
+/// Invoices on a page, the most that Xero gives. <https://developer.xero.com/documentation/api/accounting/invoices>
+pub(in crate::connectors::xero) const PAGE: usize = 1000;
+
 /// About 50 ids fit into a URL. <https://github.com/XeroAPI/Xero-Java/pull/331>
 const CAPACITY: Capacity = Capacity { elements: 40, bytes: 1_700 };
 
@@ -31,7 +34,8 @@ pub(in crate::connectors::xero) fn criterion(
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
             criterion(short_code, kind, "where", &format!("InvoiceNumber==\"{escaped}\""))
         }
-        "where" => (format!("{short_code}|{kind}|where|{value}"), value.into()),
+        // `where`, or `where:2` for its second page.
+        by if by.starts_with("where") => (format!("{short_code}|{kind}|{by}|{value}"), value.into()),
         by => (format!("{short_code}|{kind}|{by}|"), value.into()),
     }
 }
@@ -68,12 +72,18 @@ impl Endpoint for InvoicesFind {
     fn compose(&self, shape: &str, elements: &[Element]) -> Call {
         let values: Vec<&str> = elements.iter().filter_map(|element| element.value.as_str()).collect();
         let call = Call::get(format!("{ACCOUNTING}/Invoices"));
-        let call = match Shape::of(shape).by {
+        let by = Shape::of(shape).by;
+        let call = match by {
             "InvoiceNumber" => call.with_query("InvoiceNumbers", values.join(",")),
             "InvoiceID" => call.with_query("IDs", values.join(",")),
             _ => call.with_query("where", values.first().copied().unwrap_or_default()),
         };
-        call.with_query("page", "1").with_query("pageSize", "1000").with_query("unitdp", "4")
+        // Page by page they are read in an order that no edit changes.
+        let (call, page) = match by.strip_prefix("where:") {
+            Some(page) => (call.with_query("order", "InvoiceID"), page),
+            None => (call, "1"),
+        };
+        call.with_query("page", page).with_query("pageSize", PAGE.to_string()).with_query("unitdp", "4")
     }
 
     fn settle(&self, shape: &str, elements: &[Element], response: &Response) -> Vec<MemberOutcome> {
@@ -88,7 +98,7 @@ impl Endpoint for InvoicesFind {
             .map(|element| {
                 let value = element.value.as_str().unwrap_or_default();
                 let is_it = |invoice: &&&Value| match shape.by {
-                    "where" => true,
+                    by if by.starts_with("where") => true,
                     by => text(invoice, by).is_some_and(|found| found.eq_ignore_ascii_case(value)),
                 };
                 let found = invoices.iter().filter(is_it).copied().collect();
