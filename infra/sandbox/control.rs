@@ -3,6 +3,7 @@
 //!
 //! - `GET|POST|DELETE faults` (POST one fault or a list of them; `DELETE faults/{id}`)
 //! - `GET|DELETE counters`; `GET calls?after=NUMBER&most=N`, `GET calls/{number}` with its bodies
+//! - `GET deliveries?after=NUMBER&most=N`, `GET deliveries/{number}`: what was sent, and what came back
 //! - `GET|POST clock` (`{"advance_seconds": 60}`, `{"speed": 20}`, or both)
 //! - `GET limits`: what is left of each; `GET held`: how many calls are taken up and not yet applied
 //! - `GET kinds`: what is kept; `GET browse?account=…&kind=…&from=0&most=50&text=…`: records, newest change first
@@ -31,6 +32,8 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
         .route("/about", get(about::<P>))
         .route("/calls", get(calls::<P>))
         .route("/calls/{number}", get(call::<P>))
+        .route("/deliveries", get(deliveries::<P>))
+        .route("/deliveries/{number}", get(delivery::<P>))
         .route("/kinds", get(kinds::<P>))
         .route("/browse", get(browse::<P>))
         .route("/limits", get(limits::<P>))
@@ -90,6 +93,7 @@ async fn counters<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
 
 async fn clear_counters<P: Provider>(State(provider): State<Arc<P>>) -> StatusCode {
     provider.harness().counters.clear();
+    provider.harness().deliveries.clear();
     StatusCode::NO_CONTENT
 }
 
@@ -117,6 +121,19 @@ async fn call<P: Provider>(State(provider): State<Arc<P>>, Path(number): Path<u6
     let text = |body: &[u8]| Value::from(String::from_utf8_lossy(body));
     let bodies = json!({ "request": text(&call.request), "answer": text(&call.answer) });
     Json(json!({ "call": call, "bodies": bodies })).into_response()
+}
+
+async fn deliveries<P: Provider>(State(provider): State<Arc<P>>, Query(since): Query<Since>) -> Json<Value> {
+    let mut page = provider.harness().deliveries.after(since.after, since.most);
+    page["waiting"] = provider.undelivered().into();
+    Json(page)
+}
+
+async fn delivery<P: Provider>(State(provider): State<Arc<P>>, Path(number): Path<u64>) -> Response {
+    match provider.harness().deliveries.one(number) {
+        Some(delivery) => Json(delivery).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Which records somebody wants to look at.
@@ -204,12 +221,13 @@ async fn move_clock<P: Provider>(State(provider): State<Arc<P>>, Json(wanted): J
     clock(State(provider)).await.into_response()
 }
 
-/// State, faults and counters; the clock stays where it is, since both stand-ins share it.
+/// State, faults, counters and deliveries; the clock stays where it is, since both stand-ins share it.
 async fn reset<P: Provider>(State(provider): State<Arc<P>>) -> StatusCode {
     provider.reset();
     provider.harness().held.clear();
     provider.harness().faults.clear();
     provider.harness().counters.clear();
+    provider.harness().deliveries.clear();
     StatusCode::NO_CONTENT
 }
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::control::Look;
 use crate::counters::{Call, Counters};
+use crate::deliveries::Deliveries;
 use crate::faults::{ConnectionLost, FaultKind, Faults, Met};
 use crate::held::Held;
 use crate::snapshots::Snapshots;
@@ -25,12 +26,13 @@ use crate::{Clock, control, page};
 /// The largest request that any stand-in reads; each sets its own lower bounds.
 const LARGEST_REQUEST: usize = 64 << 20;
 
-/// The clock, faults and counters of one stand-in.
+/// The clock, faults, counters and deliveries of one stand-in.
 #[derive(Debug)]
 pub struct Harness {
     pub clock: Clock,
     pub faults: Faults,
     pub counters: Counters,
+    pub(crate) deliveries: Deliveries,
     pub(crate) held: Held,
     pub(crate) snapshots: Snapshots,
 }
@@ -41,6 +43,7 @@ impl Harness {
             clock,
             faults: Faults::new(seed),
             counters: Counters::default(),
+            deliveries: Deliveries::default(),
             held: Held::default(),
             snapshots: Snapshots::default(),
         }
@@ -121,6 +124,9 @@ pub trait Provider: Send + Sync + Sized + 'static {
 
     /// What is wrong with the kept state, in sentences; empty when all is as it should be.
     fn invariants(&self) -> Vec<String>;
+
+    /// How much there is to be sent that nobody has taken yet.
+    fn undelivered(&self) -> usize;
 
     /// What is left of each limit, for people: a list of `{"account", "limit", "left", "of"}`.
     fn limits(&self) -> Value {

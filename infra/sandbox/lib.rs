@@ -9,6 +9,7 @@ mod bytes;
 mod clock;
 mod control;
 mod counters;
+mod deliveries;
 mod faults;
 mod harness;
 mod held;

@@ -23,10 +23,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LARGEST_ANSWER: usize = 1 << 20;
 
 /// One POST that is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Letter {
     /// The outbox's own number for it.
     pub number: u64,
+    /// What it tells, for people.
+    pub about: String,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,

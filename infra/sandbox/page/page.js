@@ -1,33 +1,7 @@
 // The page of one stand-in: it asks the control routes beside it, once a second, and shows what they say.
 
-const get = (id) => document.getElementById(id);
-
-async function ask(path, method = "GET", body) {
-  const headers = body === undefined ? {} : { "content-type": "application/json" };
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const text = await answer.text();
-  const told = text ? JSON.parse(text) : null;
-  if (!answer.ok) throw new Error(told?.error ?? `${answer.status}`);
-  return told;
-}
-
-// An element with its text or children; never HTML out of data.
-function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : value);
-  }
-  element.append(...children);
-  return element;
-}
-
-function row(open, label, ...cells) {
-  const keys = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); } };
-  return make("tr", { tabindex: "0", "aria-label": label, onclick: open, onkeydown: keys }, ...cells);
-}
-
-const cell = (text, kind) => make("td", { class: kind, title: text }, text);
+import { ask, cell, detail, get, lost, make, row } from "./parts.js";
+import { readCalls, readDeliveries } from "./traffic.js";
 
 // Tabs: arrows move between them, as the pattern asks.
 const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -51,86 +25,6 @@ for (const [place, tab] of tabs.entries()) {
     next.focus();
     choose(next);
   });
-}
-
-// Calls.
-let seen = 0;
-const kept = [];
-const MOST_ROWS = 200;
-
-async function readCalls() {
-  const { total, calls } = await ask(`calls?after=${seen}&most=${MOST_ROWS}`);
-  if (total < seen) {
-    kept.length = 0;
-    seen = 0;
-    showCalls();
-    return;
-  }
-  seen = total;
-  get("calls-total").textContent = total === 1 ? "1 call in all" : `${total} calls in all`;
-  if (calls.length === 0 || get("calls-pause").checked) return;
-  kept.push(...calls);
-  kept.splice(0, kept.length - MOST_ROWS);
-  showCalls(new Set(calls.map((call) => call.number)));
-}
-
-function outcome(call) {
-  if (call.status === 0) return ["connection lost", "bad"];
-  if (call.error) return [call.error, call.status >= 500 ? "bad" : "odd"];
-  if (call.status >= 500) return ["failed", "bad"];
-  if (call.status === 429) return ["over the limit", "odd"];
-  if (call.status >= 400) return ["refused", "odd"];
-  return ["", "good"];
-}
-
-function took(microseconds) {
-  return microseconds < 1000 ? `${microseconds} µs` : microseconds < 1e6 ? `${(microseconds / 1000).toFixed(1)} ms`
-    : `${(microseconds / 1e6).toFixed(1)} s`;
-}
-
-function showCalls(fresh = new Set()) {
-  const which = get("calls-which").value;
-  const wanted = kept.filter((call) => which === "all" || (which === "writes" ? call.method !== "GET"
-    : call.status === 0 || call.status >= 400));
-  const rows = wanted.toReversed().map((call) => {
-    const [word, kind] = outcome(call);
-    const target = make("td", { title: call.path + (call.query && `?${call.query}`) },
-      make("span", { class: "method" }, call.method), call.path, call.query ? make("span", { class: "quiet" }, `?${decodeQuery(call.query)}`) : "");
-    const line = row(() => showCall(call.number), `${call.method} ${call.path} ${call.status}`,
-      cell(call.at.slice(11, 19), "time"), target, cell(call.status || "–", `number ${kind}`),
-      cell(word, kind), cell(took(call.took_microseconds), "number"));
-    if (fresh.has(call.number)) line.classList.add("new");
-    return line;
-  });
-  get("calls-rows").replaceChildren(...rows);
-  get("calls-empty").hidden = rows.length > 0;
-}
-get("calls-which").addEventListener("change", () => showCalls());
-
-function decodeQuery(query) {
-  try { return decodeURIComponent(query.replaceAll("+", " ")); } catch { return query; }
-}
-
-function pretty(text) {
-  try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
-}
-
-function detail(name, facts, texts) {
-  const list = make("dl", {}, ...facts.filter(([, value]) => value).flatMap(([key, value]) =>
-    [make("dt", {}, key), make("dd", {}, String(value))]));
-  const blocks = texts.filter(([, text]) => text).flatMap(([title, text]) =>
-    [make("h2", {}, title), make("pre", { tabindex: "0" }, pretty(text))]);
-  get("detail-name").textContent = name;
-  get("detail-body").replaceChildren(...(facts.length ? [list] : []), ...blocks);
-  get("detail").showModal();
-}
-
-async function showCall(number) {
-  const { call, bodies } = await ask(`calls/${number}`);
-  detail(`${call.method} ${call.path}`, [
-    ["At", call.at], ["Status", call.status || "no answer"], ["Error", call.error], ["Took", took(call.took_microseconds)],
-    ["Query", decodeQuery(call.query)], ["Route", call.route], ["Account", call.account], ["Idempotency key", call.idempotency_key],
-  ], [["Sent", bodies.request], ["Answered", bodies.answer]]);
 }
 
 // Records.
@@ -324,13 +218,10 @@ get("state-reset").addEventListener("click", () => {
 });
 
 // Once a second, and not while nobody looks.
-function lost(error) {
-  get("connection").textContent = error ? `not reached: ${error.message}` : "";
-}
 async function tick() {
   if (!document.hidden) {
     try {
-      await Promise.all([readCalls(), readFaults(), readClock(), readLimits()]);
+      await Promise.all([readCalls(), readDeliveries(), readFaults(), readClock(), readLimits()]);
       lost();
     } catch (error) { lost(error); }
   }

@@ -13,7 +13,7 @@ use super::query::{Plan, Writing};
 use super::store::Record;
 
 /// Records are alike when all the fields are, without case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct DuplicateRule {
     pub name: String,
     pub object: String,

@@ -1,8 +1,8 @@
-//! What outlives the program, or is gone back to: schema, records, options, who may come in, flows, reports, sent
-//! e-mails, bulk jobs and change events.
+//! What outlives the program, or is gone back to: schema, records, options, who may come in, rules, flows, reports,
+//! sent e-mails, bulk jobs, outbound messages and change events.
 //!
-//! Not kept: the day's calls, open queries, what was arranged to be refused, outbound messages and their rules,
-//! what was looked at last, writes that are not seen yet.
+//! Not kept: the day's calls, open queries, single records that were arranged to be refused, what was looked at
+//! last, writes that are not seen yet.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::actions::{Email, Flow};
 use super::bulk::Jobs;
 use super::change_events::Feed;
+use super::duplicates::DuplicateRule;
 use super::objects::Schema;
 use super::org::Org;
+use super::outbound::Outbound;
+use super::refusals::ValidationRule;
 use super::reports::Report;
 use super::store::{Fields, Record};
 use super::tokens::Access;
@@ -26,7 +29,7 @@ struct Keep<'a> {
     options: &'a Options,
     schema: &'a Schema,
     access: &'a Access,
-    numbers: &'a HashMap<Cow<'static, str>, u64>,
+    numbers: &'a BTreeMap<Cow<'static, str>, u64>,
     people: [&'a str; 3],
     next_id: u64,
     last_stamp: &'a str,
@@ -35,6 +38,9 @@ struct Keep<'a> {
     sent: &'a [Email],
     bulk: &'a Jobs,
     feed: &'a Feed,
+    rules: &'a [ValidationRule],
+    duplicate_rules: &'a [DuplicateRule],
+    outbound: &'a Outbound,
     records: Records<'a>,
 }
 
@@ -43,7 +49,7 @@ struct Kept {
     options: Options,
     schema: Schema,
     access: Access,
-    numbers: HashMap<Cow<'static, str>, u64>,
+    numbers: BTreeMap<Cow<'static, str>, u64>,
     /// The organization, the integration user, the person.
     people: [String; 3],
     next_id: u64,
@@ -53,6 +59,9 @@ struct Kept {
     sent: Vec<Email>,
     bulk: Jobs,
     feed: Feed,
+    rules: Vec<ValidationRule>,
+    duplicate_rules: Vec<DuplicateRule>,
+    outbound: Outbound,
     records: HashMap<String, Vec<Fields>>,
 }
 
@@ -101,6 +110,9 @@ impl Salesforce {
             sent: &org.sent,
             bulk: &org.bulk,
             feed: &org.feed,
+            rules: &org.refusals.rules,
+            duplicate_rules: &org.refusals.duplicates,
+            outbound: &org.outbound,
             records: Records(&org),
         };
         serde_json::to_vec(&keep).map_err(|error| error.to_string())
@@ -129,6 +141,12 @@ impl Salesforce {
                 org.store.put(&object, Record { id, fields });
             }
         }
+        let (mut rules, mut outbound) = (kept.rules, kept.outbound);
+        let rules_of = rules.iter_mut().map(|rule| (rule.object.as_str(), &mut rule.condition));
+        for (object, condition) in rules_of.chain(outbound.conditions()) {
+            condition.rebind(&org, object).map_err(|refused| refused.message)?;
+        }
+        (org.refusals.rules, org.refusals.duplicates, org.outbound) = (rules, kept.duplicate_rules, outbound);
         *locked(&self.org) = org;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod chatter;
 mod clients;
 mod collections;
 mod composite;
+mod condition;
 mod conditional;
 mod control;
 mod describe;
@@ -251,6 +252,11 @@ impl Provider for Salesforce {
     fn error_in(&self, body: &Value) -> Option<String> {
         let code = body.pointer("/0/errorCode").or_else(|| body.get("error"));
         code.and_then(Value::as_str).map(str::to_owned)
+    }
+
+    fn undelivered(&self) -> usize {
+        let org = self.org();
+        org.outbound.count() + org.events_waiting()
     }
 
     fn limits(&self) -> Value {

@@ -4,7 +4,7 @@
 //! commits become visible in time.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -54,7 +54,7 @@ pub(crate) struct Org {
     /// For `If-Modified-Since` of describe.
     pub(crate) schema_changed: Timestamp,
     /// How many of each object with a number have been numbered.
-    pub(crate) numbers: HashMap<Cow<'static, str>, u64>,
+    pub(crate) numbers: BTreeMap<Cow<'static, str>, u64>,
     pub(crate) organization: String,
     /// Whom the API acts for, unless a token says otherwise.
     pub(crate) integration_user: String,
@@ -134,7 +134,7 @@ impl Org {
             recent: Recent::new(),
             random: StdRng::seed_from_u64(seed),
             schema_changed: now,
-            numbers: HashMap::new(),
+            numbers: BTreeMap::new(),
             organization: String::new(),
             integration_user: String::new(),
             person: String::new(),

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::Salesforce;
+use super::change_events::EventDelivery;
 use super::outbound::{Addressed, OutboundMessage};
 use crate::sender::{Letter, Outbox, Reply};
 
@@ -17,17 +18,31 @@ pub(crate) struct Post {
 
 #[derive(Debug)]
 enum Sent {
-    Message(OutboundMessage),
+    /// These notifications.
+    Message(Vec<String>),
     /// By the number of its delivery.
     Event(u64),
 }
 
 impl Post {
-    fn letter(&mut self, sent: Sent, url: &str, headers: &[(&'static str, &str)], body: &str) -> Letter {
+    fn message(&mut self, message: OutboundMessage) -> Letter {
+        let about = format!("outbound message: {} of {}", message.notifications.len(), message.object);
+        let headers =
+            vec![("content-type", "text/xml; charset=utf-8".to_owned()), ("soapaction", "\"\"".to_owned())];
+        let number = self.number(Sent::Message(message.notifications));
+        Letter { number, about, url: message.url.unwrap_or_default(), headers, body: message.body }
+    }
+
+    fn event(&mut self, event: EventDelivery) -> Letter {
+        let number = self.number(Sent::Event(event.number));
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Letter { number, about: event.about, url: event.url, headers, body: event.body }
+    }
+
+    fn number(&mut self, sent: Sent) -> u64 {
         self.last += 1;
         self.under_way.insert(self.last, sent);
-        let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Letter { number: self.last, url: url.to_owned(), headers, body: body.to_owned() }
+        self.last
     }
 }
 
@@ -36,27 +51,27 @@ impl Outbox for Salesforce {
         let events = self.events_due();
         let mut org = self.org();
         let messages = org.due_messages(Addressed::Yes);
-        let soap = [("content-type", "text/xml; charset=utf-8"), ("soapaction", "\"\"")];
-        let json = [("content-type", "application/json")];
-        let mut letters = Vec::new();
-        for message in messages {
-            let (url, body) = (message.url.clone().unwrap_or_default(), message.body.clone());
-            letters.push(org.post.letter(Sent::Message(message), &url, &soap, &body));
-        }
-        for event in events {
-            letters.push(org.post.letter(Sent::Event(event.number), &event.url, &json, &event.body));
-        }
+        let messages = messages.into_iter().map(|message| org.post.message(message));
+        let mut letters: Vec<Letter> = messages.collect();
+        letters.extend(events.into_iter().map(|event| org.post.event(event)));
         letters
     }
 
     fn answered(&self, letter: &Letter, reply: Option<&Reply>) {
         let sent = self.org().post.under_way.remove(&letter.number);
-        match (sent, reply) {
-            (Some(Sent::Message(message)), Some(reply)) => {
-                self.outbound_answered(&message, reply.status, &reply.body);
+        let problem = match (sent, reply) {
+            // It went out before a reset.
+            (None, _) => return,
+            (_, None) => Some("no answer"),
+            (Some(Sent::Message(ids)), Some(Reply { status, body, .. })) => {
+                let acknowledged = self.org().outbound.answered(&ids, *status, body);
+                (!acknowledged).then_some("not acknowledged")
             }
-            (Some(Sent::Event(number)), Some(reply)) => self.event_answered(number, reply.status),
-            _ => {}
-        }
+            (Some(Sent::Event(number)), Some(reply)) => {
+                let taken = self.event_answered(number, reply.status);
+                (!taken).then_some("not answered with 2xx")
+            }
+        };
+        self.harness.deliveries.record(self.harness.clock.now(), letter, reply, problem);
     }
 }

@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refused;
 use super::clients::Client;
+use super::condition::Condition;
 use super::filter::Filter;
 use super::ids;
 use super::objects::Object;
 use super::org::Org;
 use super::refusals::{Check, Refusal};
 use super::rules;
-use super::soql;
 use super::store::{Fields, Record};
 use super::tokens::Grantee;
 use super::{Options, Salesforce};
@@ -86,9 +86,9 @@ impl Salesforce {
     pub fn find(&self, object: &str, condition: &str) -> Result<Vec<Value>, Refused> {
         let org = self.org();
         let object = org.object(object)?;
-        let filter = condition_of(&org, &object, condition)?;
+        let condition = Condition::bind(&org, &object, condition)?;
         let mut found = Vec::new();
-        Filter::visit(Some(&filter), &org, &object, &mut |record| {
+        Filter::visit(condition.filter(), &org, &object, &mut |record| {
             if !record.is("IsDeleted") {
                 found.push((record.id.clone(), shown(&object, record)));
             }
@@ -120,8 +120,8 @@ impl Salesforce {
     pub fn refuse_where(&self, object: &str, condition: &str, message: &str) -> Result<(), Refused> {
         let mut org = self.org();
         let object = org.object(object)?;
-        let filter = condition_of(&org, &object, condition)?;
-        org.refusals.rule_where(&object.name, filter, message);
+        let condition = Condition::bind(&org, &object, condition)?;
+        org.refusals.rule_where(&object.name, condition, message);
         Ok(())
     }
 
@@ -266,17 +266,6 @@ fn broken_stamps(object: &Object, record: &Record, broken: &mut Vec<String>) {
     if created > modified || modified > record.text("SystemModstamp") {
         broken.push(format!("{} {}: its stamps go back", object.name, record.id));
     }
-}
-
-pub(crate) fn condition_of(
-    org: &Org,
-    object: &std::sync::Arc<Object>,
-    condition: &str,
-) -> Result<Filter, Refused> {
-    let text = format!("SELECT Id FROM {} WHERE {condition}", object.name);
-    let select = soql::parse(&text)?;
-    let none = || Refused::new(400, "MALFORMED_QUERY", "a condition is needed");
-    Filter::bind(org, &text, object, &select.condition.ok_or_else(none)?)
 }
 
 /// All fields in the order of describe, nulls too.

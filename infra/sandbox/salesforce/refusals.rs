@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::Refused;
+use super::condition::Condition;
 use super::duplicates::{self, DuplicateRule};
-use super::filter::Filter;
 use super::objects::Object;
 use super::org::{Org, Writer};
 use super::store::Record;
@@ -64,23 +65,20 @@ impl Refusal {
 /// Looks at a record about to be saved and the one before; the text refuses it.
 pub type Check = Arc<dyn Fn(&Value, Option<&Value>) -> Option<String> + Send + Sync>;
 
-enum Rule {
-    /// Refuses records that match a SOQL condition.
-    Matches {
-        object: String,
-        filter: Filter,
-        message: String,
-    },
-    Asks {
-        object: String,
-        check: Check,
-    },
+/// Refuses records that match a SOQL condition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ValidationRule {
+    pub(crate) object: String,
+    pub(crate) condition: Condition,
+    message: String,
 }
 
 #[derive(Default)]
 pub(crate) struct Refusals {
     armed: Vec<Refusal>,
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<ValidationRule>,
+    /// By object.
+    checks: Vec<(String, Check)>,
     pub(crate) duplicates: Vec<DuplicateRule>,
 }
 
@@ -89,13 +87,13 @@ impl Refusals {
         self.armed.push(refusal);
     }
 
-    pub(crate) fn rule_where(&mut self, object: &str, filter: Filter, message: &str) {
+    pub(crate) fn rule_where(&mut self, object: &str, condition: Condition, message: &str) {
         let (object, message) = (object.to_owned(), message.to_owned());
-        self.rules.push(Rule::Matches { object, filter, message });
+        self.rules.push(ValidationRule { object, condition, message });
     }
 
     pub(crate) fn rule(&mut self, object: &str, check: Check) {
-        self.rules.push(Rule::Asks { object: object.to_owned(), check });
+        self.checks.push((object.to_owned(), check));
     }
 
     pub(crate) fn clear(&mut self) {
@@ -126,20 +124,16 @@ pub(crate) fn validate(
     record: &Record,
     before: Option<&Record>,
 ) -> Result<(), Refused> {
-    for rule in &org.refusals.rules {
-        let message = match rule {
-            Rule::Matches { object: name, filter, message } if *name == object.name => {
-                filter.accepts(org, record).then(|| message.clone())
-            }
-            Rule::Asks { object: name, check } if *name == object.name => {
-                let before = before.map(|before| Value::Object(before.fields.clone()));
-                check(&Value::Object(record.fields.clone()), before.as_ref())
-            }
-            _ => None,
-        };
-        if let Some(message) = message {
-            return Err(Refused::record("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, &[]));
-        }
+    let Refusals { rules, checks, .. } = &org.refusals;
+    let rules = rules.iter().filter(|rule| rule.object == object.name);
+    let broken = rules.filter(|rule| rule.condition.accepts(org, record)).map(|rule| rule.message.clone());
+    let checks = checks.iter().filter(|(name, _)| *name == object.name);
+    let objected = checks.filter_map(|(_, check)| {
+        let before = before.map(|before| Value::Object(before.fields.clone()));
+        check(&Value::Object(record.fields.clone()), before.as_ref())
+    });
+    match broken.chain(objected).next() {
+        Some(message) => Err(Refused::record("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, &[])),
+        None => Ok(()),
     }
-    Ok(())
 }

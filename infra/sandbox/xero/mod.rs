@@ -304,6 +304,10 @@ impl Provider for Xero {
         word.map(str::to_owned)
     }
 
+    fn undelivered(&self) -> usize {
+        self.webhooks.events_waiting()
+    }
+
     fn limits(&self) -> Value {
         let organisations: Vec<(Uuid, String)> = {
             let books = locked(&self.books);

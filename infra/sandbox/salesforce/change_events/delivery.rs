@@ -33,10 +33,23 @@ struct Waiting {
 pub struct EventDelivery {
     pub number: u64,
     pub url: String,
+    /// The event's name and the kind of change, for people.
+    pub about: String,
     pub body: String,
 }
 
+fn about(event: &Value) -> String {
+    let change = event.pointer("/detail/payload/ChangeEventHeader/changeType");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!("{}: {}", text(&event["detail-type"]), change.map(text).unwrap_or_default())
+}
+
 impl Org {
+    /// How many events were not taken yet, each as often as somebody subscribed.
+    pub(crate) fn events_waiting(&self) -> usize {
+        self.feed.subscribers.iter().map(|subscriber| subscriber.waiting.len()).sum()
+    }
+
     /// Puts an event before everybody who subscribed.
     pub(super) fn address(&mut self, body: &Value) {
         let now = self.now;
@@ -103,7 +116,8 @@ impl Salesforce {
             subscriber.waiting.retain(|it| age(it) < DROPPED_AFTER_SECONDS);
             for waiting in subscriber.waiting.iter_mut().filter(|it| it.due <= now) {
                 let (number, url) = (waiting.number, subscriber.url.clone());
-                due.push(EventDelivery { number, url, body: waiting.body.to_string() });
+                let (about, body) = (about(&waiting.body), waiting.body.to_string());
+                due.push(EventDelivery { number, url, about, body });
                 waiting.due = now + SignedDuration::from_secs(waiting.gap);
                 waiting.gap = (waiting.gap * 2).min(LONGEST_GAP_SECONDS);
             }
@@ -111,13 +125,12 @@ impl Salesforce {
         due
     }
 
-    /// Done with, where the status is a 2xx.
-    pub fn event_answered(&self, number: u64, status: u16) {
-        if !(200..300).contains(&status) {
-            return;
-        }
-        for subscriber in &mut self.org().feed.subscribers {
+    /// Done with, where the status is a 2xx: whether it is.
+    pub fn event_answered(&self, number: u64, status: u16) -> bool {
+        let taken = (200..300).contains(&status);
+        for subscriber in self.org().feed.subscribers.iter_mut().filter(|_| taken) {
             subscriber.waiting.retain(|waiting| waiting.number != number);
         }
+        taken
     }
 }

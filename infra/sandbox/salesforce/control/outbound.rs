@@ -15,7 +15,6 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::super::Salesforce;
-use super::super::outbound::OutboundMessage;
 use super::{Org, done};
 
 pub(super) fn router() -> Router<Arc<Salesforce>> {
@@ -39,10 +38,10 @@ async fn outbound(State(org): Org) -> Json<Value> {
 
 async fn answered(State(org): Org, Json(wanted): Json<Value>) -> Json<Value> {
     let ids = wanted["notifications"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let message =
-        OutboundMessage { url: None, notifications: ids.map(str::to_owned).collect(), body: String::new() };
+    let ids: Vec<String> = ids.map(str::to_owned).collect();
     let status = wanted["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
-    let acknowledged = org.outbound_answered(&message, status, wanted["body"].as_str().unwrap_or_default());
+    let body = wanted["body"].as_str().unwrap_or_default();
+    let acknowledged = org.org().outbound.answered(&ids, status, body);
     Json(json!({ "acknowledged": acknowledged }))
 }
 

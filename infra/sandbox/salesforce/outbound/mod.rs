@@ -11,9 +11,10 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use super::answer::Refused;
-use super::filter::Filter;
+use super::condition::Condition;
 use super::ids;
 use super::objects::Object;
 use super::org::Org;
@@ -35,6 +36,8 @@ const DROPPED_AFTER_SECONDS: i64 = 24 * 3600;
 pub struct OutboundMessage {
     /// Where it goes, for rules that say so.
     pub url: Option<String>,
+    /// Of what its records are.
+    pub object: String,
     pub notifications: Vec<String>,
     pub body: String,
 }
@@ -46,15 +49,16 @@ pub(crate) enum Addressed {
     No,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
 struct Rule {
     action: String,
     object: String,
-    filter: Option<Filter>,
+    condition: Option<Condition>,
     fields: Vec<String>,
     url: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Notification {
     id: String,
     rule: usize,
@@ -64,7 +68,7 @@ struct Notification {
     gap: i64,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbound {
     rules: Vec<Rule>,
     waiting: Vec<Notification>,
@@ -75,13 +79,26 @@ pub(crate) struct Outbound {
 }
 
 impl Outbound {
-    pub(crate) fn add(&mut self, object: &str, filter: Option<Filter>, fields: &[&str], url: Option<&str>) {
+    /// The rules' conditions and the objects that they are about.
+    pub(crate) fn conditions(&mut self) -> impl Iterator<Item = (&str, &mut Condition)> {
+        let rules = self.rules.iter_mut();
+        rules.filter_map(|rule| Some((rule.object.as_str(), rule.condition.as_mut()?)))
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        object: &str,
+        condition: Option<Condition>,
+        fields: &[&str],
+        url: Option<&str>,
+    ) {
         let action = ids::make("04k", 1 + self.rules.len() as u64);
         let fields = fields.iter().map(|field| (*field).to_owned()).collect();
         let url = url.map(str::to_owned);
-        self.rules.push(Rule { action, object: object.to_owned(), filter, fields, url });
+        self.rules.push(Rule { action, object: object.to_owned(), condition, fields, url });
     }
 
+    /// How many were not acknowledged yet.
     pub(crate) fn count(&self) -> usize {
         self.waiting.len()
     }
@@ -97,11 +114,11 @@ impl Outbound {
     }
 
     /// Done with, where the answer is the acknowledgement; anything else, an empty 200 too, means again later.
-    pub(crate) fn answered(&mut self, message: &OutboundMessage, status: u16, body: &str) -> bool {
+    pub(crate) fn answered(&mut self, notifications: &[String], status: u16, body: &str) -> bool {
         let compact: String = body.split_whitespace().collect();
         let acknowledged = status == 200 && compact.contains("Ack>true</");
         if acknowledged {
-            let done = |it: &mut Notification| message.notifications.contains(&it.id);
+            let done = |it: &mut Notification| notifications.contains(&it.id);
             for notification in self.waiting.extract_if(.., done) {
                 self.done.push_front(notification);
             }
@@ -118,7 +135,7 @@ impl Org {
         let met: Vec<usize> = rules
             .filter(|(_, rule)| {
                 rule.object == object.name
-                    && rule.filter.as_ref().is_none_or(|filter| filter.accepts(self, record))
+                    && rule.condition.as_ref().is_none_or(|condition| condition.accepts(self, record))
             })
             .map(|(place, _)| place)
             .collect();
@@ -156,7 +173,8 @@ impl Org {
             for batch in of_rule.chunks(MOST_NOTIFICATIONS) {
                 let notifications = batch.iter().map(|it| it.id.clone()).collect();
                 let body = self.envelope(rule, batch, &base);
-                messages.push(OutboundMessage { url: rule.url.clone(), notifications, body });
+                let (url, object) = (rule.url.clone(), rule.object.clone());
+                messages.push(OutboundMessage { url, object, notifications, body });
             }
         }
         messages
@@ -187,8 +205,8 @@ impl super::Salesforce {
         }
         let mut org = self.org();
         let object = org.object(object)?;
-        let filter = condition.map(|text| super::person::condition_of(&org, &object, text)).transpose()?;
-        org.outbound.add(&object.name, filter, fields, url);
+        let condition = condition.map(|text| Condition::bind(&org, &object, text)).transpose()?;
+        org.outbound.add(&object.name, condition, fields, url);
         Ok(())
     }
 
@@ -200,7 +218,7 @@ impl super::Salesforce {
 
     /// What came back for a message; true when it was the acknowledgement.
     pub fn outbound_answered(&self, message: &OutboundMessage, status: u16, body: &str) -> bool {
-        self.org().outbound.answered(message, status, body)
+        self.org().outbound.answered(&message.notifications, status, body)
     }
 
     /// Due notifications go out in any order.

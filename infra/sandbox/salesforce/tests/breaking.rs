@@ -1,20 +1,10 @@
 //! What goes wrong on request: limits, locks, duplicates, rules, lost replies; and the control routes.
 
-use axum::body::Body;
-use axum::http::Request;
 use serde_json::{Value, json};
 
-use super::{Door, Reply};
+use super::Door;
 use crate::salesforce::{Amounts, Options, Refusal};
 use crate::{Fault, FaultKind, Settings};
-
-async fn control(door: &Door, method: &str, path: &str, body: Value) -> Reply {
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("http://acme.example/_sandbox/{path}"))
-        .header("content-type", "application/json");
-    door.send(request.body(Body::from(body.to_string())).unwrap()).await
-}
 
 #[tokio::test]
 async fn a_used_up_day_is_403_without_retry_after_until_it_has_rolled_on() {
@@ -80,7 +70,7 @@ async fn a_duplicate_is_refused_with_the_misspelled_member_and_passes_where_savi
 async fn validation_rules_hold_for_the_api_and_for_people() {
     let door = Door::new();
     let rule = json!({ "object": "Opportunity", "where": "StageName = 'Closed Won' AND AccountId = null", "message": "No account" });
-    assert_eq!(control(&door, "POST", "rules", rule).await.status, 204);
+    assert_eq!(door.control("POST", "rules", rule).await.status, 204);
     let fields = json!({ "Name": "D", "StageName": "Closed Won", "CloseDate": "2026-12-01" });
     let refused = door.call("POST", "/sobjects/Opportunity", Some(fields.clone())).await;
     let expected =
@@ -109,7 +99,7 @@ async fn faults_answer_in_the_words_they_are_given() {
     let unavailable = json!([{ "message": "Server Unavailable", "errorCode": "SERVER_UNAVAILABLE" }]);
     let fault = json!([{ "path": "/limits", "kind": { "status": { "code": 503, "body": unavailable } } }, { "path": "/limits", "kind": "html" },
         { "path": "/limits", "kind": "truncate" }, { "path": "/limits", "kind": "internal_error_after_apply" }]);
-    assert_eq!(control(&door, "POST", "faults", fault).await.status, 201);
+    assert_eq!(door.control("POST", "faults", fault).await.status, 201);
     let reply = door.call("GET", "/limits", None).await;
     assert_eq!((reply.status, reply.json()), (503, unavailable));
     let page = door.call("GET", "/limits", None).await;
@@ -124,37 +114,37 @@ async fn faults_answer_in_the_words_they_are_given() {
 async fn people_steer_it_over_http() {
     let door = Door::new();
     let field = json!({ "object": "Account", "field": "Ext__c: string(10) external" });
-    assert_eq!(control(&door, "POST", "fields", field).await.status, 204);
-    let made = control(&door, "POST", "records/Account", json!({ "Name": "Acme", "Ext__c": "1" })).await;
+    assert_eq!(door.control("POST", "fields", field).await.status, 204);
+    let made = door.control("POST", "records/Account", json!({ "Name": "Acme", "Ext__c": "1" })).await;
     let id = made.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(
-        control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Ext__c": "2" })).await.status,
+        door.control("PATCH", &format!("records/Account/{id}"), json!({ "Ext__c": "2" })).await.status,
         204
     );
     assert_eq!(
-        control(&door, "GET", &format!("records/Account/{id}"), Value::Null).await.json()["Ext__c"],
+        door.control("GET", &format!("records/Account/{id}"), Value::Null).await.json()["Ext__c"],
         "2"
     );
-    let moved = control(&door, "POST", "clock", json!({ "advance_seconds": 30 })).await.json();
+    let moved = door.control("POST", "clock", json!({ "advance_seconds": 30 })).await.json();
     assert_eq!(moved["now"], "2026-11-22T10:00:30Z");
-    assert_eq!(control(&door, "PATCH", "options", json!({ "page_size": 10 })).await.status, 204);
+    assert_eq!(door.control("PATCH", "options", json!({ "page_size": 10 })).await.status, 204);
     assert_eq!(door.org().options().page_size, 10);
     let watch = json!({ "object": "Account", "fields": ["Name"] });
-    assert_eq!(control(&door, "POST", "outbound", watch).await.status, 204);
-    control(&door, "PATCH", &format!("records/Account/{id}"), json!({ "Phone": "1" })).await;
-    let mut due = control(&door, "GET", "outbound", Value::Null).await.json()[0].clone();
+    assert_eq!(door.control("POST", "outbound", watch).await.status, 204);
+    door.control("PATCH", &format!("records/Account/{id}"), json!({ "Phone": "1" })).await;
+    let mut due = door.control("GET", "outbound", Value::Null).await.json()[0].clone();
     assert!(due["body"].as_str().unwrap().contains("<sf:Name>Acme</sf:Name>"));
     (due["status"], due["body"]) = (json!(200), json!("<x:Ack>true</x:Ack>"));
-    let answered = control(&door, "POST", "outbound/answers", due).await.json();
+    let answered = door.control("POST", "outbound/answers", due).await.json();
     assert_eq!(answered, json!({ "acknowledged": true }));
-    assert_eq!(control(&door, "GET", "counters", Value::Null).await.json()["total"], 0);
-    let seeded = control(&door, "POST", "seed", json!({ "opportunities": 3, "won": 1 })).await.json();
+    assert_eq!(door.control("GET", "counters", Value::Null).await.json()["total"], 0);
+    let seeded = door.control("POST", "seed", json!({ "opportunities": 3, "won": 1 })).await.json();
     assert_eq!(seeded["opportunities"].as_array().unwrap().len(), 3);
     assert_eq!(
-        control(&door, "GET", "invariants", Value::Null).await.json(),
+        door.control("GET", "invariants", Value::Null).await.json(),
         json!({ "ok": true, "broken": [] })
     );
-    assert_eq!(control(&door, "POST", "reset", Value::Null).await.status, 204);
+    assert_eq!(door.control("POST", "reset", Value::Null).await.status, 204);
     assert_eq!(door.org().records("Account").len(), 0);
 }
 
@@ -180,19 +170,19 @@ async fn the_same_seed_makes_the_same_org() {
 async fn a_late_call_lands_when_its_time_comes_though_its_caller_is_gone() {
     let door = Door::new();
     let fault = json!({ "method": "POST", "path": "/sobjects/Account", "kind": { "late": 120 } });
-    assert_eq!(control(&door, "POST", "faults", fault).await.status, 201);
+    assert_eq!(door.control("POST", "faults", fault).await.status, 201);
     {
         let mut call =
             std::pin::pin!(door.call("POST", "/sobjects/Account", Some(json!({ "Name": "Late" }))));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(call.as_mut().poll(&mut context).is_pending());
     }
-    assert_eq!(control(&door, "GET", "held", Value::Null).await.json(), json!({ "held": 1 }));
+    assert_eq!(door.control("GET", "held", Value::Null).await.json(), json!({ "held": 1 }));
     door.sandbox.clock.advance_seconds(119);
     assert!(door.org().records("Account").is_empty());
     door.sandbox.clock.advance_seconds(60);
     assert_eq!(door.org().records("Account")[0]["CreatedDate"], "2026-11-22T10:02:00.000+0000");
-    assert_eq!(control(&door, "GET", "held", Value::Null).await.json(), json!({ "held": 0 }));
+    assert_eq!(door.control("GET", "held", Value::Null).await.json(), json!({ "held": 0 }));
 }
 
 #[tokio::test]
@@ -202,13 +192,13 @@ async fn who_waits_for_a_late_call_is_answered_when_the_clock_runs_faster() {
     let call = door.call("GET", "/limits", None);
     let advance = async {
         tokio::task::yield_now().await;
-        assert_eq!(control(&door, "POST", "clock", json!({ "advance_seconds": 3_600 })).await.status, 200);
+        assert_eq!(door.control("POST", "clock", json!({ "advance_seconds": 3_600 })).await.status, 200);
     };
     let (answer, ()) = tokio::join!(call, advance);
     assert_eq!(answer.status, 200);
-    assert_eq!(control(&door, "POST", "clock", json!({ "speed": 20 })).await.json()["speed"], 20.0);
-    assert_eq!(control(&door, "POST", "clock", json!({ "speed": -1 })).await.status, 400);
-    assert_eq!(control(&door, "POST", "clock", json!({})).await.status, 400);
+    assert_eq!(door.control("POST", "clock", json!({ "speed": 20 })).await.json()["speed"], 20.0);
+    assert_eq!(door.control("POST", "clock", json!({ "speed": -1 })).await.status, 400);
+    assert_eq!(door.control("POST", "clock", json!({})).await.status, 400);
 }
 
 #[tokio::test]
@@ -216,14 +206,14 @@ async fn calls_are_seen_with_their_outcome_and_their_bodies() {
     let door = Door::new();
     door.call("POST", "/sobjects/Account", Some(json!({ "Nme": "x" }))).await;
     door.call("GET", "/limits", None).await;
-    let calls = control(&door, "GET", "calls?after=1", Value::Null).await.json();
+    let calls = door.control("GET", "calls?after=1", Value::Null).await.json();
     assert_eq!((calls["total"].as_u64(), calls["calls"].as_array().unwrap().len()), (Some(2), 1));
     assert_eq!((&calls["calls"][0]["route"], &calls["calls"][0]["error"]), (&json!("/limits"), &Value::Null));
-    let first = control(&door, "GET", "calls/1", Value::Null).await.json();
+    let first = door.control("GET", "calls/1", Value::Null).await.json();
     assert_eq!((&first["call"]["status"], &first["call"]["error"]), (&json!(400), &json!("INVALID_FIELD")));
     assert_eq!(first["bodies"]["request"], r#"{"Nme":"x"}"#);
     assert!(first["bodies"]["answer"].as_str().unwrap().starts_with("[{\"message\""));
-    assert_eq!(control(&door, "GET", "calls/3", Value::Null).await.status, 404);
-    let left = control(&door, "GET", "limits", Value::Null).await.json();
+    assert_eq!(door.control("GET", "calls/3", Value::Null).await.status, 404);
+    let left = door.control("GET", "limits", Value::Null).await.json();
     assert_eq!(left[0]["left"], 14_998);
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Door;
 use crate::salesforce::{Options, Refusal};
@@ -174,17 +174,11 @@ async fn a_locked_row_is_400_with_its_id_and_500_where_that_is_arranged() {
 #[tokio::test]
 async fn people_arrange_failures_over_http() {
     let door = Door::new();
-    let send = async |method: &str, path: &str, body: Value| {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("http://acme.example/_sandbox/{path}"))
-            .header("content-type", "application/json");
-        door.send(request.body(Body::from(body.to_string())).unwrap()).await
-    };
-    let names = send("GET", "failures", json!(null)).await.json();
+    let names = door.control("GET", "failures", json!(null)).await.json();
     assert!(names["names"].as_array().unwrap().contains(&json!("unavailable")));
-    let made =
-        send("POST", "failures", json!({ "name": "unavailable", "path": "/limits", "times": 2 })).await;
+    let made = door
+        .control("POST", "failures", json!({ "name": "unavailable", "path": "/limits", "times": 2 }))
+        .await;
     assert_eq!(made.status, 201);
     let statuses = [
         door.call("GET", "/limits", None).await.status,
@@ -192,8 +186,11 @@ async fn people_arrange_failures_over_http() {
         door.call("GET", "/limits", None).await.status,
     ];
     assert_eq!(statuses, [503, 503, 200]);
-    assert_eq!(send("POST", "failures", json!({ "name": "what" })).await.status, 400);
-    assert_eq!(send("POST", "refusals", json!({ "name": "row_lock", "object": "Lead" })).await.status, 204);
+    assert_eq!(door.control("POST", "failures", json!({ "name": "what" })).await.status, 400);
+    assert_eq!(
+        door.control("POST", "refusals", json!({ "name": "row_lock", "object": "Lead" })).await.status,
+        204
+    );
     let lead = door.call("POST", "/sobjects/Lead", Some(json!({ "LastName": "A", "Company": "B" }))).await;
     assert_eq!(lead.code(), "UNABLE_TO_LOCK_ROW");
 }

@@ -135,6 +135,15 @@ impl Door {
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 
+    /// A control route, below `/_sandbox`.
+    pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> Reply {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://acme.example/_sandbox/{path}"))
+            .header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
     pub(super) fn org(&self) -> &super::Salesforce {
         &self.sandbox.salesforce
     }

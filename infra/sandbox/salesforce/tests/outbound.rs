@@ -127,3 +127,45 @@ async fn the_sender_is_given_messages_and_change_events_alike() {
     door.sandbox.clock.advance_seconds(3600);
     assert_eq!(org.due(), Vec::new());
 }
+
+#[tokio::test]
+async fn people_see_what_was_sent_and_what_came_of_it() {
+    let door = Door::new();
+    let org = door.org();
+    org.notify_at(Some("http://127.0.0.1:9/soap"), "Account", None, &["Name"]).unwrap();
+    org.capture_changes(&["Account"]);
+    org.subscribe_to_changes("http://127.0.0.1:9/bus").unwrap();
+    org.insert("Account", json!({ "Name": "A" }));
+    let look = async || door.control("GET", "deliveries", json!(null)).await.json();
+    assert_eq!(look().await, json!({ "total": 0, "waiting": 2, "deliveries": [] }));
+    let letters = org.due();
+    let reply = |status: u16, body: &str| Reply { status, body: body.into(), sets_cookie: false };
+    org.answered(&letters[0], Some(&reply(200, "")));
+    org.answered(&letters[1], Some(&reply(503, "")));
+    door.sandbox.clock.advance_seconds(15);
+    for (letter, answer) in org.due().iter().zip([Some(reply(200, ACK)), None]) {
+        org.answered(letter, answer.as_ref());
+    }
+    let shown = |number: u64, second: u64, bus: bool, status: u16, problem: serde_json::Value| {
+        let (about, path) = if bus {
+            ("AccountChangeEvent: CREATE", "bus")
+        } else {
+            ("outbound message: 1 of Account", "soap")
+        };
+        json!({ "number": number, "at": format!("2026-11-22T10:00:{second:02}Z"), "about": about,
+            "url": format!("http://127.0.0.1:9/{path}"), "status": status, "problem": problem })
+    };
+    let seen = [
+        shown(1, 0, false, 200, json!("not acknowledged")),
+        shown(2, 0, true, 503, json!("not answered with 2xx")),
+        shown(3, 15, false, 200, json!(null)),
+        shown(4, 15, true, 0, json!("no answer")),
+    ];
+    assert_eq!(look().await, json!({ "total": 4, "waiting": 1, "deliveries": seen }));
+    let newer = door.control("GET", "deliveries?after=2&most=1", json!(null)).await.json();
+    assert_eq!(newer["deliveries"], json!([seen[3]]));
+    let whole = door.control("GET", "deliveries/3", json!(null)).await.json();
+    assert_eq!((&whole["delivery"], &whole["bodies"]["answer"]), (&seen[2], &json!(ACK)));
+    assert!(whole["bodies"]["request"].as_str().unwrap().contains("<sf:Name>A</sf:Name>"));
+    assert_eq!(door.control("GET", "deliveries/5", json!(null)).await.status, 404);
+}

@@ -87,6 +87,24 @@ impl Matter {
         }
     }
 
+    /// For people.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Probe { is_signed: true } => "probe, rightly signed",
+            Self::Probe { is_signed: false } => "probe, wrongly signed",
+            Self::Events(_) => "events",
+            Self::Forged(_) => "events, wrongly signed",
+            Self::Again(_) => "events, once more",
+        }
+    }
+
+    pub(super) fn about(&self) -> String {
+        match self.sequences().len() {
+            0 => format!("webhook: {}", self.name()),
+            events => format!("webhook: {events} {}", self.name()),
+        }
+    }
+
     pub(super) fn is_signed(&self) -> bool {
         !matches!(self, Self::Probe { is_signed: false } | Self::Forged(_))
     }
@@ -228,7 +246,13 @@ impl Subscription {
     }
 
     /// What came back for the letter under way; nothing means that it didn't answer in time.
-    pub(super) fn answered(&mut self, matter: &Matter, reply: Option<&Reply>, now: Timestamp) {
+    /// What is wrong with that is returned.
+    pub(super) fn answered(
+        &mut self,
+        matter: &Matter,
+        reply: Option<&Reply>,
+        now: Timestamp,
+    ) -> Option<&'static str> {
         self.is_under_way = false;
         let problem = problem_with(reply, matter.is_signed());
         self.log(matter, reply, problem, now);
@@ -238,6 +262,7 @@ impl Subscription {
             (Matter::Events(_), Some(_)) => self.failed(now),
             (Matter::Forged(_) | Matter::Again(_), _) => {}
         }
+        problem
     }
 
     fn probed(&mut self, is_right: bool, now: Timestamp) {
@@ -311,21 +336,14 @@ impl Subscription {
     }
 
     fn log(&mut self, matter: &Matter, reply: Option<&Reply>, problem: Option<&'static str>, at: Timestamp) {
-        let (name, events) = match matter {
-            Matter::Probe { is_signed: true } => ("probe, rightly signed", 0),
-            Matter::Probe { is_signed: false } => ("probe, wrongly signed", 0),
-            Matter::Events(sequences) => ("events", sequences.len()),
-            Matter::Forged(sequences) => ("events, wrongly signed", sequences.len()),
-            Matter::Again(sequences) => ("events, once more", sequences.len()),
-        };
         let status = reply.map_or(0, |reply| reply.status);
         if self.deliveries.len() == KEPT_DELIVERIES {
             self.deliveries.pop_front();
         }
         self.deliveries.push_back(Delivery {
             at,
-            matter: name.into(),
-            events,
+            matter: matter.name().into(),
+            events: matter.sequences().len(),
             status,
             problem: problem.map(Cow::from),
         });

@@ -50,6 +50,11 @@ impl Webhooks {
         locked(&self.inner)
     }
 
+    /// Events that no receiver has taken.
+    pub(crate) fn events_waiting(&self) -> usize {
+        self.board().subscriptions.iter().map(Subscription::waiting).sum()
+    }
+
     pub(crate) fn clear(&self, seed: u64) {
         *self.board() = Switchboard::new(seed);
     }
@@ -124,6 +129,7 @@ impl Switchboard {
             *last_letter += 1;
             letters.push(Letter {
                 number: *last_letter,
+                about: matter.about(),
                 url: subscription.url.clone(),
                 headers: vec![
                     ("content-type", "application/json".to_owned()),
@@ -136,11 +142,15 @@ impl Switchboard {
         letters
     }
 
-    fn answered(&mut self, number: u64, reply: Option<&Reply>, now: Timestamp) {
-        let Some((id, matter)) = self.under_way.remove(&number) else { return };
-        if let Some(subscription) = self.subscription(id) {
-            subscription.answered(&matter, reply, now);
-        }
+    /// What is wrong with the answer, if anything is; nothing where the letter is of what was before.
+    fn answered(
+        &mut self,
+        number: u64,
+        reply: Option<&Reply>,
+        now: Timestamp,
+    ) -> Option<Option<&'static str>> {
+        let (id, matter) = self.under_way.remove(&number)?;
+        Some(self.subscription(id)?.answered(&matter, reply, now))
     }
 }
 
@@ -188,6 +198,10 @@ impl Outbox for Xero {
     }
 
     fn answered(&self, letter: &Letter, reply: Option<&Reply>) {
-        self.webhooks.board().answered(letter.number, reply, self.harness.clock.now());
+        let now = self.harness.clock.now();
+        let told = self.webhooks.board().answered(letter.number, reply, now);
+        if let Some(problem) = told {
+            self.harness.deliveries.record(now, letter, reply, problem);
+        }
     }
 }
