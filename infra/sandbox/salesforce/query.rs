@@ -2,6 +2,7 @@
 //!
 //! https://developer.salesforce.com/docs/platform/api-rest/guide/resources-query.html
 
+mod columns;
 mod explain;
 mod grouped;
 mod pages;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::plan::Column;
+use super::columns::Column;
 use super::{Plan, Writing, pages};
 use crate::salesforce::files;
 use crate::salesforce::filter::parent;
