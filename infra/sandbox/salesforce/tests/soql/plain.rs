@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -15,6 +15,26 @@ use super::Door;
 
 pub(super) const STAGES: [&str; 4] = ["Prospecting", "Negotiation/Review", "Closed Won", "Closed Lost"];
 const TODAY: &str = "2026-11-22";
+/// Words for days, with the first and the last of them, seen from that Sunday.
+const DAYS: [(&str, &str, &str); 16] = [
+    ("TODAY", "2026-11-22", "2026-11-22"),
+    ("YESTERDAY", "2026-11-21", "2026-11-21"),
+    ("TOMORROW", "2026-11-23", "2026-11-23"),
+    ("LAST_WEEK", "2026-11-15", "2026-11-21"),
+    ("THIS_WEEK", "2026-11-22", "2026-11-28"),
+    ("LAST_MONTH", "2026-10-01", "2026-10-31"),
+    ("THIS_MONTH", "2026-11-01", "2026-11-30"),
+    ("NEXT_MONTH", "2026-12-01", "2026-12-31"),
+    ("THIS_QUARTER", "2026-10-01", "2026-12-31"),
+    ("NEXT_YEAR", "2027-01-01", "2027-12-31"),
+    ("LAST_N_DAYS:0", "2026-11-22", "2026-11-22"),
+    ("LAST_N_DAYS:7", "2026-11-15", "2026-11-22"),
+    ("NEXT_N_DAYS:30", "2026-11-23", "2026-12-22"),
+    ("N_DAYS_AGO:5", "2026-11-17", "2026-11-17"),
+    ("LAST_N_WEEKS:2", "2026-11-08", "2026-11-21"),
+    ("NEXT_N_MONTHS:1", "2026-12-01", "2026-12-31"),
+];
+const TAGS: [&str; 3] = ["Hot", "Cold", "New"];
 const COMPARISONS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 #[derive(Debug, Clone)]
@@ -26,6 +46,7 @@ pub(super) struct Deal {
     /// Days after today.
     close: i64,
     account: Option<usize>,
+    tags: Vec<&'static str>,
     /// Since the one before.
     seconds: i64,
 }
@@ -50,11 +71,14 @@ pub(super) enum Condition {
     Stage(&'static str, bool),
     Closed(bool),
     Close(&'static str, i64),
-    CloseToday(&'static str),
-    CloseLast(i64),
+    /// A comparison with the days of a word.
+    CloseIn(&'static str, usize),
     CloseMonth(i64),
     Account(Vec<usize>, bool),
     AccountName(&'static str, usize),
+    AccountNameIn(Vec<usize>, bool),
+    /// Any of these sets of tags; or none of them.
+    Tags(Vec<Vec<&'static str>>, bool),
     AccountCity(bool),
     ParentDeleted(bool),
     Created(&'static str, i64),
@@ -146,14 +170,21 @@ impl Condition {
             }
             Self::Closed(closed) => format!("IsClosed = {closed}"),
             Self::Close(operator, days) => format!("CloseDate {operator} {}", day(*days)),
-            Self::CloseToday(operator) => format!("CloseDate {operator} TODAY"),
-            Self::CloseLast(days) => format!("CloseDate = LAST_N_DAYS:{days}"),
+            Self::CloseIn(operator, place) => format!("CloseDate {operator} {}", DAYS[*place].0),
             Self::CloseMonth(month) => format!("CALENDAR_MONTH(CloseDate) = {month}"),
             Self::Account(some, negated) => {
                 let some = some.iter().map(|place| format!("'{}'", &books.account(*place)[..15])).collect();
                 format!("AccountId {} ({})", not(*negated), list(some))
             }
             Self::AccountName(operator, place) => format!("Account.Name {operator} 'account {place}'"),
+            Self::AccountNameIn(some, negated) => {
+                let some = some.iter().map(|place| format!("'ACCOUNT {place}'")).collect();
+                format!("Account.Name {} ({})", not(*negated), list(some))
+            }
+            Self::Tags(sets, excluded) => {
+                let sets = sets.iter().map(|set| format!("'{}'", set.join(";"))).collect();
+                format!("Tags__c {} ({})", if *excluded { "EXCLUDES" } else { "INCLUDES" }, list(sets))
+            }
             Self::AccountCity(null) => format!("Account.BillingCity {} null", if *null { "=" } else { "!=" }),
             Self::ParentDeleted(deleted) => format!("Account.IsDeleted = {deleted}"),
             Self::Created(operator, minutes) => format!("CreatedDate {operator} {}Z", minute(*minutes)),
@@ -166,7 +197,8 @@ impl Condition {
     }
 
     pub(super) fn accepts(&self, books: &Books, row: &Value) -> bool {
-        let account = books.accounts.iter().find(|account| account["Id"] == row["AccountId"]);
+        let account = books.account_of(row);
+        let account_name = account.map(|account| account["Name"].as_str().unwrap().to_lowercase());
         let stamp = |name: &str| row[name].as_str().map(|stamp| stamp[..19].to_owned());
         let name = row["Name"].as_str().unwrap();
         let close: Date = row["CloseDate"].as_str().unwrap().parse().unwrap();
@@ -186,15 +218,31 @@ impl Condition {
             Self::Stage(stage, equal) => (row["StageName"] == *stage) == *equal,
             Self::Closed(closed) => row["StageName"].as_str().unwrap().starts_with("Closed") == *closed,
             Self::Close(operator, days) => compared(operator, Some(close), day(*days)),
-            Self::CloseToday(operator) => compared(operator, Some(close), day(0)),
-            Self::CloseLast(days) => (day(-days)..=day(0)).contains(&close),
+            Self::CloseIn(operator, place) => {
+                let (_, first, last) = DAYS[*place];
+                let [first, last]: [Date; 2] = [first, last].map(|day| day.parse().unwrap());
+                match *operator {
+                    "=" => (first..=last).contains(&close),
+                    "!=" => !(first..=last).contains(&close),
+                    "<" => close < first,
+                    "<=" => close <= last,
+                    ">" => close > last,
+                    _ => close >= first,
+                }
+            }
             Self::CloseMonth(month) => i64::from(close.month()) == *month,
             Self::Account(some, negated) => {
                 some.iter().any(|place| row["AccountId"] == books.account(*place)) != *negated
             }
             Self::AccountName(operator, place) => {
-                let found = account.map(|account| account["Name"].as_str().unwrap().to_lowercase());
-                compared(operator, found, format!("account {place}"))
+                compared(operator, account_name, format!("account {place}"))
+            }
+            Self::AccountNameIn(some, negated) => {
+                some.iter().any(|place| account_name == Some(format!("account {place}"))) != *negated
+            }
+            Self::Tags(sets, excluded) => {
+                let has: Vec<&str> = row["Tags__c"].as_str().unwrap_or_default().split(';').collect();
+                sets.iter().any(|set| set.iter().all(|tag| has.contains(tag))) != *excluded
             }
             Self::AccountCity(null) => {
                 account.is_none_or(|account| account["BillingCity"].is_null()) == *null
@@ -213,6 +261,7 @@ impl Books {
     /// The deals in an org, some of them of an account, and some of those thrown away.
     pub(super) fn keep(door: &Door, deals: &[Deal], deleted: &[usize]) -> Self {
         let org = door.org();
+        org.add_field("Opportunity", &format!("Tags__c: multipicklist = {}", TAGS.join(" | "))).unwrap();
         let ids: Vec<String> = (0..4)
             .map(|number| {
                 let city = (number % 2 == 0).then_some("Leeds");
@@ -223,7 +272,8 @@ impl Books {
             door.sandbox.clock.advance_seconds(deal.seconds);
             let amount: Option<Value> = deal.amount.map(|pence| pounds(pence).to_string().into());
             let fields = json!({ "Name": deal.name, "Amount": amount, "StageName": deal.stage,
-                "CloseDate": day(deal.close).to_string(), "AccountId": deal.account.map(|place| &ids[place]) });
+                "CloseDate": day(deal.close).to_string(), "AccountId": deal.account.map(|place| &ids[place]),
+                "Tags__c": deal.tags.join(";") });
             org.insert("Opportunity", fields);
         }
         let made = org.records("Opportunity");
@@ -235,6 +285,10 @@ impl Books {
         books.accounts.sort_by_key(|row| row["Id"].as_str().unwrap().to_owned());
         books.deals.sort_by_key(|row| row["Id"].as_str().unwrap().to_owned());
         books
+    }
+
+    pub(super) fn account_of(&self, row: &Value) -> Option<&Value> {
+        self.accounts.iter().find(|account| account["Id"] == row["AccountId"])
     }
 
     fn account(&self, place: usize) -> &str {
@@ -250,10 +304,7 @@ impl Books {
                 let place = STAGES.iter().position(|stage| row["StageName"] == *stage).unwrap();
                 Some((place.into(), String::new()))
             }
-            "Account.Name" => {
-                let account = self.accounts.iter().find(|account| account["Id"] == row["AccountId"]);
-                account.and_then(|account| text(&account["Name"]))
-            }
+            "Account.Name" => self.account_of(row).and_then(|account| text(&account["Name"])),
             field => text(&row[field]),
         }
     }
@@ -272,14 +323,15 @@ fn pence() -> impl Strategy<Value = i64> {
 }
 
 pub(super) fn deal() -> impl Strategy<Value = Deal> {
-    let parts =
-        (name(), option::of(pence()), select(&STAGES[..]), -40i64..40, option::of(0usize..4), 0i64..200);
-    parts.prop_map(|(name, amount, stage, close, account, seconds)| Deal {
+    let what = (name(), option::of(pence()), select(&STAGES[..]));
+    let rest = (-40i64..45, option::of(0usize..4), subsequence(&TAGS[..], 0..=3), 0i64..200);
+    (what, rest).prop_map(|((name, amount, stage), (close, account, tags, seconds))| Deal {
         name,
         amount,
         stage,
         close,
         account,
+        tags,
         seconds,
     })
 }
@@ -299,8 +351,11 @@ pub(super) fn condition() -> impl Strategy<Value = Condition> {
         (select(&STAGES[..]), any::<bool>()).prop_map(|(stage, equal)| Condition::Stage(stage, equal)),
         any::<bool>().prop_map(Condition::Closed),
         (comparison(), -40i64..40).prop_map(|(operator, days)| Condition::Close(operator, days)),
-        comparison().prop_map(Condition::CloseToday),
-        (0i64..40).prop_map(Condition::CloseLast),
+        (comparison(), 0..DAYS.len()).prop_map(|(operator, place)| Condition::CloseIn(operator, place)),
+        (vec(subsequence(&TAGS[..], 1..=2), 1..3), any::<bool>())
+            .prop_map(|(sets, excluded)| Condition::Tags(sets, excluded)),
+        (vec(0usize..5, 1..4), any::<bool>())
+            .prop_map(|(some, negated)| Condition::AccountNameIn(some, negated)),
         (10i64..13).prop_map(Condition::CloseMonth),
         (vec(0usize..4, 1..4), any::<bool>()).prop_map(|(some, negated)| Condition::Account(some, negated)),
         (comparison(), 0usize..4).prop_map(|(operator, place)| Condition::AccountName(operator, place)),
