@@ -7,6 +7,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+pub(crate) const JSON: &str = "application/json;charset=UTF-8";
+
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -51,23 +53,29 @@ impl Answer {
     pub(crate) fn into_response(self) -> Response {
         let (content_type, body) = match self.content {
             Content::Nothing => (None, Body::empty()),
-            Content::Json(value) => (Some("application/json;charset=UTF-8"), Body::from(value.to_string())),
+            Content::Json(value) => (Some(JSON), Body::from(value.to_string())),
             Content::Text(content_type, text) => (Some(content_type), Body::from(text)),
             Content::Bytes(content_type, bytes) => (Some(content_type), Body::from(bytes)),
         };
         let mut response = Response::new(body);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
         if let Some(content_type) = content_type {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        for (name, value) in self.headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
+        add_headers(&mut response, self.headers);
         response
+    }
+}
+
+pub(crate) fn add_headers(
+    response: &mut Response,
+    headers: impl IntoIterator<Item = (&'static str, String)>,
+) {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
     }
 }
 
@@ -100,16 +108,16 @@ impl Refused {
 
     /// The array that a whole request is refused with.
     pub(crate) fn answer(&self) -> Answer {
-        let mut error = serde_json::Map::new();
+        let mut members =
+            vec![("message", Value::from(&*self.message)), ("errorCode", Value::from(&*self.code))];
         if let Some((name, value)) = self.extra.as_deref() {
-            error.insert(name.clone(), value.clone());
+            // With a further member, recorded answers have another order.
+            members.reverse();
+            members.insert(0, (name, value.clone()));
         }
-        error.insert("message".into(), self.message.clone().into());
-        error.insert("errorCode".into(), self.code.clone().into());
-        if let Some(fields) = &self.fields {
-            error.insert("fields".into(), json!(fields));
-        }
-        Answer::json(self.status, json!([error]))
+        members.extend(self.fields.iter().map(|fields| ("fields", json!(fields))));
+        let members = members.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Answer::json(self.status, Value::Array(vec![Value::Object(members.collect())]))
     }
 
     /// One entry of `errors` in a result of a collection: `statusCode`, not `errorCode`.

@@ -6,7 +6,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::answer::Refused;
+use super::answer::{JSON, Refused};
 use super::refusals::Refusal;
 use crate::{Fault, FaultKind};
 
@@ -90,7 +90,7 @@ fn kind(name: &str) -> Option<FaultKind> {
     if name == "row_lock_500" {
         error["fields"] = json!([]);
     }
-    let headers = typed("application/json;charset=UTF-8");
+    let headers = typed(JSON);
     Some(FaultKind::Status { code: *status, body: json!([error]), headers })
 }
 

@@ -13,6 +13,10 @@ use super::answer::Refused;
 use super::org::Org;
 use crate::locked;
 
+/// On every answer to a data call: what is used of the day, and the call's own id.
+pub(crate) const USAGE_HEADER: &str = "sforce-limit-info";
+pub(crate) const REQUEST_HEADER: &str = "x-sfdc-request-id";
+
 /// What else a day has. Kept as (name, the day's amount).
 const ALLOWANCES: [(&str, u64); 16] = [
     ("ConcurrentAsyncGetReportInstances", 200),

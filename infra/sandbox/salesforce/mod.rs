@@ -62,7 +62,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::{Method, request::Parts};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{Method, StatusCode, request::Parts};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -247,6 +248,21 @@ impl Provider for Salesforce {
             let mut org = salesforce.org_at(at);
             rest::answer(&mut org, &head.method, &head.uri, &head.headers, &body).into_response()
         }))
+    }
+
+    /// What answers in the org's stead, but in its words, has the headers that its own answers have.
+    fn stamp(&self, (): &(), head: &Parts, answer: &mut Response) {
+        let is_own = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == answer::JSON);
+        let is_whole = answer.headers().contains_key(limits::REQUEST_HEADER);
+        if is_own && !is_whole && head.uri.path().starts_with("/services/data/v") {
+            let mut org = self.org();
+            let bearer = head.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+            let app = org.authorize(bearer).map(|writer| writer.app);
+            let app = app.ok().filter(|_| answer.status() != StatusCode::UNAUTHORIZED);
+            let usage = app.map(|app| (limits::USAGE_HEADER, org.limit_info(&app)));
+            let request = (limits::REQUEST_HEADER, org.next_request());
+            answer::add_headers(answer, usage.into_iter().chain([request]));
+        }
     }
 
     fn error_in(&self, body: &Value) -> Option<String> {

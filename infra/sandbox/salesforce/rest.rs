@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Refused};
 use super::asked::Asked;
 use super::ids;
+use super::limits::{REQUEST_HEADER, USAGE_HEADER};
 use super::org::{Org, Writer};
 use super::query;
 use super::{
@@ -70,7 +71,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
     let request = org.next_request();
     let writer = match org.authorize(asked.header("authorization")) {
         Ok(writer) => writer,
-        Err(refused) => return refused.answer().with("x-sfdc-request-id", request),
+        Err(refused) => return refused.answer().with(REQUEST_HEADER, request),
     };
     org.asker.clone_from(&writer.user);
     let answer = org.spend_call(&writer.app).and_then(|()| {
@@ -86,7 +87,7 @@ pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &Header
         resource_answer(org, &writer, &asked, &segments)
     });
     let answer = answer.unwrap_or_else(Answer::from);
-    answer.with("sforce-limit-info", org.limit_info(&writer.app)).with("x-sfdc-request-id", request)
+    answer.with(USAGE_HEADER, org.limit_info(&writer.app)).with(REQUEST_HEADER, request)
 }
 
 /// HEAD is a GET whose body is left out; and who can't send PATCH sends POST and says so.

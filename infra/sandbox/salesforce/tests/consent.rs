@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
+use super::token_errors::whole;
 use super::{Door, Reply};
 use crate::salesforce::Client;
 
@@ -45,10 +46,6 @@ async fn redeem(door: &Door, code: &str, more: &[(&str, &str)]) -> Reply {
 }
 
 const APP: [(&str, &str); 2] = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret")];
-
-fn error(name: &str, description: &str) -> Value {
-    json!({ "error": name, "error_description": description })
-}
 
 #[tokio::test]
 async fn a_person_sees_who_asks_for_what_and_lets_it_in_as_somebody() {
@@ -142,16 +139,16 @@ async fn a_code_is_good_once_within_fifteen_minutes_for_its_client_and_address()
     let form = wanted("sandbox-client", &[]);
     let code = code_in(&press(&door, &form, "allow").await);
     let foreign = redeem(&door, &code, &[("client_id", "other"), ("client_secret", "s")]).await;
-    assert_eq!(foreign.json(), error("invalid_grant", "invalid authorization code"));
+    whole(&foreign, "invalid_grant", "invalid authorization code");
     let elsewhere = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", "http://x")];
     let elsewhere = door.form("/services/oauth2/token", &[&elsewhere[..], &APP].concat()).await;
-    assert_eq!(elsewhere.json(), error("redirect_uri_mismatch", "redirect_uri must match configuration"));
+    whole(&elsewhere, "redirect_uri_mismatch", "redirect_uri must match configuration");
     assert_eq!(redeem(&door, &code, &APP).await.status, 200);
     let again = redeem(&door, &code, &APP).await;
-    assert_eq!((again.status, again.json()), (400, error("invalid_grant", "expired authorization code")));
+    whole(&again, "invalid_grant", "expired authorization code");
     let late = code_in(&press(&door, &form, "allow").await);
     door.sandbox.clock.advance_seconds(15 * 60);
-    assert_eq!(redeem(&door, &late, &APP).await.json(), error("invalid_grant", "expired authorization code"));
+    whole(&redeem(&door, &late, &APP).await, "invalid_grant", "expired authorization code");
 }
 
 #[tokio::test]
@@ -171,30 +168,30 @@ async fn a_challenge_wants_its_verifier_and_a_confidential_app_its_secret_too() 
     let verifier = ("code_verifier", VERIFIER);
     let other = "eBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     for (client, sent, refusal) in [
-        ("partner", vec![("client_secret", "s")], Some(error("invalid_grant", "code verifier required"))),
+        ("partner", vec![("client_secret", "s")], Some(("invalid_grant", "code verifier required"))),
         (
             "partner",
             vec![("client_secret", "s"), ("code_verifier", other)],
-            Some(error("invalid_request", "invalid code verifier")),
+            Some(("invalid_request", "invalid code verifier")),
         ),
         (
             "partner",
             vec![("client_secret", "s"), ("code_verifier", "short")],
-            Some(error("invalid_request", "invalid code verifier")),
+            Some(("invalid_request", "invalid code verifier")),
         ),
-        ("partner", vec![verifier], Some(error("invalid_client", "invalid client credentials"))),
+        ("partner", vec![verifier], Some(("invalid_client", "invalid client credentials"))),
         ("partner", vec![verifier, ("client_secret", "s")], None),
         (
             "phone",
             vec![verifier, ("client_secret", "s")],
-            Some(error("invalid_client", "invalid client credentials")),
+            Some(("invalid_client", "invalid client credentials")),
         ),
         ("phone", vec![verifier], None),
     ] {
         let code = code_in(&press(&door, &wanted(client, &proof), "allow").await);
         let reply = redeem(&door, &code, &[&[("client_id", client)], &*sent].concat()).await;
         match refusal {
-            Some(refusal) => assert_eq!((reply.status, reply.json()), (400, refusal), "{client} {sent:?}"),
+            Some((error, description)) => whole(&reply, error, description),
             None => assert_eq!(reply.status, 200, "{client} {sent:?} {}", reply.text),
         }
     }

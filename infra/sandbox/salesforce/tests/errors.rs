@@ -1,19 +1,15 @@
-//! The table of errors: what each is answered with, in its status, its code and its shape.
+//! What goes wrong at Salesforce alone, and what it says of its limits.
 
-use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::Method;
 use serde_json::json;
 
 use super::Door;
-use crate::salesforce::{Options, Refusal};
+use super::error_table::{error, error_of, in_front, whole};
+use crate::salesforce::Options;
 use crate::{Fault, FaultKind, Settings};
 
-/// The one error of an answer, with no member too many.
 fn one(reply: &super::Reply, status: u16, code: &str, message: &str) {
-    let error = json!([{ "message": message, "errorCode": code }]);
-    assert_eq!((reply.status, reply.json()), (status, error));
-    assert_eq!(reply.header("content-type"), "application/json;charset=UTF-8");
-    assert!(reply.text.starts_with("[{\"message\":\""), "{}", reply.text);
+    whole(reply, status, &error(code, message));
 }
 
 #[tokio::test]
@@ -34,7 +30,11 @@ async fn an_app_with_a_share_of_its_own_is_told_of_it_and_held_to_it() {
     let info = "api-usage=2/15000; per-app-api-usage=2/2(appName=Sandbox client)";
     assert_eq!(second.header("sforce-limit-info"), info);
     let third = door.call("GET", "/limits", None).await;
-    one(&third, 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    let refused = error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
+    assert_eq!(
+        (third.status, third.text.as_str(), third.header("sforce-limit-info")),
+        (403, &*refused, info)
+    );
 }
 
 #[tokio::test]
@@ -55,36 +55,6 @@ async fn the_sixth_long_request_is_one_too_many() {
         assert_eq!(request.await.unwrap(), 200);
     }
     assert_eq!(door.call("GET", "/limits", None).await.status, 200);
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_a_request_is_said_by_its_status() {
-    let door = Door::new();
-    let put = door.call("PUT", "/limits", None).await;
-    let allowed = "HTTP Method 'PUT' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST";
-    one(&put, 405, "METHOD_NOT_ALLOWED", allowed);
-    let missing = "The requested resource does not exist";
-    one(&door.call("GET", "/sobjects/Nothing/describe", None).await, 404, "NOT_FOUND", missing);
-    one(&door.call("GET", "/nothing", None).await, 404, "NOT_FOUND", missing);
-    let field = door.call("GET", "/sobjects/Account/Nope__c/1", None).await;
-    let message = "Provided external ID field does not exist or is not accessible: Nope__c";
-    one(&field, 404, "NOT_FOUND", message);
-    let form =
-        door.call_with("POST", "/sobjects/Account", Some(json!({})), &[("content-type", "text/plain")]).await;
-    assert_eq!((form.status, form.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"));
-    let long = door.call("GET", &format!("/query?q={}", "x".repeat(16_400)), None).await;
-    assert_eq!((long.status, long.header("content-type")), (414, "text/html;charset=iso-8859-1"));
-    let heavy = "x".repeat(16_300);
-    let heavy = door.call_with("GET", "/limits", None, &[("x-heavy", &heavy)]).await;
-    assert_eq!(heavy.status, 431);
-    let text =
-        Request::builder().method("POST").uri("http://acme.example/services/data/v67.0/sobjects/Account");
-    let text = text.header("authorization", format!("Bearer {}", door.token));
-    let broken = door.send(text.body(Body::from("{\"Name\":")).unwrap()).await;
-    assert_eq!((broken.status, broken.code().as_str()), (400, "JSON_PARSER_ERROR"));
-    assert_eq!(door.call("GET", "/query?q=SELECT", None).await.code(), "MALFORMED_QUERY");
-    assert_eq!(door.query("SELECT Id FROM Nope").await.code(), "INVALID_TYPE");
-    assert_eq!(door.query("SELECT Nope FROM Account").await.code(), "INVALID_FIELD");
 }
 
 #[tokio::test]
@@ -137,38 +107,21 @@ async fn what_happens_at_salesforce_alone_is_arranged_by_name() {
         one(&door.call("PATCH", &path, Some(json!({ "Name": name }))).await, status, code, message);
         assert_eq!(door.org().get("Account", &id).unwrap()["Name"], "A", "{name} changes nothing");
     }
-    for (name, status) in [("no_route", 420), ("unreachable", 502), ("maintenance", 503)] {
+    door.org().fail("row_lock_500", &Method::PATCH, &path).unwrap();
+    let locked = "unable to obtain exclusive access to this record or 1 records";
+    let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
+    whole(&reply, 500, &error_of("UNABLE_TO_LOCK_ROW", locked, ""));
+    let closed =
+        "<html><head><title>Down For Maintenance</title></head><body>Down for maintenance</body></html>";
+    for (name, status, page) in [
+        ("no_route", 420, "<html><body><h1>420 No route for the host</h1></body></html>"),
+        ("unreachable", 502, "<html><body><h1>502 Bad Gateway</h1></body></html>"),
+        ("maintenance", 503, closed),
+    ] {
         door.org().fail(name, &Method::GET, &path).unwrap();
-        let page = door.call("GET", &path, None).await;
-        assert_eq!((page.status, page.header("content-type")), (status, "text/html;charset=UTF-8"));
-        assert!(page.text.starts_with("<html>"));
+        in_front(&door.call("GET", &path, None).await, status, "text/html;charset=UTF-8", page);
     }
     assert!(door.org().fail("nonsense", &Method::GET, "").unwrap_err().contains("apex_error"));
-}
-
-#[tokio::test]
-async fn a_locked_row_is_400_with_its_id_and_500_where_that_is_arranged() {
-    let door = Door::new();
-    let id = door.org().insert("Account", json!({ "Name": "A" }));
-    let path = format!("/sobjects/Account/{id}");
-    let message = format!("unable to obtain exclusive access to this record or 1 records: {id}");
-    let locked = json!([{ "message": message, "errorCode": "UNABLE_TO_LOCK_ROW", "fields": [] }]);
-    door.org().refuse(Refusal::named("row_lock", Some(&id)).unwrap());
-    let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
-    assert_eq!((reply.status, reply.json()), (400, locked));
-    door.org().fail("row_lock_500", &Method::PATCH, &path).unwrap();
-    let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
-    assert_eq!((reply.status, reply.code().as_str()), (500, "UNABLE_TO_LOCK_ROW"));
-    for (name, code) in [
-        ("trigger", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"),
-        ("no_access", "INSUFFICIENT_ACCESS_OR_READONLY"),
-    ] {
-        door.org().refuse(Refusal::named(name, None).unwrap());
-        let reply = door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await;
-        assert_eq!((reply.status, reply.code().as_str()), (400, code));
-        assert_eq!(reply.json()[0]["fields"], json!([]));
-    }
-    assert_eq!(door.call("PATCH", &path, Some(json!({ "Name": "B" }))).await.status, 204);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod change_events;
 mod collections;
 mod conditions;
 mod consent;
+mod error_table;
 mod errors;
 mod explained;
 mod files;
@@ -23,6 +24,7 @@ mod rules;
 mod search;
 mod soql;
 mod stamps;
+mod steering;
 mod token_errors;
 
 use std::str::FromStr;

@@ -1,9 +1,12 @@
 //! Every way in which the token endpoint says no, word for word; and who a token belongs to.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 
+use super::error_table::headers;
 use super::oauth::{TOKEN, ask, assertion};
 use super::{Door, Reply};
 use crate::salesforce::Client;
@@ -11,12 +14,15 @@ use crate::salesforce::Client;
 const APP: [(&str, &str); 2] = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret")];
 const CREDENTIALS: [(&str, &str); 3] = [("grant_type", "client_credentials"), APP[0], APP[1]];
 
+/// The answer is this and nothing else: all of its headers, each byte of its body.
+pub(super) fn whole(reply: &Reply, error: &str, description: &str) {
+    let body = format!(r#"{{"error":"{error}","error_description":"{description}"}}"#);
+    assert_eq!((reply.status, reply.text.as_str()), (400, &*body));
+    assert_eq!(headers(reply), BTreeMap::from([("content-type", "application/json;charset=UTF-8")]));
+}
+
 async fn refused(door: &Door, form: &[(&str, &str)], error: &str, description: &str) {
-    let reply = door.form(TOKEN, form).await;
-    let expected = json!({ "error": error, "error_description": description });
-    assert_eq!((reply.status, reply.json()), (400, expected), "{form:?}");
-    assert_eq!(reply.header("content-type"), "application/json;charset=UTF-8");
-    assert!(reply.text.starts_with("{\"error\":\""), "{}", reply.text);
+    whole(&door.form(TOKEN, form).await, error, description);
 }
 
 #[tokio::test]
@@ -64,8 +70,8 @@ async fn what_an_admin_switched_off_is_named() {
     let now = door.sandbox.clock.now().as_second();
     let claims = json!({ "iss": "stranger", "sub": "integration@sandbox.example", "exp": now + 60,
         "aud": "http://acme.example" });
-    let reply = ask(&door, assertion(claims)).await.json();
-    assert_eq!(reply["error_description"], "user hasn't approved this consumer");
+    let reply = ask(&door, assertion(claims)).await;
+    whole(&reply, "invalid_grant", "user hasn't approved this consumer");
 }
 
 #[tokio::test]
