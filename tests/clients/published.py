@@ -4,6 +4,7 @@ They are found in `COUNTERFOIL_XERO_SPEC`, by default `shared/spec/xero` beside 
 name that the document doesn't list is a violation too: it is most often a wrong one.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -77,6 +78,18 @@ class Document:
 
     def operation(self, method: str, path: str) -> Operation | None:
         return next((one for one in self.operations if one.matches(method, path)), None)
+
+    def samples(self, kind: str) -> Iterator[str]:
+        """What the document shows of answers that are lists of a kind."""
+        schemas = self.tree["components"]["schemas"]
+        for operation in self.operations:
+            for response in operation.responses.values():
+                told = response.get("content", {}).get("application/json", {})
+                listed = schemas.get(told.get("schema", {}).get("$ref", "").rpartition("/")[2], {})
+                items = [one.get("items", {}) for one in listed.get("properties", {}).values()]
+                if {"$ref": f"#/components/schemas/{kind}"} in items:
+                    example = told.get("example")
+                    yield example if isinstance(example, str) else json.dumps(example, default=str)
 
     def violations(self, operation: Operation, answer: Answer) -> Iterator[Violation]:
         schema = self._schema(operation, str(answer.status))

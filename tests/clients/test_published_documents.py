@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from disagreements import PLACES
+from disagreements import PLACES, SAMPLE
 from internet import Answer
 from published import FOLDER, Published, are_at_hand
 
@@ -66,6 +66,14 @@ def test_every_answer_is_as_xero_has_published_it(answers: list[Answer], violati
 
 def test_every_disagreement_is_real(violations: dict[str, str]) -> None:
     assert set(PLACES) <= set(violations)
+
+
+def test_what_is_said_of_the_samples_is_so(published: Published) -> None:
+    documents = published.documents.values()
+    for place in (place for place, reason in PLACES.items() if reason is SAMPLE):
+        kind, _, name = place.partition(".")
+        samples = [sample for document in documents for sample in document.samples(kind)]
+        assert any(f'"{name}"' in sample for sample in samples), place
 
 
 def test_everything_in_the_documents_was_asked(published: Published, answers: list[Answer]) -> None:

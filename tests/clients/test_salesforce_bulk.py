@@ -2,8 +2,13 @@
 
 import csv
 import io
+from pathlib import Path
 
+import pytest
 from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceBulkV2LoadError
+
+from conftest import World
 
 # Seconds before the client first asks how far a job is; its own default is 5.
 WAIT = 0.05
@@ -44,3 +49,41 @@ def test_a_query_job_reads_everything_page_by_page(salesforce: Salesforce) -> No
     rows = [row["Name"] for page in pages for row in csv.DictReader(io.StringIO(page))]
     assert len(pages) == 2
     assert rows == [one["Name"] for one in records]
+
+
+def test_an_upsert_makes_what_is_new_and_changes_what_is_known(
+    world: World, salesforce: Salesforce, tmp_path: Path
+) -> None:
+    field = {"object": "Account", "field": "Bulk_Key__c: string(20) external unique"}
+    world.control("salesforce", "fields", field)
+    known = salesforce.Account.create({"Name": "Known", "Bulk_Key__c": "K1", "Phone": "1"})["id"]
+    file = tmp_path / "accounts.csv"
+    file.write_text("Bulk_Key__c,Name,Phone\nK1,Known in bulk,#N/A\nK2,New in bulk,2\n")
+    (job,) = salesforce.bulk2.Account.upsert(str(file), external_id_field="Bulk_Key__c", wait=WAIT)
+    assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (2, 0)
+    told = salesforce.bulk2.Account.get_all_ingest_records(job["job_id"])
+    assert [one["sf__Created"] for one in told["successfulRecords"]] == ["false", "true"]
+    assert (told["failedRecords"], told["unprocessedRecords"]) == ([], [])
+    read = salesforce.Account.get(known)
+    assert (read["Name"], read["Phone"]) == ("Known in bulk", None)
+
+
+def test_what_is_deleted_for_good_is_in_no_bin_and_the_rest_is_read_with_it(
+    salesforce: Salesforce, tmp_path: Path
+) -> None:
+    made = [salesforce.Account.create({"Name": f"Binned {n}"})["id"] for n in range(3)]
+    salesforce.Account.delete(made[1])
+    (job,) = salesforce.bulk2.Account.hard_delete(records=[{"Id": made[0]}], wait=WAIT)
+    assert job["numberRecordsFailed"] == 0
+    query = "SELECT Id, IsDeleted FROM Account WHERE Name LIKE 'Binned %' ORDER BY Name"
+    (page,) = salesforce.bulk2.Account.query_all(query, wait=WAIT)
+    rows = [(row["Id"], row["IsDeleted"]) for row in csv.DictReader(io.StringIO(page))]
+    assert rows == [(made[1], "true"), (made[2], "false")]
+    (part,) = salesforce.bulk2.Account.download(query, path=str(tmp_path), wait=WAIT)
+    assert part["number_of_records"] == 1
+    assert made[2] in Path(part["file"]).read_text()
+
+
+def test_a_job_that_can_not_be_read_fails_as_a_whole(salesforce: Salesforce) -> None:
+    with pytest.raises(SalesforceBulkV2LoadError, match="Field name not found : Nmae"):
+        salesforce.bulk2.Account.insert(records=[{"Nmae": "typo"}], wait=WAIT)

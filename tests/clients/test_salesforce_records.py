@@ -7,6 +7,7 @@ import pytest
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceMalformedRequest,
+    SalesforceMoreThanOneRecord,
     SalesforceResourceNotFound,
 )
 
@@ -61,6 +62,20 @@ def test_an_upsert_makes_a_record_and_then_changes_it(world: World, salesforce: 
     assert read["Name"] == "Second"
 
 
+def test_a_key_that_several_records_have_names_them_all(world: World, salesforce: Salesforce) -> None:
+    field = {"object": "Account", "field": "Shared_Key__c: string(80) external"}
+    world.control("salesforce", "fields", field)
+    twins = {"Name": "Twin", "Shared_Key__c": "S"}
+    made = [salesforce.Account.create(twins)["id"] for _ in range(2)]
+    for call in (
+        lambda: salesforce.Account.upsert("Shared_Key__c/S", {"Name": "Third"}),
+        lambda: salesforce.Account.get_by_custom_id("Shared_Key__c", "S"),
+    ):
+        with pytest.raises(SalesforceMoreThanOneRecord) as refused:
+            call()
+        assert [url.rpartition("/")[2] for url in refused.value.content] == made
+
+
 def test_what_changed_and_what_was_deleted_is_listed(salesforce: Salesforce) -> None:
     made = salesforce.Lead.create({"LastName": "Changed", "Company": "Acme"})["id"]
     gone = salesforce.Lead.create({"LastName": "Gone", "Company": "Acme"})["id"]
@@ -97,6 +112,24 @@ def test_many_records_are_written_in_one_call(salesforce: Salesforce) -> None:
     assert all(one["success"] for one in told)
 
 
+def test_many_records_are_upserted_by_a_key_of_theirs(world: World, salesforce: Salesforce) -> None:
+    field = {"object": "Lead", "field": "Fair_Key__c: string(20) external unique"}
+    world.control("salesforce", "fields", field)
+
+    def upsert(*keys: str) -> list[tuple[bool, bool]]:
+        leads = [
+            {"attributes": {"type": "Lead"}, "Fair_Key__c": key, "LastName": key, "Company": "Fair"}
+            for key in keys
+        ]
+        told = salesforce.restful(
+            "composite/sobjects/Lead/Fair_Key__c", method="PATCH", json={"records": leads}
+        )
+        return [(one["success"], one["created"]) for one in told]
+
+    assert upsert("A", "B") == [(True, True), (True, True)]
+    assert upsert("B", "C", "D", "D") == [(True, False), (True, True), (False, False), (False, False)]
+
+
 def test_calls_that_build_on_each_other_go_together(salesforce: Salesforce) -> None:
     base = f"/services/data/v{salesforce.sf_version}"
     calls = [
@@ -124,6 +157,19 @@ def test_calls_that_build_on_each_other_go_together(salesforce: Salesforce) -> N
     made, _, read = answer["compositeResponse"]
     assert [one["httpStatusCode"] for one in answer["compositeResponse"]] == [201, 201, 200]
     assert read["body"]["AccountId"] == made["body"]["id"]
+
+
+def test_calls_that_have_nothing_to_do_with_each_other_go_together(salesforce: Salesforce) -> None:
+    version = f"v{salesforce.sf_version}"
+    calls = [
+        {"method": "GET", "url": f"{version}/limits"},
+        {"method": "GET", "url": f"{version}/sobjects/Unicorn"},
+        {"method": "POST", "url": f"{version}/sobjects/Account", "richInput": {"Name": "Batched"}},
+    ]
+    answer = salesforce.restful("composite/batch", method="POST", json={"batchRequests": calls})
+    assert [one["statusCode"] for one in answer["results"]] == [200, 404, 201]
+    assert answer["hasErrors"] is True
+    assert salesforce.Account.get(answer["results"][2]["result"]["id"])["Name"] == "Batched"
 
 
 def test_one_that_fails_takes_the_others_back(salesforce: Salesforce) -> None:
@@ -164,8 +210,7 @@ def test_a_file_is_uploaded_hung_on_a_record_and_read_back(salesforce: Salesforc
     document = salesforce.ContentVersion.get(version)["ContentDocumentId"]
     query = f"SELECT LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '{document}'"
     assert account in [one["LinkedEntityId"] for one in salesforce.query(query)["records"]]
-    url = f"{salesforce.base_url}sobjects/ContentVersion/{version}/VersionData"
-    assert salesforce.session.get(url, headers=salesforce.headers).content == b"as agreed"
+    assert salesforce.ContentVersion.get_base64(version, "VersionData") == b"as agreed"
 
 
 def test_a_graph_is_made_as_a_whole(salesforce: Salesforce) -> None:
