@@ -11,6 +11,7 @@ use counterfoil::flow::Stack;
 use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -41,6 +42,8 @@ pub(crate) struct Shape {
     pub(crate) salesforce_port: u16,
     pub(crate) xero_port: u16,
     pub(crate) without_limits: bool,
+    /// Where their time begins, and stands still until its speed is set.
+    pub(crate) begins: Option<Timestamp>,
     /// They answer TLS as well, on the same ports.
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
@@ -49,7 +52,12 @@ impl StandIns {
     pub(crate) async fn start(shape: Shape) -> anyhow::Result<Self> {
         let clock = local_stack::clock()?;
         let time = Arc::new(move || clock.now());
-        let settings = Settings { seed: shape.seed, limits: !shape.without_limits, ..Settings::new(time) };
+        let settings = Settings {
+            seed: shape.seed,
+            limits: !shape.without_limits,
+            begins: shape.begins,
+            ..Settings::new(time)
+        };
         let sandbox = Sandbox::new(settings);
         let mut servers = JoinSet::new();
         let salesforce =

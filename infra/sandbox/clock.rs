@@ -39,6 +39,12 @@ impl Clock {
         Self { source, course: Arc::new(Mutex::new(Course { source: now, here: now, speed: 1.0 })) }
     }
 
+    /// Stands still at this moment, until its speed is set.
+    pub fn standing(source: TimeSource, here: Timestamp) -> Self {
+        let course = Course { source: source(), here, speed: 0.0 };
+        Self { source, course: Arc::new(Mutex::new(course)) }
+    }
+
     pub fn now(&self) -> Timestamp {
         let source = (self.source)();
         locked(&self.course).at(source)
@@ -130,5 +136,10 @@ mod tests {
         for wrong in [-1.0, f64::NAN, f64::INFINITY] {
             assert!(clock.set_speed(wrong).is_err());
         }
+        let other = Clock::standing(clock.source.clone(), Timestamp::UNIX_EPOCH);
+        pass(9);
+        other.set_speed(2.0).unwrap();
+        pass(3);
+        assert_eq!(other.now().as_second(), 6);
     }
 }

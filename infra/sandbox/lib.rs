@@ -46,7 +46,10 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new(settings: Settings) -> Self {
-        let clock = Clock::new(settings.time.clone());
+        let clock = match settings.begins {
+            Some(moment) => Clock::standing(settings.time.clone(), moment),
+            None => Clock::new(settings.time.clone()),
+        };
         Self {
             salesforce: Arc::new(salesforce::Salesforce::new(&settings, clock.clone())),
             xero: Arc::new(xero::Xero::new(&settings, clock.clone())),

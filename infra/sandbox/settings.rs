@@ -14,6 +14,8 @@ pub struct Settings {
     /// The same seed makes the same ids, tokens, documents and faults by chance.
     pub seed: u64,
     pub time: TimeSource,
+    /// Where their time begins, and stands still until its speed is set; the source's when left out.
+    pub begins: Option<Timestamp>,
     /// `false`: no rate limits at all, for benchmarks.
     pub limits: bool,
     pub salesforce: salesforce::Options,
@@ -33,6 +35,7 @@ impl Default for Settings {
         Self {
             seed: 1,
             time: Arc::new(move || start),
+            begins: None,
             limits: true,
             salesforce: salesforce::Options::default(),
             xero: xero::Options::default(),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use jiff::Timestamp;
+
 use super::until_stopped;
 use crate::stand_ins::{Shape, StandIns};
 use crate::state_file::StateFile;
@@ -13,6 +15,7 @@ Examples:
   counterfoil sandbox
   counterfoil sandbox --salesforce-port 8091 --xero-port 8092 --seed 7
   counterfoil sandbox --records 100000 --speed 20
+  counterfoil sandbox --seed 7 --at 2026-11-22T10:00:00Z --speed 0
   counterfoil sandbox --state stand-ins.json
 
 Any client of Salesforce or Xero can talk to them. They are steered at /_sandbox/, by a page
@@ -34,6 +37,9 @@ pub(crate) struct SandboxArgs {
     /// About so many records in both together
     #[arg(long, value_name = "N", default_value_t = 360)]
     records: usize,
+    /// Their time begins here, e.g. 2026-11-22T10:00:00Z, and not now
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
     /// Their time runs so many times as fast as this machine's; 0 stops it
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     speed: f64,
@@ -51,15 +57,16 @@ impl SandboxArgs {
             salesforce_port: self.salesforce_port,
             xero_port: self.xero_port,
             without_limits: false,
+            begins: self.at,
             tls: self.tls.read()?,
         };
         let stand_ins = StandIns::start(shape).await?;
-        stand_ins.sandbox.clock.set_speed(self.speed).map_err(anyhow::Error::msg)?;
         let state = self.state.map(StateFile::at);
         let goes_on = state.as_ref().map(|state| state.restore(&stand_ins.sandbox)).transpose()?;
         if goes_on != Some(true) {
             stand_ins.fill_both(self.records)?;
         }
+        stand_ins.sandbox.clock.set_speed(self.speed).map_err(anyhow::Error::msg)?;
         stand_ins.introduce();
         match state {
             None => until_stopped().await?,

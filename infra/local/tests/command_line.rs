@@ -153,3 +153,26 @@ fn stand_ins_with_a_state_file_go_on_where_they_stopped() {
     assert_eq!(code(&refused), 1);
     assert!(program::words(&refused).contains("can't be gone on from"), "{}", program::words(&refused));
 }
+
+#[test]
+fn the_same_seed_and_the_same_moment_make_the_same_stand_ins_byte_for_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let snapshots = |seed: u32| {
+        let words = format!("sandbox --seed {seed} --at 2026-11-22T10:00:00Z --speed 0");
+        let mut sandbox = Running::start(counterfoil(directory.path(), &words));
+        let all = ["Salesforce", "Xero"].map(|name| {
+            let said = sandbox.said(&format!("stand-in {name}"));
+            let address = said.split_whitespace().next().unwrap().trim_start_matches("http://");
+            get(address, "/_sandbox/snapshot")
+        });
+        assert_eq!(sandbox.interrupt(), 0);
+        all
+    };
+    let [one, again, other] = [snapshots(7), snapshots(7), snapshots(8)];
+    for (place, beginning) in ["{\"options\":{", "{\"organisations\":["].iter().enumerate() {
+        let (head, body) = one[place].split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 ") && body.starts_with(beginning), "{head}");
+        assert!(one[place] == again[place], "the same number, other bytes");
+        assert!(one[place] != other[place], "another number, the same bytes");
+    }
+}

@@ -1,6 +1,6 @@
 //! The apps that may ask for tokens: their secrets, call-backs, scopes, and what an admin set for them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,11 +32,11 @@ pub struct Client {
     /// An admin blocked it for the org.
     pub blocked: bool,
     /// Grant types that are switched off for it.
-    pub flows_off: HashSet<String>,
+    pub flows_off: BTreeSet<String>,
     /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
     pub public_key: Option<Vec<u8>>,
     /// Users it isn't approved for: usernames.
-    pub unapproved: HashSet<String>,
+    pub unapproved: BTreeSet<String>,
 }
 
 impl Default for Client {
@@ -59,9 +59,9 @@ impl Client {
             proof_key: false,
             public: false,
             blocked: false,
-            flows_off: HashSet::new(),
+            flows_off: BTreeSet::new(),
             public_key: None,
-            unapproved: HashSet::new(),
+            unapproved: BTreeSet::new(),
         }
     }
 

@@ -144,6 +144,7 @@ pub(crate) struct Object {
     pub(crate) plural: String,
     pub(crate) prefix: String,
     pub(crate) fields: Vec<Field>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     by_name: HashMap<String, usize>,
 }
 
@@ -186,7 +187,9 @@ impl Object {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Arc<Object>>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     by_name: HashMap<String, usize>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     by_prefix: HashMap<String, usize>,
     /// Taken out of the objects in an org with one currency.
     multi_currency: bool,

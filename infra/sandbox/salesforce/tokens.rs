@@ -62,15 +62,22 @@ pub(crate) struct Code {
 
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Access {
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(crate) clients: HashMap<String, Client>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(crate) codes: HashMap<String, Code>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     sessions: HashMap<String, Session>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     grants: HashMap<u64, Grant>,
     /// Every refresh token ever given, to its grant.
+    #[serde(serialize_with = "crate::pairs::in_order")]
     refresh_tokens: HashMap<String, u64>,
     next_grant: u64,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     logins: HashMap<String, VecDeque<i64>>,
     /// Of users who have one of their own; the others have the org's.
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(crate) passwords: HashMap<String, String>,
 }
 

@@ -30,8 +30,11 @@ pub(crate) struct Register {
     /// What a user has granted an app so far: scopes add up until they are revoked.
     #[serde(with = "crate::pairs")]
     pub(super) granted: HashMap<(String, Uuid), Vec<String>>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(super) access: HashMap<String, Token>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(super) refresh: HashMap<String, Refresh>,
+    #[serde(serialize_with = "crate::pairs::in_order")]
     pub(super) codes: HashMap<String, Code>,
 }
 
