@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::FlowError;
 use super::backfill::{self, BACKFILLS};
 use super::budget::Priority;
-use super::dispatch::at_once;
 use super::flows::{FlowHead, FlowState};
 use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
@@ -232,21 +231,8 @@ pub async fn start(
     Ok(message.run)
 }
 
-/// Like [`start`], for a person who waits to hear what an `each` finds.
-pub async fn start_at_once(
-    stack: &Stack,
-    head: &FlowHead,
-    kind: &str,
-    key: EventKey,
-    at: Timestamp,
-    record: Value,
-) -> Result<RunId, FlowError> {
-    let message = beginning(stack, head, kind, key, at, record).await?;
-    at_once(stack, &message).await?;
-    Ok(message.run)
-}
-
-async fn beginning(
+/// The message of such a run. Who waits to hear what an `each` finds has it walked at once.
+pub async fn beginning(
     stack: &Stack,
     head: &FlowHead,
     kind: &str,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use counterfoil::domain::Value;
 use counterfoil::domain::ids::{EventKey, RunId};
 use counterfoil::domain::run::Status;
+use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{keep, look, rerun};
+use counterfoil::flow::{dispatch, keep, look, rerun};
 use counterfoil::ports::Ports;
 use counterfoil::ports::clock::ManualClock;
 use counterfoil::ports::http::{Http, HttpError, Request, Response};
@@ -55,6 +57,15 @@ fn subjects(world: &World) -> Vec<String> {
         tasks.map(|task| task["Subject"].as_str().unwrap_or_default().to_owned()).collect();
     subjects.sort();
     subjects
+}
+
+/// A person fires it, and waits to hear how many there are.
+async fn by_hand(world: &World, head: &FlowHead, key: &str, record: Value) -> RunId {
+    let now = world.stack.now();
+    let message = keep::beginning(&world.stack, head, "manual", EventKey::new(key), now, record).await;
+    let message = message.expect("begins");
+    world.flowing(dispatch::at_once(&world.stack, &message)).await.expect("walked");
+    message.run
 }
 
 /// The runs that found, and those of items.
@@ -237,12 +248,7 @@ async fn a_persons_word_finds_what_it_was_told_to_and_says_how_many() {
         .replace("  type: schedule\n  cron: '0 18 * * *'", "  type: manual")
         .replace("settings.country", "record.country");
     let head = world.given_flow(&flow).await;
-    let start = async |key: &str| -> RunId {
-        let record = json!({"country": "AU"});
-        let started =
-            keep::start_at_once(&world.stack, &head, "manual", EventKey::new(key), world.stack.now(), record);
-        world.flowing(started).await.expect("started")
-    };
+    let start = async |key: &str| by_hand(&world, &head, key, json!({"country": "AU"})).await;
     let run = start("7f3c1c0e-1111-4222-8333-944455556666").await;
     assert_eq!(look::items(&world.run(run).await.row), Some(2));
     assert_eq!(start("7f3c1c0e-1111-4222-8333-944455556666").await, run);
@@ -266,9 +272,7 @@ steps:
     main_job::win(&world, &id);
     world.settle().await;
     let head = world.given_flow(flow).await;
-    let started =
-        keep::start_at_once(&world.stack, &head, "manual", EventKey::new("k"), world.stack.now(), json!({}));
-    world.flowing(started).await.expect("started");
+    by_hand(&world, &head, "k", json!({})).await;
     world.drain().await;
     assert_eq!(subjects(&world).len(), 1);
 }

@@ -4,33 +4,31 @@
 //! Pairs are remembered in rows that don't expire ([`super::known`]), after the queue has their messages. What a page
 //! held when it was read last is kept beside the lease, so that a page that is as it was costs neither reads nor writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reader;
+mod trail;
+
+use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use reader::Reader;
 use serde::{Deserialize, Serialize};
+use trail::Trail;
 
 use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
-use super::super::receive::webhook_secret_name;
 use super::super::rows::document_of;
 use super::super::run::write_patiently;
-use super::super::settle::send_all;
 use super::super::stack::Stack;
-use super::known::{self, Pair};
-use super::lease::{Kept, Lease, fingerprint};
-use super::{PollError, Report};
-use crate::domain::event::{Event, RunMessage};
-use crate::domain::ids::{EventKey, FlowId};
+use super::lease::{Kept, Lease};
+use super::{PollError, Report, known};
+use crate::domain::ids::FlowId;
 use crate::domain::outcome::{Again, Failure, Fault};
-use crate::domain::record_id::RecordId;
-use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
-use crate::expression::{Condition, Scope, SyntaxError, Template};
-use crate::ports::feed::{Feed, Page, PageAsk, PageRead, Validators};
+use crate::expression::{Condition, SyntaxError, Template};
+use crate::ports::feed::{Feed, Page, Validators};
 use crate::ports::table::{Condition as When, Key, Write};
 
 /// Feeds that are read at once.
@@ -41,8 +39,6 @@ const LONGEST_PAGE: SignedDuration = SignedDuration::from_secs(35);
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// How long a feed fails, and how often, before its owner is told.
 const TOLD_AFTER: (SignedDuration, u32) = (SignedDuration::from_mins(30), 3);
-/// Ids are parts of keys.
-const LONGEST_ID: usize = 400;
 /// How often going live reads a list that moves under it.
 const SEED_ROUNDS: u32 = 5;
 
@@ -121,44 +117,6 @@ struct Trouble {
     told: bool,
 }
 
-/// The way through the pages. It ends where it would go in circles, and where it has become too long.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Trail {
-    url: String,
-    /// The addresses of the pages that were read, hashed.
-    addresses: BTreeSet<u64>,
-    /// What the page before held.
-    pairs: u64,
-}
-
-impl Trail {
-    fn from(url: String) -> Self {
-        Self { url, ..Self::default() }
-    }
-
-    fn address(&self) -> u64 {
-        fingerprint(&[&self.url])
-    }
-
-    /// On to the next page. `is_empty`: the page had nothing.
-    fn on(&mut self, next: String, pairs: u64, is_empty: bool, max_pages: u32) -> Result<(), Failure> {
-        self.addresses.insert(self.address());
-        let number = self.addresses.len();
-        let same = !is_empty && number > 1 && pairs == self.pairs;
-        if same || self.addresses.contains(&fingerprint(&[&next])) {
-            let message = format!("page {number} leads back to one that was read already: look at `paging`");
-            return Err(Failure::new("paging_loops", message));
-        }
-        if number >= usize::try_from(max_pages).unwrap_or(usize::MAX) {
-            let message =
-                format!("the list goes on after {number} pages: narrow it in the URL, or raise `max_pages`");
-            return Err(Failure::new("too_many_pages", message));
-        }
-        *self = Self { url: next, pairs, addresses: std::mem::take(&mut self.addresses) };
-        Ok(())
-    }
-}
-
 fn key(flow: FlowId) -> Key {
     Key::new(format!("W#{flow}"), "feed")
 }
@@ -209,7 +167,7 @@ async fn poll_one(
         report.busy = 1;
         return Ok(report);
     };
-    let reader = Reader::of(stack, source, head, compiled, rules);
+    let reader = Reader { stack, source, head, compiled, rules };
     let read = read(&reader, &mut lease, deadline, &mut report).await;
     let failed = match read {
         Ok(()) => None,
@@ -330,7 +288,7 @@ pub(super) async fn remember_all(
     let Some(rules) = &compiled.feed else { return Ok(()) };
     let forget = Write::Delete { key: key(head.id), when: When::Always };
     write_patiently(&stack.ports, vec![forget]).await?;
-    let reader = Reader::of(stack, source, head, compiled, rules);
+    let reader = Reader { stack, source, head, compiled, rules };
     let asked = |error: PollError| match error {
         PollError::Ground(error) => error,
         PollError::Fault(fault) => FlowError::Asked(fault.failure().clone()),
@@ -359,181 +317,4 @@ pub(super) async fn remember_all(
         }
     }
     Ok(())
-}
-
-/// One feed of one flow.
-struct Reader<'a> {
-    stack: &'a Stack,
-    source: &'a dyn Feed,
-    head: &'a FlowHead,
-    compiled: &'a Compiled,
-    rules: &'a FeedRules,
-}
-
-/// What a page holds: its items by id and version, and why some can't be named.
-struct Found {
-    entries: Vec<Entry>,
-    bad: Option<Failure>,
-}
-
-struct Entry {
-    id: String,
-    version: Option<String>,
-    item: Value,
-}
-
-impl Found {
-    fn pairs(&self) -> Vec<Pair> {
-        self.entries.iter().map(Entry::pair).collect()
-    }
-
-    fn fingerprint(&self) -> u64 {
-        let parts =
-            self.entries.iter().flat_map(|entry| [&*entry.id, entry.version.as_deref().unwrap_or_default()]);
-        fingerprint(&parts.collect::<Vec<_>>())
-    }
-}
-
-impl Entry {
-    fn pair(&self) -> Pair {
-        Pair::of(&self.id, self.version.as_deref())
-    }
-
-    /// An id with an `@` is written so that no other pair reads the same.
-    fn key(&self) -> EventKey {
-        match &self.version {
-            None => EventKey::new(self.id.as_str()),
-            Some(version) => {
-                EventKey::new(format!("{}@{version}", self.id.replace('%', "%25").replace('@', "%40")))
-            }
-        }
-    }
-}
-
-impl<'a> Reader<'a> {
-    fn of(
-        stack: &'a Stack,
-        source: &'a dyn Feed,
-        head: &'a FlowHead,
-        compiled: &'a Compiled,
-        rules: &'a FeedRules,
-    ) -> Self {
-        Self { stack, source, head, compiled, rules }
-    }
-
-    fn options(&self) -> &'a Object {
-        &self.compiled.flow.trigger.options
-    }
-
-    async fn secrets(&self) -> Result<BTreeMap<String, SecretString>, PollError> {
-        let mut secrets = BTreeMap::new();
-        for name in self.source.secrets(self.options()) {
-            if let Some(secret) = self.stack.ports.vault.read(&webhook_secret_name(&name)).await? {
-                secrets.insert(name, secret);
-            }
-        }
-        Ok(secrets)
-    }
-
-    async fn page(
-        &self,
-        url: &str,
-        validators: &Validators,
-        secrets: &BTreeMap<String, SecretString>,
-    ) -> Result<Page, Fault> {
-        let http = self.stack.ports.web.as_ref();
-        let now = self.stack.now();
-        self.source.page(PageAsk { options: self.options(), url, validators, secrets, http, now }).await
-    }
-
-    /// The next page's address, unless this page says that it is the last.
-    fn next(&self, page: &PageRead) -> Result<Option<String>, Fault> {
-        let (Some(next), Some(last)) = (&page.next, &self.rules.last) else { return Ok(page.next.clone()) };
-        let scope = Scope::new(Stamp(self.stack.now())).with_item("answer", page.answer.clone());
-        let is_last = tokio::task::block_in_place(|| last.holds(&scope, &self.stack.engine));
-        let is_last = is_last.map_err(|error| Fault::terminal(error.code(), format!("`last`: {error}")))?;
-        Ok((!is_last).then(|| next.clone()))
-    }
-
-    fn found(&self, page: &PageRead) -> Found {
-        tokio::task::block_in_place(|| {
-            let mut found = Found { entries: Vec::new(), bad: None };
-            for (number, item) in (1..).zip(&page.items) {
-                match self.entry(item) {
-                    Ok(entry) => found.entries.push(entry),
-                    Err(failure) => {
-                        let message = format!("item {number} of a page: {}", failure.message);
-                        found.bad.get_or_insert(Failure::new(failure.code, message));
-                    }
-                }
-            }
-            found
-        })
-    }
-
-    fn entry(&self, item: &Value) -> Result<Entry, Failure> {
-        let scope = Scope::new(Stamp(self.stack.now())).with_item("item", item.clone());
-        let text = |template: &Template| {
-            let value = template.render(&scope, &self.stack.engine);
-            let value = value.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-            Ok(match value {
-                Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-                Value::Number(number) => Some(number.to_string()),
-                Value::Bool(flag) => Some(flag.to_string()),
-                _ => None,
-            })
-        };
-        let id = text(&self.rules.id)?;
-        let id =
-            id.ok_or_else(|| Failure::new("item_without_id", "`id` gives nothing for it; the others go on"))?;
-        if id.len() > LONGEST_ID {
-            return Err(Failure::new(
-                "id_too_long",
-                format!("its id has {} bytes, at most {LONGEST_ID} are taken", id.len()),
-            ));
-        }
-        // An item without a version is one that has not been changed yet.
-        let version = match &self.rules.version {
-            Some(version) => Some(text(version)?.unwrap_or_default()),
-            None => None,
-        };
-        Ok(Entry { id, version, item: item.clone() })
-    }
-
-    /// Queues what hasn't been told of, then remembers it. Returns how many messages there were.
-    async fn announce(&self, found: &Found, at: Option<Timestamp>) -> Result<u32, PollError> {
-        let fresh = known::unknown_pairs(self.stack, self.head.id, &found.pairs()).await?;
-        let mut messages = Vec::new();
-        let mut told = BTreeSet::new();
-        for entry in &found.entries {
-            let pair = entry.pair();
-            if fresh.contains(&pair) && told.insert(pair) {
-                messages.push(self.message(entry, at));
-            }
-        }
-        send_all(self.stack, &messages).await?;
-        if !messages.is_empty() {
-            known::meet_pairs(self.stack, self.head.id, &found.pairs()).await?;
-        }
-        Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
-    }
-
-    /// A version that is an instant is the event's stamp: by it, older versions give way to newer ones.
-    fn message(&self, entry: &Entry, at: Option<Timestamp>) -> RunMessage {
-        let now = self.stack.now();
-        let stamp: Option<Timestamp> = entry.version.as_deref().and_then(|version| version.parse().ok());
-        let event = Event {
-            connection: None,
-            kind: self.compiled.flow.trigger.id.clone(),
-            key: entry.key(),
-            record_id: Some(RecordId::new(entry.id.as_str())),
-            stamp,
-            at: stamp.or(at).unwrap_or(now),
-            record: entry.item.clone(),
-            previous: Value::Null,
-            url: None,
-            finds: false,
-        };
-        RunMessage::first(self.head.id, self.head.live_version, event, now)
-    }
 }

@@ -9,7 +9,7 @@ use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{keep, lifecycle, poll, rerun};
+use counterfoil::flow::{dispatch, keep, lifecycle, poll, rerun};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
@@ -192,6 +192,10 @@ fn watched(head: &FlowHead, compiled: &Compiled) -> String {
             let path = webhook(head, compiled).unwrap_or_default();
             format!("; events are posted to {path}")
         }
+        (_, "http.poll") => {
+            let url = compiled.flow.trigger.options.get("url").map(text).unwrap_or_default();
+            format!("; it reads {url}, and what is there already starts nothing")
+        }
         (_, "manual") => format!("; `counterfoil flow run {}` fires it", head.name),
         _ => format!("; it is fired by {trigger}"),
     };
@@ -268,11 +272,12 @@ pub(super) async fn run(
     let key = key.unwrap_or_else(|| random_uuid(stack.ports.random.as_ref()));
     let event = EventKey::new(key.to_string());
     if compiled.each.is_some() {
-        let run = keep::start_at_once(&stack, &head, kind, event, stack.now(), record).await?;
-        return match rerun::stored(&stack, run).await {
+        let message = keep::beginning(&stack, &head, kind, event, stack.now(), record).await?;
+        dispatch::at_once(&stack, &message).await?;
+        return match rerun::stored(&stack, message.run).await {
             Ok(stored) => started_each(&stored, json),
             // It waits for a limit before anything was found, and has no row yet.
-            Err(_) => queued(run, name, key, json),
+            Err(_) => queued(message.run, name, key, json),
         };
     }
     let run = keep::start(&stack, &head, kind, event, stack.now(), record).await?;
