@@ -8,6 +8,7 @@
 mod answer;
 mod browse;
 mod by_hand;
+mod control;
 mod demo;
 mod documents;
 mod door;
@@ -48,7 +49,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, request::Parts};
 use axum::response::Response;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 pub use by_hand::{Ledger, NotTaken};
@@ -345,50 +346,8 @@ impl Provider for Xero {
         self.open_books();
     }
 
-    /// `{"contacts": 500}` or `{"contacts": ["Acme", …]}`, `{"hold": {"method", "path", "seconds", "times"}}`,
-    /// `{"period_lock": "2026-09-30"}`, `{"books": {"customers", "suppliers", "products", "invoices", "bills", "seed"}}`.
     fn seed(self: &Arc<Self>, wanted: &Value) -> Result<Value, String> {
-        if let Some(books) = wanted.get("books") {
-            let amounts = serde_json::from_value(books.clone()).map_err(|error| error.to_string())?;
-            self.fill(&amounts).map_err(|refused| refused.0.join("; "))?;
-        }
-        let ledger = |xero: &Self| locked(&xero.books).organisations.first().map(|one| one.tenant_id);
-        let tenant = ledger(self).ok_or("there is no organisation")?;
-        let mut made = 0_usize;
-        let names: Vec<String> = match wanted.get("contacts") {
-            None => Vec::new(),
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(count) => {
-                let count = count.as_u64().ok_or("contacts must be a number or a list of names")?;
-                (1..=count).map(|number| format!("Customer {number:05}")).collect()
-            }
-        };
-        let now = self.now();
-        let mut books = self.state();
-        if let Some(organisation) = books.organisations.iter_mut().find(|one| one.tenant_id == tenant) {
-            for name in &names {
-                let fields = [("Name".to_owned(), name.as_str().into())].into_iter().collect();
-                made +=
-                    usize::from(documents::contacts::rules::save(organisation, now, true, &fields).is_ok());
-            }
-            if let Some(lock) = wanted.get("period_lock").and_then(Value::as_str) {
-                organisation.period_lock =
-                    Some(wire::read_day(lock).ok_or("period_lock must be yyyy-MM-dd")?);
-            }
-        }
-        if let Some(hold) = wanted.get("hold") {
-            let text = |field: &str| hold.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            self.hold(Hold {
-                method: text("method"),
-                path: text("path"),
-                seconds: hold
-                    .get("seconds")
-                    .and_then(Value::as_i64)
-                    .ok_or("hold.seconds must be a number")?,
-                times: hold.get("times").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(1),
-            });
-        }
-        Ok(json!({ "contacts": made }))
+        control::seed(self, wanted)
     }
 
     fn state(&self) -> Value {

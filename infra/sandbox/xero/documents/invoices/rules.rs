@@ -239,7 +239,7 @@ fn read_head(
     }
     if let Some(url) = text_of(sent, "Url") {
         messages.extend(head::url_problem(&url));
-        invoice.url = Some(url.into()).filter(|url: &Box<str>| !url.is_empty());
+        invoice.url = (!url.is_empty()).then(|| url.into());
     }
     let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
     let (currency, rate) =
