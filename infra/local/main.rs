@@ -2,11 +2,11 @@
 
 mod cli;
 mod commands;
-mod connect;
 mod output;
 mod place;
 mod secret;
 mod server;
+mod serving;
 mod stand_ins;
 mod state_file;
 mod tls;

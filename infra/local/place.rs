@@ -12,7 +12,14 @@ use counterfoil::runtime::local_stack::{self, LocalError, LocalStack};
 pub(crate) enum Place {
     Directory(PathBuf),
     #[cfg(feature = "aws")]
-    Deployed(Box<Stack>),
+    Deployed(Box<Deployed>),
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone)]
+pub(crate) struct Deployed {
+    name: String,
+    stack: Stack,
 }
 
 impl Place {
@@ -27,7 +34,7 @@ impl Place {
     async fn deployed(name: &str) -> anyhow::Result<Self> {
         let stack = counterfoil::runtime::aws_stack::by_name(name).await;
         let stack = stack.map_err(|error| Failure::new("no_such_stack", format!("stack {name}: {error}")))?;
-        Ok(Self::Deployed(Box::new(stack)))
+        Ok(Self::Deployed(Box::new(Deployed { name: name.to_owned(), stack })))
     }
 
     #[cfg(not(feature = "aws"))]
@@ -42,7 +49,7 @@ impl Place {
         match self {
             Self::Directory(directory) => Ok(local_stack::join(directory)?.stack),
             #[cfg(feature = "aws")]
-            Self::Deployed(stack) => Ok((**stack).clone()),
+            Self::Deployed(deployed) => Ok(deployed.stack.clone()),
         }
     }
 
@@ -53,6 +60,20 @@ impl Place {
                 Ok(local_stack::open(directory)?.stack)
             }
             (existing, _) => existing,
+        }
+    }
+
+    /// Where browsers reach a stack that is deployed; None: it is on this machine.
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "with AWS it waits"))]
+    pub(crate) async fn console(&self) -> anyhow::Result<Option<String>> {
+        match self {
+            Self::Directory(_) => Ok(None),
+            #[cfg(feature = "aws")]
+            Self::Deployed(deployed) => {
+                let address = counterfoil::runtime::aws_stack::console(&deployed.name).await;
+                let told = |error| Failure::new("no_console", format!("stack {}: {error}", deployed.name));
+                Ok(Some(address.map_err(told)?))
+            }
         }
     }
 

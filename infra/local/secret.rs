@@ -15,6 +15,11 @@ pub(crate) struct SecretFrom {
 }
 
 impl SecretFrom {
+    /// Whether a file is named; what isn't needed isn't waited for.
+    pub(crate) fn is_named(&self) -> bool {
+        self.secret_file.is_some()
+    }
+
     /// `prompt`: what a person at a terminal is asked for.
     pub(crate) fn read(&self, prompt: &str) -> anyhow::Result<SecretString> {
         let text = match &self.secret_file {

@@ -5,9 +5,9 @@ use aws_lambda_events::encodings::Body as HandlerBody;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::response::IntoResponse;
-use axum::routing::post;
+use axum::routing::{get, post};
 use counterfoil::domain::connection::Provider;
 use counterfoil::flow::Stack;
 use counterfoil::flow::receive::WebhookRequest;
@@ -22,10 +22,24 @@ pub(crate) fn router(stack: Stack) -> Router {
         .route("/webhook/{*path}", post(webhook))
         .route("/hooks/xero", post(xero))
         .route("/hooks/salesforce/{secret}", post(salesforce))
+        .merge(console_routes())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(stack)
+}
+
+/// Only what a person connects accounts with.
+pub(crate) fn console_router(stack: Stack) -> Router {
+    let limit = DefaultBodyLimit::max(LARGEST_BODY);
+    console_routes().fallback(unknown).method_not_allowed_fallback(unknown).layer(limit).with_state(stack)
+}
+
+fn console_routes() -> Router<Stack> {
+    Router::new()
+        .route("/connect/{provider}", get(console))
+        .route("/connect/{provider}/callback", get(console))
+        .route("/connect/{provider}/organisations", post(console))
 }
 
 async fn webhook(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
@@ -40,16 +54,31 @@ async fn salesforce(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, bo
     answered(handlers::notification(&stack, Provider::Salesforce, event(&uri, &headers, &body)).await)
 }
 
+async fn console(
+    State(stack): State<Stack>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    answered(handlers::console(&stack, request(&method, &uri, &headers, &body)).await)
+}
+
 fn event(uri: &Uri, headers: &HeaderMap, body: &Bytes) -> ApiGatewayV2httpRequest {
+    request(&Method::POST, uri, headers, body)
+}
+
+fn request(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> ApiGatewayV2httpRequest {
     let headers = headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    events::http_event(WebhookRequest {
+    let request = WebhookRequest {
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         headers: headers.collect(),
         body: body.to_vec(),
-    })
+    };
+    events::http_event(method.as_str(), request)
 }
 
 fn answered(answer: ApiGatewayV2httpResponse) -> Response<Body> {
@@ -64,6 +93,11 @@ fn answered(answer: ApiGatewayV2httpResponse) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = answer.headers;
+    for cookie in answer.cookies {
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
     response
 }
 

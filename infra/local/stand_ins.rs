@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use counterfoil::domain::connection::{GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::Stack;
+use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
@@ -17,7 +18,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::connect::{self, Wanted};
+use crate::commands::connection::usual_scopes;
 use crate::{output, tls};
 
 /// Both stand-ins know this app.
@@ -91,7 +92,7 @@ impl StandIns {
 
     /// What people need to talk to them.
     pub(crate) fn introduce(&self) {
-        let scopes = connect::usual_scopes(Provider::Xero).join(" ");
+        let scopes = usual_scopes(Provider::Xero).join(" ");
         for line in [
             format!("stand-in Salesforce  {}", self.salesforce),
             format!("stand-in Xero        {}  (scopes {scopes})", self.xero),
@@ -124,7 +125,7 @@ impl StandIns {
                 login_url: url.clone(),
                 api_url: url.clone(),
                 username: None,
-                scopes: connect::usual_scopes(provider),
+                scopes: usual_scopes(provider),
                 daily_limit: None,
             };
             connect::connect(stack, wanted, CLIENT_SECRET.to_owned().into()).await?;

@@ -59,6 +59,15 @@ pub async fn find(configuration: &SdkConfig, name: &str) -> Result<(String, Stri
     Ok((url, attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default()))
 }
 
+/// What a tag of somebody else's queue says; None: there is no such tag.
+pub async fn tag(configuration: &SdkConfig, name: &str, tag: &str) -> Result<Option<String>, Unavailable> {
+    let client = Client::new(configuration);
+    let found = client.get_queue_url().queue_name(name).send().await;
+    let url = found.map_err(|error| unavailable(&error))?.queue_url.unwrap_or_default();
+    let tags = client.list_queue_tags().queue_url(url).send().await;
+    Ok(tags.map_err(|error| unavailable(&error))?.tags.unwrap_or_default().remove(tag))
+}
+
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, queue: QueueName, messages: Vec<Outgoing>) -> Result<(), Unavailable> {

@@ -23,6 +23,14 @@ impl Provider {
         }
     }
 
+    /// As people write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Salesforce => "Salesforce",
+            Self::Xero => "Xero",
+        }
+    }
+
     /// The provider that an action or trigger id belongs to: `xero.create_invoice` is Xero's.
     pub fn of(id: &str) -> Option<Self> {
         match id.split('.').next() {

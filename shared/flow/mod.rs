@@ -7,7 +7,9 @@ pub mod backfill;
 pub mod budget;
 pub mod claim;
 pub mod compile;
+pub mod connect;
 pub mod connections;
+pub mod consent;
 pub mod dispatch;
 pub mod file;
 pub mod flows;
@@ -76,6 +78,13 @@ impl FlowError {
             Self::Row(error) => Failure::new("unreadable_row", error.to_string()),
             Self::Asked(failure) => failure.clone(),
         }
+    }
+}
+
+/// A person asked for it and waits: it is said why it can't be done now.
+impl From<Fault> for FlowError {
+    fn from(fault: Fault) -> Self {
+        Self::Asked(fault.failure().clone())
     }
 }
 

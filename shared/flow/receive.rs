@@ -143,7 +143,7 @@ impl<E: Into<FlowError>> From<E> for Refusal {
 }
 
 fn answer(status: u16, body: &Value) -> Reply {
-    Reply { status, content_type: Some("application/json"), body: body.to_string() }
+    Reply::new(status, "application/json", body.to_string())
 }
 
 async fn receive(stack: &Stack, request: &WebhookRequest) -> Result<(RunId, bool), Refusal> {

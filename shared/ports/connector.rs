@@ -372,8 +372,19 @@ pub enum GrantFault {
     Lost(Failure),
 }
 
+impl GrantFault {
+    pub fn failure(self) -> Failure {
+        match self {
+            Self::Dead(failure)
+            | Self::Misconfigured(failure)
+            | Self::Unavailable(failure)
+            | Self::Lost(failure) => failure,
+        }
+    }
+}
+
 /// Who a connection is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Xero: tenant id. Salesforce: organisation id.
     pub account: String,

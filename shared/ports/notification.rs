@@ -1,6 +1,8 @@
 //! What providers send when something has changed. It carries no data into a run: it wakes the poll that would have
 //! found the change anyway, so that a missed, repeated, forged or reordered one can cost time, never data.
 
+use std::fmt;
+
 use super::http::header;
 
 /// A notification as it came.
@@ -30,16 +32,32 @@ pub struct Heard {
     pub answer: Reply,
 }
 
-/// An answer in the provider's own manner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An answer to a request that came in: in a provider's own manner, or a page for a person.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
     pub content_type: Option<&'static str>,
+    /// Further headers, names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whole `set-cookie` values.
+    pub cookies: Vec<String>,
     pub body: String,
 }
 
 impl Reply {
     pub fn empty(status: u16) -> Self {
-        Self { status, content_type: None, body: String::new() }
+        let (headers, cookies) = (Vec::new(), Vec::new());
+        Self { status, content_type: None, headers, cookies, body: String::new() }
+    }
+
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { content_type: Some(content_type), body: body.into(), ..Self::empty(status) }
+    }
+}
+
+/// Cookies are secrets, and bodies may hold some: neither prints.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {} ({} bytes)", self.status, self.body.len())
     }
 }

@@ -2,8 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::clock::Clock;
@@ -40,6 +43,13 @@ pub fn random_uuid(random: &dyn Random) -> Uuid {
     let mut bytes = [0; 16];
     random.bytes(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// 256 bits that nobody guesses, as 43 letters that an address may carry.
+pub fn token(random: &dyn Random) -> SecretString {
+    let mut bytes = [0; 32];
+    random.bytes(&mut bytes);
+    SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// A number in `0..bound` (0 when `bound` is 0).

@@ -10,13 +10,18 @@ use super::http_client::HttpClient;
 use super::settings::Settings;
 use super::system_clock::SystemClock;
 use super::system_random::SystemRandom;
+use crate::aws::queue;
 use crate::aws::{DynamoTable, SecretsManagerVault, SnsMailer, SqsQueue, client};
 use crate::flow::Stack;
 use crate::flow::stack::Times;
 use crate::ports::Ports;
 use crate::ports::chunks::Chunked;
 use crate::ports::clock::Clock;
+use crate::ports::queue::QueueName;
 use crate::ports::random::Random;
+
+/// The runs queue's tag that says where the API is.
+pub(super) const ADDRESS: &str = "address";
 
 /// Who we say we are to providers.
 const USER_AGENT: &str = concat!("counterfoil/", env!("CARGO_PKG_VERSION"));
@@ -33,6 +38,14 @@ pub async fn by_name(name: &str) -> Result<Stack, Box<dyn std::error::Error + Se
     let configuration = client::configuration().load().await;
     let settings = Settings::of_stack(&configuration, name).await?;
     Ok(stack(&configuration, settings)?)
+}
+
+/// Where browsers find a deployed stack's console.
+pub async fn console(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let configuration = client::configuration().load().await;
+    let queue = format!("{name}-{}", QueueName::Runs.as_str());
+    let address = queue::tag(&configuration, &queue, ADDRESS).await?;
+    Ok(address.ok_or("its template is older than its console: deploy it again")?)
 }
 
 pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, reqwest::Error> {

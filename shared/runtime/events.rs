@@ -2,11 +2,13 @@
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
-use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderValue};
+use aws_lambda_events::http::Method;
+use aws_lambda_events::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::flow::consent::Visit;
 use crate::flow::receive::WebhookRequest;
 use crate::ports::notification::Reply;
 use crate::ports::queue::{Delivery, QueueName};
@@ -101,14 +103,27 @@ pub fn webhook_request(event: ApiGatewayV2httpRequest) -> Option<WebhookRequest>
     })
 }
 
-/// A POST as API Gateway hands it on. The body is always base64, whatever it holds.
-pub fn http_event(request: WebhookRequest) -> ApiGatewayV2httpRequest {
+/// A person's browser comes for a page. `None` as with webhooks.
+pub fn visit(event: ApiGatewayV2httpRequest) -> Option<Visit> {
+    let method = event.request_context.http.method.to_string();
+    let cookies = event.cookies.clone().unwrap_or_default();
+    let WebhookRequest { path, query, body, .. } = webhook_request(event)?;
+    Some(Visit { method, path, query, cookies, body })
+}
+
+/// A request as API Gateway hands it on: cookies apart from the headers; the body always base64, whatever it holds.
+pub fn http_event(method: &str, request: WebhookRequest) -> ApiGatewayV2httpRequest {
     let mut event = ApiGatewayV2httpRequest::default();
     event.version = Some("2.0".to_owned());
+    event.request_context.http.method = Method::try_from(method).unwrap_or_default();
     event.raw_path = Some(request.path);
     event.raw_query_string = Some(request.query);
-    for (name, value) in request.headers {
-        let name = aws_lambda_events::http::HeaderName::try_from(name);
+    let (cookies, headers): (Vec<_>, Vec<_>) =
+        request.headers.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case("cookie"));
+    let cookies = cookies.iter().flat_map(|(_, value)| value.split(';')).map(|one| one.trim().to_owned());
+    event.cookies = Some(cookies.collect());
+    for (name, value) in headers {
+        let name = HeaderName::try_from(name);
         if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
             event.headers.append(name, value);
         }
@@ -124,6 +139,12 @@ pub fn http_response(reply: Reply) -> ApiGatewayV2httpResponse {
     if let Some(kind) = reply.content_type {
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     }
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    response.cookies = reply.cookies;
     response.body = Some(Body::Text(reply.body));
     response
 }
@@ -209,9 +230,24 @@ mod tests {
         assert_eq!(request.body, [0, 255, 254]);
         assert!(request.headers.contains(&("x-signature".to_owned(), "abc".to_owned())), "in lower case");
 
-        let again = webhook_request(http_event(request.clone())).unwrap();
+        let again = webhook_request(http_event("POST", request.clone())).unwrap();
         assert_eq!((again.path, again.body, again.headers), (request.path, request.body, request.headers));
         Ok(())
+    }
+
+    #[test]
+    fn a_browsers_cookies_stand_apart_from_its_headers() {
+        let headers = [("cookie", "a=1; b=2"), ("accept", "text/html"), ("Cookie", "c=3")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let (path, query) = ("/connect/xero".to_owned(), "invitation=i".to_owned());
+        let event = http_event("GET", WebhookRequest { path, query, headers, body: Vec::new() });
+        assert_eq!(event.headers.len(), 1);
+        let visit = visit(event).unwrap();
+        assert_eq!((visit.method.as_str(), visit.path.as_str()), ("GET", "/connect/xero"));
+        assert_eq!(
+            (visit.query.as_str(), visit.cookies),
+            ("invitation=i", vec!["a=1".to_owned(), "b=2".to_owned(), "c=3".to_owned()])
+        );
     }
 
     #[test]
@@ -224,11 +260,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_api_gateway_takes() -> Result<(), serde_json::Error> {
-        let answer = Reply { status: 202, content_type: Some("application/json"), body: "{}".to_owned() };
-        let sent = serde_json::to_value(http_response(answer))?;
+        let mut answer = Reply::new(202, "application/json", "{}");
+        let sent = serde_json::to_value(http_response(answer.clone()))?;
         assert_eq!(sent["statusCode"].to_string(), "202");
         assert_eq!(sent["headers"]["content-type"], "application/json");
-        assert_eq!(sent["body"], "{}");
+        assert_eq!((&sent["body"], &sent["cookies"]), (&"{}".into(), &serde_json::json!([])));
+        answer.headers.push(("cache-control", "no-store".to_owned()));
+        answer.cookies.push("a=b; HttpOnly".to_owned());
+        let sent = serde_json::to_value(http_response(answer))?;
+        assert_eq!(sent["headers"]["cache-control"], "no-store");
+        assert_eq!(sent["cookies"][0], "a=b; HttpOnly");
         Ok(())
     }
 

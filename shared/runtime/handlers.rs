@@ -6,12 +6,12 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 
-use super::events::{batch_response, deliveries, http_response, queue_of, webhook_request};
+use super::events::{batch_response, deliveries, http_response, queue_of, visit, webhook_request};
 use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
 use crate::flow::FlowError;
 use crate::flow::stack::Stack;
-use crate::flow::{dispatch, hear, keep, poll, receive};
+use crate::flow::{consent, dispatch, hear, keep, poll, receive};
 use crate::ports::notification::{Notification, Reply};
 use crate::ports::queue::Settle;
 
@@ -52,6 +52,14 @@ pub async fn http_webhook(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiG
     http_response(answer)
 }
 
+/// A browser that a person connects an account with.
+pub async fn console(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    http_response(match visit(event) {
+        Some(visit) => consent::answer(stack, &visit).await,
+        None => bad_body(),
+    })
+}
+
 /// What a provider sends when something has changed there.
 pub async fn notification(
     stack: &Stack,
@@ -70,7 +78,7 @@ pub const HOOKS: &str = "/hooks/";
 
 fn bad_body() -> Reply {
     let body = r#"{"code":"bad_body","message":"the body is not the base64 that it says it is"}"#;
-    Reply { status: 400, content_type: Some("application/json"), body: body.to_owned() }
+    Reply::new(400, "application/json", body)
 }
 
 /// A batch of wake-ups is one poll. When it fails, all of them come back.

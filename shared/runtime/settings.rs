@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use crate::flow::stack::Times;
     use crate::ports::queue::POLLED;
+    use crate::runtime::aws_stack::ADDRESS;
     use crate::runtime::catalog::catalog;
 
     const TEMPLATE: &str = include_str!("../../infra/aws/template.yaml");
@@ -157,6 +158,7 @@ mod tests {
         );
         let named = |what: &str| TEMPLATE.contains(what);
         assert!(named("TableName: !Ref AWS::StackName"));
+        assert!(named(&format!("- {{ Key: {ADDRESS}, Value: !GetAtt HttpApi.ApiEndpoint }}")));
         assert!(named("TopicName: !Sub \"${AWS::StackName}-owner\""));
         assert!(named("COUNTERFOIL_SECRET_PREFIX: !Sub \"${AWS::StackName}/\""));
         for queue in QueueName::all() {

@@ -1,5 +1,7 @@
 //! `counterfoil connection`: the accounts that work is moved between.
 
+mod browser;
+
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -7,14 +9,15 @@ use clap::{Args, Subcommand, ValueEnum};
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
-use counterfoil::flow::{Stack, hear};
+use counterfoil::flow::connect::{self, Wanted};
+use counterfoil::flow::{Stack, consent, hear};
 use counterfoil::ports::connector::Identity;
 use counterfoil::ports::random::random_uuid;
 use counterfoil::runtime::handlers::HOOKS;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::connect::{self, Wanted};
+use self::browser::Door;
 use crate::output;
 use crate::place::Place;
 use crate::secret::SecretFrom;
@@ -24,6 +27,7 @@ Examples:
   counterfoil connection add books --provider xero --client-id 5F2A… --secret-file xero-secret.txt
   counterfoil connection add crm --provider salesforce --client-id 3MVG9… \\
     --login-url https://acme.my.salesforce.com < salesforce-secret.txt
+  counterfoil connection add books --provider xero --grant browser --client-id 5F2A… --secret-file xero-secret.txt
   counterfoil connection add crm --provider salesforce --grant jwt --client-id 3MVG9… \\
     --username integration@acme.example --secret-file private-key.pem
   counterfoil connection check
@@ -60,12 +64,14 @@ enum ConnectionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Give a connection a new secret; what waits for it goes on
+    /// Give a connection a new secret, or a person's consent anew; what waits for it goes on
     Reconnect {
         /// Which
         name: String,
         #[command(flatten)]
         secret: SecretFrom,
+        #[command(flatten)]
+        door: Door,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -91,7 +97,8 @@ struct Add {
     /// Whose account it is
     #[arg(long)]
     provider: ProviderName,
-    /// How tokens are had: id and secret, or (Salesforce) an assertion signed with a private key
+    /// How tokens are had: id and secret, a person's consent in a browser, or (Salesforce) an assertion signed with a
+    /// private key
     #[arg(long, default_value = "client-credentials")]
     grant: Grant,
     /// The client id of the app (Salesforce: consumer key)
@@ -109,11 +116,14 @@ struct Add {
     /// Calls a day, when fewer than the account has may be used
     #[arg(long, value_name = "N")]
     daily_limit: Option<u32>,
-    /// Xero: the scopes that are asked for, with commas or spaces between them
+    /// The scopes that are asked for, with commas or spaces between them. In a browser, when left out: what the flows
+    /// need
     #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
     scopes: Vec<String>,
     #[command(flatten)]
     secret: SecretFrom,
+    #[command(flatten)]
+    door: Door,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -137,23 +147,26 @@ impl ProviderName {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Grant {
     ClientCredentials,
+    Browser,
     Jwt,
 }
 
 impl ConnectionArgs {
     pub(crate) async fn perform(self, place: &Place) -> anyhow::Result<ExitCode> {
         match self.command {
-            ConnectionCommand::Add(add) => {
-                let json = add.json;
-                let secret = add.secret.read("Client secret")?;
-                connected(&place.stack()?, add.wanted()?, secret, json).await
-            }
+            ConnectionCommand::Add(add) => add.perform(place).await,
             ConnectionCommand::List { json } => list(&place.existing()?, json).await,
             ConnectionCommand::Check { name, json } => check(&place.existing()?, name, json).await,
-            ConnectionCommand::Reconnect { name, secret, json } => {
+            ConnectionCommand::Reconnect { name, secret, door, json } => {
                 let stack = place.existing()?;
                 let known = named(&stack, &name).await?;
-                connected(&stack, again(known), secret.read("Client secret")?, json).await
+                if known.grant != GrantKind::AuthorizationCode {
+                    return connected(&stack, Wanted::again(&known), secret.read(SECRET)?, json).await;
+                }
+                // The app's secret is known, unless there is a new one.
+                let secret = if secret.is_named() { Some(secret.read(SECRET)?) } else { None };
+                let invite = async |address: &str| consent::again(&stack, &known, secret, address).await;
+                door.lead_through(place, &stack, invite, json).await
             }
             ConnectionCommand::Listen { provider, secret } => {
                 listen(&place.existing()?, provider.provider(), &secret).await
@@ -169,34 +182,53 @@ impl ConnectionArgs {
     }
 }
 
+/// What a person at a terminal is asked for.
+const SECRET: &str = "Client secret";
+
 impl Add {
-    fn wanted(self) -> anyhow::Result<Wanted> {
+    async fn perform(self, place: &Place) -> anyhow::Result<ExitCode> {
+        let (json, secret) = (self.json, self.secret.read(SECRET)?);
+        let wanted = self.wanted()?;
+        let stack = place.stack()?;
+        if wanted.grant != GrantKind::AuthorizationCode {
+            return connected(&stack, wanted, secret, json).await;
+        }
+        let invite = async |address: &str| consent::invite(&stack, wanted, secret, address).await;
+        self.door.lead_through(place, &stack, invite, json).await
+    }
+
+    fn wanted(&self) -> anyhow::Result<Wanted> {
         let provider = self.provider.provider();
         let grant = match self.grant {
             Grant::ClientCredentials => GrantKind::ClientCredentials,
+            Grant::Browser => GrantKind::AuthorizationCode,
             Grant::Jwt => GrantKind::JwtBearer,
         };
-        let login_url = self.login_url.or(usual_login(provider, grant).map(str::to_owned));
+        let login_url = self.login_url.as_deref().or(usual_login(provider, grant));
         let login_url = login_url.context(
             "say with --login-url where the org lives (Setup, My Domain): https://acme.my.salesforce.com",
         )?;
         let login_url = login_url.trim_end_matches('/').to_owned();
-        let api_url = self.api_url.unwrap_or_else(|| match login_url.as_str() {
+        let api_url = self.api_url.clone().unwrap_or_else(|| match login_url.as_str() {
             XERO_LOGIN => XERO_API.to_owned(),
             // The org says in its tokens where its calls go.
             elsewhere => elsewhere.to_owned(),
         });
         let words = self.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned);
-        let scopes: Vec<String> = words.collect();
+        let mut scopes: Vec<String> = words.collect();
+        // In a browser, no more is asked for than the flows need.
+        if scopes.is_empty() && grant != GrantKind::AuthorizationCode {
+            scopes = usual_scopes(provider);
+        }
         Ok(Wanted {
             name: ConnectionId::from(self.name.as_str()),
             provider,
             grant,
-            client_id: self.client_id,
+            client_id: self.client_id.clone(),
             login_url,
             api_url: api_url.trim_end_matches('/').to_owned(),
-            username: self.username,
-            scopes: if scopes.is_empty() { connect::usual_scopes(provider) } else { scopes },
+            username: self.username.clone(),
+            scopes,
             daily_limit: self.daily_limit,
         })
     }
@@ -205,6 +237,17 @@ impl Add {
 /// <https://developer.xero.com/documentation/guides/oauth2/custom-connections/>
 const XERO_LOGIN: &str = "https://identity.xero.com";
 const XERO_API: &str = "https://api.xero.com";
+
+/// What the actions and triggers need.
+/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
+pub(crate) fn usual_scopes(provider: Provider) -> Vec<String> {
+    match provider {
+        Provider::Salesforce => Vec::new(),
+        Provider::Xero => {
+            ["accounting.contacts", "accounting.invoices", "accounting.settings"].map(str::to_owned).to_vec()
+        }
+    }
+}
 
 fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
     match (provider, grant) {
@@ -251,21 +294,6 @@ async fn named(stack: &Stack, name: &str) -> anyhow::Result<Connection> {
     Ok((*known.ok_or_else(unknown)?).clone())
 }
 
-/// As it was connected before.
-fn again(known: Connection) -> Wanted {
-    Wanted {
-        name: known.id,
-        provider: known.provider,
-        grant: known.grant,
-        client_id: known.client_id,
-        login_url: known.login_url,
-        api_url: known.api_url,
-        username: known.username,
-        scopes: known.scopes,
-        daily_limit: known.daily_limit,
-    }
-}
-
 async fn connected(
     stack: &Stack,
     wanted: Wanted,
@@ -273,14 +301,7 @@ async fn connected(
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let (connection, unparked) = connect::connect(stack, wanted, secret).await?;
-    let said = format!(
-        "`{}` is connected to {} ({} {})",
-        connection.id,
-        connection.title,
-        connection.provider.as_str(),
-        connection.account,
-    );
-    output::note(said);
+    tell_connected(&connection);
     if unparked > 0 {
         output::note(format!("{unparked} runs that waited for it go on"));
     }
@@ -288,6 +309,11 @@ async fn connected(
         output::document(&json!({"connection": connection, "unparked": unparked}))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell_connected(connection: &Connection) {
+    let Connection { id, title, provider, account, .. } = connection;
+    output::note(format!("`{id}` is connected to {title} ({} {account})", provider.as_str()));
 }
 
 async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> {
@@ -423,6 +449,17 @@ mod tests {
             (wanted.login_url.as_str(), wanted.api_url.as_str(), wanted.scopes.len()),
             ("https://identity.xero.com", "https://api.xero.com", 3)
         );
+    }
+
+    #[test]
+    fn a_person_is_asked_for_no_more_than_the_flows_need_unless_scopes_are_named() {
+        let line = "add books --provider xero --grant browser --client-id 5F2A";
+        let asked = wanted(line).unwrap();
+        assert_eq!((asked.grant, asked.scopes.len()), (GrantKind::AuthorizationCode, 0));
+        let named = wanted(&format!("{line} --scopes accounting.invoices")).unwrap();
+        assert_eq!(named.scopes, ["accounting.invoices"]);
+        let crm = wanted("add crm --provider salesforce --grant browser --client-id 3MVG9").unwrap();
+        assert_eq!(crm.login_url, "https://login.salesforce.com");
     }
 
     #[test]

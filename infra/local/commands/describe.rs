@@ -6,10 +6,9 @@ use std::sync::Arc;
 use counterfoil::domain::Value;
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
-use counterfoil::flow::Stack;
 use counterfoil::flow::budget::Priority;
+use counterfoil::flow::{FlowError, Stack};
 
-use crate::connect::told;
 use crate::output;
 use crate::place::Place;
 
@@ -53,9 +52,8 @@ async fn describe(stack: &Stack, name: &str, object: Option<&str>) -> anyhow::Re
         )
     })?;
     let deadline = stack.now() + stack.times.function;
-    let client =
-        stack.client(Arc::clone(&connection), Priority::Live, deadline).map_err(|fault| told(&fault))?;
-    client.connector.describe(&client, object).await.map_err(|fault| told(&fault))
+    let client = stack.client(Arc::clone(&connection), Priority::Live, deadline).map_err(FlowError::from)?;
+    Ok(client.connector.describe(&client, object).await.map_err(FlowError::from)?)
 }
 
 /// What is shown of a field; the rest is in `--json`.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use counterfoil::flow::consent;
 use counterfoil_sandbox::salesforce::Amounts;
 
 use super::until_stopped;
@@ -55,11 +56,13 @@ impl Up {
             }
         };
         let whole = Whole::start(&local, self.port).await?;
+        consent::listen_at(&local.stack, Some(&whole.people)).await?;
         output::note(format!("listening on {}, data in {}", whole.url, directory.display()));
         if let Some(stand_ins) = &stand_ins {
             stand_ins.introduce();
         }
         until_stopped().await?;
+        consent::listen_at(&local.stack, None).await?;
         output::note("stopping: what is under way is finished (Ctrl-C again: at once)");
         let stopped_again = async {
             until_stopped().await.ok();

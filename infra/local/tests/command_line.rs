@@ -3,7 +3,7 @@
 
 mod program;
 
-use program::{Running, code, counterfoil, document, get, post, run, words};
+use program::{Running, ask, between, code, counterfoil, document, get, post, run, words};
 use serde_json::Value;
 
 #[test]
@@ -114,6 +114,56 @@ fn a_local_stack_takes_a_webhook_works_on_it_and_ends_well_when_it_is_told_to() 
     let tasks = get(&salesforce, "/_sandbox/records/Task");
     assert!(tasks.contains("Our second router is down"), "{tasks}");
     assert_eq!(up.interrupt(), 0);
+}
+
+#[test]
+fn a_person_connects_an_organisation_in_a_browser_and_the_command_ends_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, secret) = (directory.path().join("data"), directory.path().join("secret.txt"));
+    std::fs::write(&secret, "s3cret").unwrap();
+    let mut sandbox = Running::start(counterfoil(directory.path(), "sandbox"));
+    let said = sandbox.said("stand-in Xero");
+    let xero = said.split_whitespace().next().unwrap().trim_start_matches("http://").to_owned();
+
+    let add = format!(
+        "connection add ledger --provider xero --grant browser --client-id ours --login-url http://{xero} \
+         --secret-file {} --port 0",
+        secret.display()
+    );
+    let mut add = Running::start(counterfoil(&data, &add));
+    let redirect_uri = add.said("the app's redirect URI must be ");
+    let link = add.said("open within ten minutes: ");
+    let app = format!(
+        r#"{{"client_id": "ours", "kind": "web", "client_secret": "s3cret", "redirect_uris": ["{redirect_uri}"]}}"#
+    );
+    assert!(post(&xero, "/_sandbox/apps", &app).starts_with("HTTP/1.1 201 "));
+
+    let (address, path) = link.trim_start_matches("http://").split_once('/').unwrap();
+    let leave = get(address, &format!("/{path}"));
+    let cookie = between(&leave, "set-cookie: ", ";");
+    let page = between(&leave, "location: ", "\r\n").trim_start_matches("http://");
+    let (_, consent) = page.split_once('/').unwrap();
+    let page = get(&xero, &format!("/{consent}"));
+    let field = |name: &str| between(&page, &format!("name=\"{name}\" value=\""), "\"").to_owned();
+    let yes = format!("user={}&tenant={}&decision=allow", field("user"), field("tenant"));
+    let form =
+        format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n", yes.len());
+    let answer = ask(&xero, &format!("POST /{consent}"), &form, &yes);
+    let back = between(&answer, "location: ", "\r\n").trim_start_matches("http://");
+    let (_, back) = back.split_once('/').unwrap();
+    let stranger = get(address, &format!("/{back}"));
+    assert!(stranger.contains("another_browser"), "{stranger}");
+    let done = ask(address, &format!("GET /{back}"), &format!("cookie: {cookie}\r\n"), "");
+    assert!(done.contains("<b>ledger</b> is connected to Demo Company"), "{done}");
+
+    assert_eq!(add.ended(), 0);
+    let connections = document(&run(&data, "connection list --json"));
+    assert_eq!(
+        (connections[0]["id"].as_str(), connections[0]["state"].as_str()),
+        (Some("ledger"), Some("active"))
+    );
+    assert_eq!(document(&run(&data, "connection check --json"))[0]["ok"], true);
+    assert_eq!(sandbox.interrupt(), 0);
 }
 
 #[test]

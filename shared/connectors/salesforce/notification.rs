@@ -35,7 +35,7 @@ pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Re
     Ok(Heard {
         changed: TRIGGERS.map(|trigger| (organisation.to_string(), trigger)).to_vec(),
         sequence: None,
-        answer: Reply { status: 200, content_type: Some(XML), body: ACKNOWLEDGED.to_owned() },
+        answer: Reply::new(200, XML, ACKNOWLEDGED),
     })
 }
 

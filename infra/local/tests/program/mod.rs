@@ -68,6 +68,11 @@ impl Running {
         }
     }
 
+    /// How it ends by itself.
+    pub(crate) fn ended(mut self) -> i32 {
+        self.child.wait().expect("ends").code().expect("by itself")
+    }
+
     /// What Ctrl-C does.
     pub(crate) fn interrupt(mut self) -> i32 {
         let pid = self.child.id().to_string();
@@ -91,6 +96,12 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> String {
 
 pub(crate) fn get(address: &str, path: &str) -> String {
     ask(address, &format!("GET {path}"), "", "")
+}
+
+/// What stands between the two, once and for the first time.
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let rest = text.split_once(start).unwrap_or_else(|| panic!("{start} in {text}")).1;
+    rest.split_once(end).unwrap_or_else(|| panic!("{end} in {rest}")).0
 }
 
 pub(crate) fn ask(address: &str, what: &str, head: &str, body: &str) -> String {

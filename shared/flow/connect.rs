@@ -1,0 +1,145 @@
+//! Connecting: a client proves itself, the account at the other end says who it is, and only then it is kept.
+//!
+//! Grants without a browser are connected here. A person's consent is `consent`'s, which ends here as well.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::FlowError;
+use super::budget::Priority;
+use super::connections::{client_secret_name, token_name};
+use super::keep;
+use super::stack::Stack;
+use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind, Provider};
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::Failure;
+use crate::ports::connector::Identity;
+
+/// What a person says of a connection; the account itself tells the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub name: ConnectionId,
+    pub provider: Provider,
+    pub grant: GrantKind,
+    pub client_id: String,
+    pub login_url: String,
+    pub api_url: String,
+    pub username: Option<String>,
+    pub scopes: Vec<String>,
+    pub daily_limit: Option<u32>,
+}
+
+impl Wanted {
+    /// As it was connected before.
+    pub fn again(known: &Connection) -> Self {
+        let known = known.clone();
+        Self {
+            name: known.id,
+            provider: known.provider,
+            grant: known.grant,
+            client_id: known.client_id,
+            login_url: known.login_url,
+            api_url: known.api_url,
+            username: known.username,
+            scopes: known.scopes,
+            daily_limit: known.daily_limit,
+        }
+    }
+
+    /// What is known before anybody has answered.
+    pub(super) fn connection(&self) -> Connection {
+        let wanted = self.clone();
+        Connection {
+            id: wanted.name,
+            provider: wanted.provider,
+            grant: wanted.grant,
+            consent: None,
+            client_id: wanted.client_id,
+            login_url: wanted.login_url,
+            api_url: wanted.api_url,
+            account: String::new(),
+            title: String::new(),
+            own_user: String::new(),
+            username: wanted.username,
+            scopes: wanted.scopes,
+            granted_scopes: Vec::new(),
+            daily_limit: wanted.daily_limit,
+            connected_at: None,
+            remote_id: None,
+            state: ConnectionState::Active,
+        }
+    }
+}
+
+/// Connects, or connects again: what waits for this connection goes on. Returns the connection, and how many runs
+/// went on. When it fails, everything is as it was.
+pub async fn connect(
+    stack: &Stack,
+    wanted: Wanted,
+    secret: SecretString,
+) -> Result<(Connection, u32), FlowError> {
+    let vault = &stack.ports.vault;
+    let grant = GrantId::Own(wanted.name.clone());
+    let (secret_name, token) = (client_secret_name(&grant), token_name(&grant));
+    let old_secret = vault.read(&secret_name).await?;
+    vault.write(&secret_name, secret).await?;
+    // An old token would answer for the new secret.
+    vault.remove(&token).await?;
+    let connected = identified(stack, wanted.connection()).await;
+    if connected.is_err() {
+        match old_secret {
+            Some(old) => vault.write(&secret_name, old).await?,
+            None => vault.remove(&secret_name).await?,
+        }
+        vault.remove(&token).await?;
+    }
+    let connection = connected?;
+    stack.connections.save(&connection).await?;
+    let unparked = keep::unpark(stack, true).await?;
+    Ok((connection, unparked))
+}
+
+/// The connection as the account at the other end tells it, which is the one that this name had before.
+pub(super) async fn identified(stack: &Stack, connection: Connection) -> Result<Connection, FlowError> {
+    let identity = identify(stack, &connection).await?;
+    if let Some(before) = stack.connections.get(&connection.id).await?
+        && (before.account != identity.account || before.provider != connection.provider)
+    {
+        let message = format!(
+            "`{}` is connected to {} ({}), and this is {} ({}): what was made there isn't here. Take another name, or \
+             remove the connection first",
+            before.id, before.title, before.account, identity.title, identity.account,
+        );
+        return Err(Failure::new("another_account", message).into());
+    }
+    Ok(Connection {
+        account: identity.account,
+        title: identity.title,
+        own_user: identity.own_user,
+        daily_limit: connection.daily_limit.or(identity.daily_limit),
+        connected_at: Some(stack.now()),
+        ..connection
+    })
+}
+
+/// Asks the account at the other end who it is.
+pub async fn identify(stack: &Stack, connection: &Connection) -> Result<Identity, FlowError> {
+    let deadline = stack.now() + stack.times.function;
+    let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?;
+    Ok(client.connector.identify(&client).await?)
+}
+
+/// Takes a connection away, with its secrets, unless others share them. What was made through it stays known.
+pub async fn forget(stack: &Stack, name: &ConnectionId) -> Result<bool, FlowError> {
+    let known = stack.connections.get(name).await?;
+    let was_there = stack.connections.remove(name).await?;
+    let grant = known.map_or_else(|| GrantId::Own(name.clone()), |known| known.grant_id());
+    if stack.connections.list().await?.iter().any(|other| other.grant_id() == grant) {
+        return Ok(was_there);
+    }
+    stack.ports.vault.remove(&client_secret_name(&grant)).await?;
+    stack.ports.vault.remove(&token_name(&grant)).await?;
+    Ok(was_there)
+}

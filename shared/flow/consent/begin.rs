@@ -1,0 +1,48 @@
+//! The first step: whoever holds an invitation is sent to the provider's page, with a state that is this browser's.
+
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+
+use super::super::FlowError;
+use super::super::stack::Stack;
+use super::browser::Browser;
+use super::invitation::Invitation;
+use super::ticket::{self, Step};
+use super::{Visit, over, page};
+use crate::domain::connection::Provider;
+use crate::domain::outcome::Failure;
+use crate::ports::connector::ConsentAsk;
+use crate::ports::notification::Reply;
+
+/// What a state says when it comes back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Begun {
+    pub(super) invitation: Invitation,
+    /// The hash of the browser's cookie.
+    pub(super) browser: String,
+}
+
+pub(super) async fn begin(stack: &Stack, provider: Provider, visit: &Visit) -> Result<Reply, FlowError> {
+    let ticket = visit.query("invitation").unwrap_or_default();
+    let invitation: Option<Invitation> = ticket::look(stack, Step::Invitation, &ticket).await?;
+    let invitation = invitation.filter(|it| it.wanted.provider == provider).ok_or_else(over)?;
+    let connection = invitation.wanted.connection();
+    let connector = stack.catalog.connector(provider);
+    let endpoint = connector.and_then(|connector| connector.authorize_url(&connection)).ok_or_else(|| {
+        let message = format!("{} accounts are connected without a browser", provider.as_str());
+        Failure::new("no_consents", message)
+    })?;
+    if !ticket::take(stack, Step::Invitation, &ticket).await? {
+        return Err(over().into());
+    }
+    invitation.goes_on(stack).await?;
+    let browser = Browser::new(stack.ports.random.as_ref());
+    let (address, redirect_uri) = (invitation.address.clone(), invitation.redirect_uri());
+    let begun = Begun { invitation, browser: browser.hash() };
+    let state = ticket::issue(stack, Step::State, &begun).await?;
+    let state = state.expose_secret();
+    let challenge = browser.challenge(state);
+    let ask =
+        ConsentAsk { connection: &connection, redirect_uri: &redirect_uri, state, challenge: &challenge };
+    Ok(page::leave_for(ask.url(&endpoint), browser.cookie(&address)))
+}

@@ -1,0 +1,70 @@
+//! The last step: accounts of a consent become connections, and what waited for them goes on.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::stack::Stack;
+use super::super::{FlowError, connect, keep};
+use super::invitation::{Invitation, Outcome};
+use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::ids::{ConnectionId, ConsentId};
+use crate::ports::connector::Identity;
+
+/// What a consent gave: whose it is, and what it opens. The tokens are in the vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Given {
+    pub(super) consent: ConsentId,
+    pub(super) user: String,
+    pub(super) api_url: Option<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) accounts: Vec<Identity>,
+}
+
+/// Each account answers for itself before any connection is kept: all of them are made, or none.
+pub(super) async fn join(
+    stack: &Stack,
+    invitation: &Invitation,
+    given: &Given,
+    chosen: Vec<(ConnectionId, Identity)>,
+) -> Result<Vec<Connection>, FlowError> {
+    let mut joined = Vec::new();
+    for (id, one) in chosen {
+        let wanted = invitation.wanted.connection();
+        let connection = Connection {
+            id,
+            consent: Some(given.consent),
+            account: one.account,
+            own_user: given.user.clone(),
+            api_url: given.api_url.clone().unwrap_or(wanted.api_url),
+            granted_scopes: given.scopes.clone(),
+            ..wanted
+        };
+        joined.push(connect::identified(stack, connection).await?);
+    }
+    for connection in &joined {
+        stack.connections.save(connection).await?;
+    }
+    renew_the_others(stack, given, &joined).await?;
+    let unparked = keep::unpark(stack, true).await?;
+    let connections = joined.clone();
+    invitation.came_to(stack, &Outcome::Connected { connections, unparked }).await?;
+    for connection in &joined {
+        tracing::info!(connection = %connection.id, unparked, "connected");
+    }
+    Ok(joined)
+}
+
+/// Tokens are the person's: what else was connected by the same person has new ones now, and may do the same.
+async fn renew_the_others(stack: &Stack, given: &Given, joined: &[Connection]) -> Result<(), FlowError> {
+    let connections = stack.connections.list().await?;
+    let is_other = |one: &Connection| joined.iter().all(|joined| joined.id != one.id);
+    for one in connections.iter().filter(|one| one.consent == Some(given.consent) && is_other(one)) {
+        let renewed = Connection {
+            granted_scopes: given.scopes.clone(),
+            connected_at: Some(stack.now()),
+            state: ConnectionState::Active,
+            ..(**one).clone()
+        };
+        stack.connections.save(&renewed).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Consents: a person lets Counterfoil into an account, in a browser.
+//!
+//! The way: a command makes an **invitation** (`invitation`), whose address opens the provider's page (`begin`); the
+//! provider sends the browser back (`callback`); the code becomes tokens, and the accounts that were chosen become
+//! connections (`join`), after one more page where there are several (`choose`). Each step is a single-use ticket that
+//! the next one needs (`ticket`), and all steps after the first belong to one browser (`browser`).
+//!
+//! Tokens are the person's: connections of the same person and app share them, and connecting one again renews all.
+//! Called for `/connect/…` by the console's function, by the local server and by the command line's own page.
+
+mod address;
+mod begin;
+mod browser;
+mod callback;
+mod choose;
+mod invitation;
+mod join;
+mod page;
+mod ticket;
+
+pub use address::{address, listen_at};
+pub use invitation::{Invited, Outcome, again, invite, outcome, sweep};
+
+use jiff::SignedDuration;
+
+use invitation::Invitation;
+
+use super::FlowError;
+use super::stack::Stack;
+use crate::domain::connection::Provider;
+use crate::domain::outcome::Failure;
+use crate::ports::notification::Reply;
+
+/// How long a person may take for each step.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Where browsers come: the provider's name follows.
+pub const CONNECT: &str = "/connect/";
+
+/// A browser's request.
+pub struct Visit {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// `name=value`, each.
+    pub cookies: Vec<String>,
+    pub body: Vec<u8>,
+}
+
+impl Visit {
+    fn query(&self, name: &str) -> Option<String> {
+        pairs(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// Pairs of a query or of a form.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))
+}
+
+/// Answers a browser, always with a page that a person can read or with the way to the next one.
+pub async fn answer(stack: &Stack, visit: &Visit) -> Reply {
+    let path = visit.path.strip_prefix(CONNECT).unwrap_or_default();
+    let (name, step) = path.split_once('/').unwrap_or((path, ""));
+    let answered = match (Provider::of(name), visit.method.as_str(), step) {
+        (Some(provider), "GET", "") => begin::begin(stack, provider, visit).await,
+        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit).await,
+        (Some(provider), "POST", choose::ORGANISATIONS) => choose::choose(stack, provider, visit).await,
+        _ => return page::refused(404, &Failure::new("not_found", "There is nothing here.")),
+    };
+    answered.unwrap_or_else(|error: FlowError| {
+        let failure = error.failure();
+        tracing::info!(code = %failure.code, "a consent came to nothing");
+        let status = match error {
+            FlowError::Asked(_) => 400,
+            _ => 503,
+        };
+        page::refused(status, &failure)
+    })
+}
+
+/// The invitation ends with this error, and whoever waits is told.
+async fn ended(stack: &Stack, invitation: &Invitation, error: FlowError) -> FlowError {
+    if let Err(unheard) = invitation.refused(stack, error.failure()).await {
+        tracing::warn!(%unheard, "what became of an invitation could not be kept");
+    }
+    error
+}
+
+fn over() -> Failure {
+    Failure::new(
+        "unknown_ticket",
+        "This link was used already, or its ten minutes are over. Ask for a new one on the command line: \
+         counterfoil connection add, or counterfoil connection reconnect.",
+    )
+}
+
+fn other_browser() -> Failure {
+    Failure::new(
+        "another_browser",
+        "This was begun in another browser. Go on there, with cookies allowed, or ask for a new link on the command \
+         line and open it here.",
+    )
+}
+
+fn other_provider(provider: Provider) -> Failure {
+    let message =
+        format!("This is no answer of {}. Ask for a new link on the command line.", provider.title());
+    Failure::new("another_provider", message)
+}
