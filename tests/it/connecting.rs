@@ -12,7 +12,7 @@ use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::person::{ADDRESS, Page, Person, parameter};
+use crate::browser::{ADDRESS, Page, Person, parameter};
 use crate::world::{SALESFORCE, World, XERO};
 
 const CLIENT: &str = "our-app";
