@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use counterfoil::domain::Value;
 use counterfoil::domain::connection::Provider;
+use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowHead;
-use counterfoil::flow::hear;
+use counterfoil::flow::look::{self, Search};
+use counterfoil::flow::rows::StoredRun;
+use counterfoil::flow::{hear, keep};
 use counterfoil::ports::queue::POLLED;
 use futures::StreamExt as _;
 use futures::stream;
@@ -83,6 +86,33 @@ async fn something_of_each_kind_goes_through_its_own_function_to_a_run() {
         let event = run.row.message.event.expect("an event");
         assert_eq!(event.kind, *trigger);
         assert!(event.record.is_object(), "{trigger}: {}", event.record);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keepers_minute_and_a_persons_word_start_a_run_for_each_account_that_is_found() {
+    let deployed = Deployed::new().await;
+    deployed.sandbox.salesforce.insert("Account", json!({"Name": "Acme Ltd"}));
+    let each = "  each:\n    action: salesforce.find_records\n    with: { object: Account, fields: [Id, Name], match: { Name: Acme Ltd } }\n    \
+                as: account\n    key: account.Id\nsteps:\n  - set: { seen: '{{ account.Name }}' }\n";
+    let minute = format!("flow: minute\ntrigger:\n  type: schedule\n  cron: '* * * * *'\n{each}");
+    let minute = deployed.given_flow(&minute).await;
+    let word = deployed.given_flow(&format!("flow: word\ntrigger:\n  type: manual\n{each}")).await;
+    let stack = &deployed.stack;
+    keep::start(stack, &word, "manual", EventKey::new("a word"), stack.now(), json!({}))
+        .await
+        .expect("started");
+    for head in [word, minute] {
+        let search = Search { flow: Some(head.name.clone()), limit: 10, ..Search::default() };
+        deployed
+            .eventually(&format!("a run of {} for the account", head.name), async || {
+                let runs = look::runs(stack, &search).await.expect("runs");
+                let found = |run: StoredRun| {
+                    run.row.message.event.is_some_and(|event| event.record["Name"] == "Acme Ltd")
+                };
+                runs.into_iter().any(|run| run.row.status == Status::Succeeded && found(run)).then_some(())
+            })
+            .await;
     }
 }
 
