@@ -65,12 +65,12 @@ pub async fn soon(stack: &Stack, trigger: &str) -> Result<(), FlowError> {
     Ok(())
 }
 
-/// Twice as long as the last one, as long as they keep coming; after a quiet while the first again.
+/// Four times as long as the last one, as long as they keep coming; after a quiet while the first again.
 fn wait_after(last: Option<Woken>, now: Timestamp) -> Duration {
     let Some(last) = last else { return AT_FIRST };
     let waited = Duration::from_secs(last.seconds);
     let quiet = now.duration_since(last.due).unsigned_abs();
-    if quiet > waited { AT_FIRST } else { (waited * 2).min(AT_MOST) }
+    if quiet > waited { AT_FIRST } else { (waited * 4).min(AT_MOST) }
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
             last = Some(Woken { due, seconds: wait.as_secs() });
             now = due;
         }
-        assert_eq!(waits, [3, 6, 12, 24, 48, 60, 60]);
+        assert_eq!(waits, [3, 12, 48, 60, 60, 60, 60]);
         let quiet = later(now, AT_MOST + Duration::from_secs(1));
         assert_eq!(wait_after(last, quiet), AT_FIRST);
     }
