@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use counterfoil::domain::connection::{GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
-use counterfoil::flow::Stack;
 use counterfoil::flow::connect::{self, Wanted};
+use counterfoil::flow::{Stack, disconnect};
 use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
@@ -107,16 +107,16 @@ impl StandIns {
     pub(crate) async fn connect(&self, stack: &Stack) -> anyhow::Result<()> {
         for (provider, url) in [(Provider::Salesforce, &self.salesforce), (Provider::Xero, &self.xero)] {
             let name = ConnectionId::from(provider.as_str());
-            if let Some(other) = stack.connections.get(&name).await?
-                && !other.login_url.starts_with("http://127.0.0.1:")
-            {
-                anyhow::bail!(
-                    "the connection `{name}` leads to {}, a real account: give the stand-ins another --data",
-                    other.title
-                );
+            if let Some(other) = stack.connections.get(&name).await? {
+                if !other.login_url.starts_with("http://127.0.0.1:") {
+                    anyhow::bail!(
+                        "the connection `{name}` leads to {}, a real account: give the stand-ins another --data",
+                        other.title
+                    );
+                }
+                // Each start makes another org and other books: what was known of the last ones is none of theirs.
+                disconnect::disconnect(stack, &other).await?;
             }
-            // Each start makes another org and other books: what was known of the last ones is none of theirs.
-            connect::forget(stack, &name).await?;
             let wanted = Wanted {
                 name,
                 provider,

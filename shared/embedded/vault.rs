@@ -9,9 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::failure::Failure;
 use super::open::Store;
 use crate::ports::Unavailable;
-use crate::ports::vault::Vault;
+use crate::ports::vault::{Vault, Written};
 
 const PORT: &str = "vault";
+
+const INSERT: &str =
+    "INSERT INTO secrets (name, sealed) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET sealed = ?2";
 
 #[derive(Clone)]
 pub struct EmbeddedVault {
@@ -21,6 +24,11 @@ pub struct EmbeddedVault {
 impl EmbeddedVault {
     pub(super) fn on(store: Arc<Store>) -> Self {
         Self { store }
+    }
+
+    fn sealed(&self, name: &str, secret: &SecretString) -> Result<Vec<u8>, Unavailable> {
+        let sealed = self.store.seal.close(&place(name), secret.expose_secret().as_bytes());
+        sealed.map_err(|failure| failure.of(PORT))
     }
 }
 
@@ -42,17 +50,33 @@ impl Vault for EmbeddedVault {
     }
 
     async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
-        let sealed = self
-            .store
-            .seal
-            .close(&place(name), secret.expose_secret().as_bytes())
-            .map_err(|failure| failure.of(PORT))?;
+        let sealed = self.sealed(name, &secret)?;
         let name = name.to_owned();
         let insert = move |connection: &rusqlite::Connection| {
-            let sql = "INSERT INTO secrets (name, sealed) VALUES (?1, ?2)
-                       ON CONFLICT (name) DO UPDATE SET sealed = ?2";
-            connection.prepare_cached(sql)?.execute(params![name, sealed])?;
+            connection.prepare_cached(INSERT)?.execute(params![name, sealed])?;
             Ok(())
+        };
+        self.store.writer.write(insert).await.map_err(|failure| failure.of(PORT))
+    }
+
+    async fn write_generation(
+        &self,
+        name: &str,
+        generation: u64,
+        secret: SecretString,
+    ) -> Result<Written, Unavailable> {
+        let sealed = self.sealed(name, &secret)?;
+        let number = i64::try_from(generation).unwrap_or(i64::MAX);
+        let name = name.to_owned();
+        let insert = move |connection: &rusqlite::Connection| {
+            let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                       ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value < ?2";
+            let place = format!("generation of secret {name}");
+            if connection.prepare_cached(sql)?.execute(params![place, number])? == 0 {
+                return Ok(Written::Overtaken);
+            }
+            connection.prepare_cached(INSERT)?.execute(params![name, sealed])?;
+            Ok(Written::Done)
         };
         self.store.writer.write(insert).await.map_err(|failure| failure.of(PORT))
     }

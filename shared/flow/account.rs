@@ -14,11 +14,11 @@ use super::connections::Connections;
 use super::notify::Notices;
 use super::refresh::Tokens;
 use super::{FlowError, fault_of};
-use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::connection::Connection;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::Ports;
 use crate::ports::clock::Clock;
-use crate::ports::connector::{Account, Call, Connector, LimitKind, Verdict};
+use crate::ports::connector::{Account, Call, Connector, LimitKind, Token, Verdict};
 use crate::ports::http::Response;
 use crate::ports::random::Random;
 use crate::ports::table::Table;
@@ -93,37 +93,37 @@ impl Client {
     /// Gives back a reservation for a call that was not made.
     pub async fn cancel(&self, permit: &Permit) {
         // A slot that can't be given back expires by itself.
-        let _ = self.budgets.give_back(&self.connection, permit, &Default::default(), None).await;
+        let limits = self.connector.limits(&self.connection);
+        let _ = self.budgets.give_back(&self.connection, &limits, permit, &Default::default(), None).await;
     }
 
     /// Makes the call; after a 401 once more, with a fresh token. The permit is given back.
     pub async fn send(&self, permit: Permit, call: &Call, key: Option<&str>) -> Result<Exchange, Fault> {
-        let token = match self.tokens.token(&self.connection, self.connector.as_ref(), None).await {
+        let token = match self.token(None).await {
             Ok(token) => token,
             Err(fault) => {
                 self.cancel(&permit).await;
-                return Err(self.told(fault).await);
+                return Err(fault);
             }
         };
         let exchange = self.exchange(&permit, call, key, &token).await?;
         let Verdict::Unauthorised(failure) = &exchange.verdict else { return Ok(exchange) };
-        let fresh = match self.tokens.token(&self.connection, self.connector.as_ref(), Some(&token)).await {
-            Ok(fresh) => fresh,
-            Err(fault) => return Err(self.told(fault).await),
-        };
+        let fresh = self.token(Some(&token)).await?;
         tracing::info!(connection = %self.connection.id, code = %failure.code, "token refreshed after a 401");
         let permit = self.reserve().await?;
         self.exchange(&permit, call, key, &fresh).await
     }
 
-    /// The owner hears of a grant that has ended when it ends, not again with every run that meets it.
-    async fn told(&self, fault: Fault) -> Fault {
-        if let Fault::Retry(Again { reason: Reason::Parked, failure, .. }) = &fault
-            && self.connection.state == ConnectionState::Active
-        {
-            self.notices.parked(&self.connection, failure).await;
+    /// A token, and the time to use it.
+    async fn token(&self, refused: Option<&Token>) -> Result<Token, Fault> {
+        let connector = self.connector.as_ref();
+        let began = self.ports.clock.now();
+        let token = self.tokens.token(&self.connection, connector, refused, self.deadline).await?;
+        let now = self.ports.clock.now();
+        if now > began && now + signed(connector.limits(&self.connection).timeout) > self.deadline {
+            return Err(self.not_started(now, "getting the token took the time that was left"));
         }
-        fault
+        Ok(token)
     }
 
     async fn exchange(
@@ -131,10 +131,11 @@ impl Client {
         permit: &Permit,
         call: &Call,
         key: Option<&str>,
-        token: &crate::ports::connector::Token,
+        token: &Token,
     ) -> Result<Exchange, Fault> {
+        let limits = self.connector.limits(&self.connection);
         let mut request = self.connector.authorise(&self.connection, token, call, key);
-        request.timeout = self.connector.limits(&self.connection).timeout;
+        request.timeout = limits.timeout;
         let result = self.ports.http.send(request).await;
         let verdict = self.connector.classify(call.method, &result);
         let usage = result.as_ref().map(|response| self.connector.usage(response)).unwrap_or_default();
@@ -142,12 +143,16 @@ impl Client {
             Verdict::Limited { limit, retry_after, .. } => Some((*limit, *retry_after)),
             _ => None,
         };
-        match self.budgets.give_back(&self.connection, permit, &usage, limited).await {
-            Ok(true) => {
-                let pause = limited.and_then(|(_, retry_after)| retry_after).map_or(LONG_PAUSE, signed);
-                self.notices.long_pause(&self.connection, pause).await;
+        match self.budgets.give_back(&self.connection, &limits, permit, &usage, limited).await {
+            Ok(news) => {
+                if news.long_pause {
+                    let pause = limited.and_then(|(_, retry_after)| retry_after).map_or(LONG_PAUSE, signed);
+                    self.notices.long_pause(&self.connection, pause).await;
+                }
+                if let Some(foreign) = news.shared {
+                    self.notices.shared(&self.connection, foreign).await;
+                }
             }
-            Ok(false) => {}
             // The slot expires; what the call did is known and must not be lost over this.
             Err(error) => tracing::warn!(connection = %self.connection.id, %error, "budget not given back"),
         }
@@ -177,7 +182,7 @@ impl Client {
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
         // A right that is given later is not in the token that is held now.
-        self.tokens.forget(&self.connection.grant_id()).await;
+        self.tokens.forget(&self.connection).await;
         if failure.code == "tenant_not_authorised"
             && let Err(error) = self.connections.needs_reconnect(&self.connection.id).await
         {

@@ -51,6 +51,26 @@ pub struct Budget {
     paused_for: Option<LimitKind>,
     /// The owner was told of this pause.
     told: bool,
+    /// Calls ever sent.
+    #[serde(default)]
+    sent: u64,
+    /// What the header of the day said when nothing else was in flight, and how many calls had been sent then.
+    #[serde(default)]
+    quiet: Option<(u32, u64)>,
+    /// Calls of the day that the headers count and we didn't make.
+    #[serde(default)]
+    foreign: u32,
+    #[serde(default)]
+    foreign_told: bool,
+}
+
+/// What the owner should hear of, after a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct News {
+    /// A limit was hit, and it takes long.
+    pub long_pause: bool,
+    /// So many calls that aren't ours, told for the first time.
+    pub shared: Option<u32>,
 }
 
 /// A send that is allowed: give it back when the call has ended.
@@ -72,6 +92,8 @@ const MINUTE: i64 = 61_000;
 const DAY: i64 = 24 * 3_600_000;
 /// A fifth of the minute and of the day is kept from backfills.
 const KEPT_FOR_LIVE: u32 = 5;
+/// Fewer than this may be calls of ours that ended otherwise than they seemed to.
+const FOREIGN: u32 = 10;
 /// When all slots are taken by other processes: look again after this.
 const SLOT_WAIT: i64 = 250;
 
@@ -89,6 +111,7 @@ impl Budget {
         self.slots.retain(|(_, free_at)| *free_at > at);
         if at - self.day_began >= DAY {
             (self.day_began, self.day_count, self.bulk_count, self.header_day) = (at, 0, 0, None);
+            (self.quiet, self.foreign) = (None, 0);
         }
         let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit, kept: false };
 
@@ -126,6 +149,7 @@ impl Budget {
         self.sends.push(at);
         self.day_count += 1;
         self.bulk_count += u32::from(priority != Priority::Live);
+        self.sent += 1;
         let free_at = at + i64::try_from(limits.timeout.as_millis()).unwrap_or(60_000) + 5_000;
         self.slots.push((slot, free_at));
         Ok(Permit { slot })
@@ -149,6 +173,29 @@ impl Budget {
         if usage.day_limit.is_some() {
             self.header_day_limit = usage.day_limit;
         }
+    }
+
+    /// Between two moments with nothing in flight, what is left of the day falls by our own calls, or by less: a call
+    /// that is refused isn't counted, and old ones leave the day. What it falls by more, somebody else has used. Returns
+    /// how much that is, when it is worth telling for the first time.
+    pub fn compare(&mut self, limits: &Limits, usage: &Usage) -> Option<u32> {
+        let remaining = usage.day_remaining.filter(|_| limits.own && self.slots.is_empty())?;
+        let (before, sent) = self.quiet.replace((remaining, self.sent)).unwrap_or((remaining, self.sent));
+        let ours = u32::try_from(self.sent - sent).unwrap_or(u32::MAX);
+        self.foreign += before.saturating_sub(remaining).saturating_sub(ours);
+        let tell = self.foreign >= FOREIGN && !self.foreign_told;
+        self.foreign_told |= tell;
+        tell.then_some(self.foreign)
+    }
+
+    /// Calls of the day that somebody else made with our client id, as far as it is certain.
+    pub fn foreign(&self) -> Option<u32> {
+        (self.foreign >= FOREIGN).then_some(self.foreign)
+    }
+
+    /// When the account was called last.
+    pub fn last_sent(&self) -> Option<Timestamp> {
+        self.sends.last().and_then(|at| Timestamp::from_millisecond(*at).ok())
     }
 
     /// A limit was hit anyway: nothing is sent until the time that the provider gave. Returns whether it is long
@@ -275,18 +322,21 @@ impl Budgets {
         .await
     }
 
-    /// The call has ended: `limited` when a limit was hit. Returns whether the owner must be told of a long pause.
+    /// The call has ended: `limited` when a limit was hit.
     pub async fn give_back(
         &self,
         connection: &Connection,
+        limits: &Limits,
         permit: &Permit,
         usage: &Usage,
         limited: Option<(LimitKind, Option<Duration>)>,
-    ) -> Result<bool, TableError> {
+    ) -> Result<News, TableError> {
         self.change(connection, |budget, now| {
             budget.give_back(now, permit, usage);
-            let tell = limited.is_some_and(|(limit, retry_after)| budget.pause(now, limit, retry_after));
-            (true, tell)
+            let shared = budget.compare(limits, usage);
+            let long_pause =
+                limited.is_some_and(|(limit, retry_after)| budget.pause(now, limit, retry_after));
+            (true, News { long_pause, shared })
         })
         .await
     }
@@ -379,6 +429,7 @@ mod tests {
             day: Some(1_000),
             timeout: Duration::from_mins(1),
             longest_call: Duration::from_mins(6),
+            own: true,
             key_window: None,
         }
     }
@@ -475,6 +526,40 @@ mod tests {
             Ok(()),
             "sends older than the log are in the count"
         );
+    }
+
+    #[test]
+    fn calls_that_the_headers_count_and_we_did_not_make_are_somebody_elses() {
+        let mut budget = Budget::default();
+        let mut left = 900;
+        let mut call = |second: i64, foreign: u32| {
+            let permit = budget.take(at(second), &limits(), Priority::Live, Uuid::nil()).unwrap();
+            left -= 1 + foreign;
+            let usage = Usage { day_remaining: Some(left), ..Usage::default() };
+            budget.give_back(at(second), &permit, &usage);
+            (budget.compare(&limits(), &usage), budget.foreign())
+        };
+        assert!((0..20).all(|n| call(n, 0) == (None, None)), "ours alone");
+        assert_eq!(call(30, 9), (None, None), "so few may be a mistake");
+        assert_eq!(call(40, 3), (Some(12), Some(12)));
+        assert_eq!(call(50, 5), (None, Some(17)), "told once");
+    }
+
+    #[test]
+    fn calls_in_flight_and_a_new_day_are_no_strangers() {
+        let mut budget = Budget::default();
+        let usage = |left| Usage { day_remaining: Some(left), ..Usage::default() };
+        let [first, second] =
+            [1, 2].map(|n| budget.take(at(0), &limits(), Priority::Live, Uuid::from_u128(n)).unwrap());
+        // The later call was counted first.
+        budget.give_back(at(1), &second, &usage(898));
+        assert_eq!(budget.compare(&limits(), &usage(898)), None);
+        budget.give_back(at(1), &first, &usage(899));
+        budget.compare(&limits(), &usage(899));
+        budget.compare(&limits(), &usage(5_000));
+        assert_eq!((budget.compare(&limits(), &usage(5_000)), budget.foreign()), (None, None));
+        let shared = Limits { own: false, ..limits() };
+        assert_eq!(budget.compare(&shared, &usage(100)), None, "others may use an org");
     }
 
     #[test]

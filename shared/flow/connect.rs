@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::FlowError;
 use super::budget::Priority;
-use super::connections::{client_secret_name, token_name};
+use super::connections::client_secret_name;
 use super::keep;
 use super::stack::Stack;
-use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind, Provider};
+use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::Identity;
@@ -81,19 +81,19 @@ pub async fn connect(
     secret: SecretString,
 ) -> Result<(Connection, u32), FlowError> {
     let vault = &stack.ports.vault;
-    let grant = GrantId::Own(wanted.name.clone());
-    let (secret_name, token) = (client_secret_name(&grant), token_name(&grant));
+    let draft = wanted.connection();
+    let secret_name = client_secret_name(&draft.grant_id());
     let old_secret = vault.read(&secret_name).await?;
     vault.write(&secret_name, secret).await?;
     // An old token would answer for the new secret.
-    vault.remove(&token).await?;
-    let connected = identified(stack, wanted.connection()).await;
+    stack.tokens.forget(&draft).await;
+    let connected = identified(stack, draft.clone()).await;
     if connected.is_err() {
         match old_secret {
             Some(old) => vault.write(&secret_name, old).await?,
             None => vault.remove(&secret_name).await?,
         }
-        vault.remove(&token).await?;
+        stack.tokens.forget(&draft).await;
     }
     let connection = connected?;
     stack.connections.save(&connection).await?;
@@ -129,17 +129,4 @@ pub async fn identify(stack: &Stack, connection: &Connection) -> Result<Identity
     let deadline = stack.now() + stack.times.function;
     let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?;
     Ok(client.connector.identify(&client).await?)
-}
-
-/// Takes a connection away, with its secrets, unless others share them. What was made through it stays known.
-pub async fn forget(stack: &Stack, name: &ConnectionId) -> Result<bool, FlowError> {
-    let known = stack.connections.get(name).await?;
-    let was_there = stack.connections.remove(name).await?;
-    let grant = known.map_or_else(|| GrantId::Own(name.clone()), |known| known.grant_id());
-    if stack.connections.list().await?.iter().any(|other| other.grant_id() == grant) {
-        return Ok(was_there);
-    }
-    stack.ports.vault.remove(&client_secret_name(&grant)).await?;
-    stack.ports.vault.remove(&token_name(&grant)).await?;
-    Ok(was_there)
 }

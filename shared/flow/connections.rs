@@ -9,9 +9,11 @@ use crate::domain::connection::{Connection, ConnectionState, GrantId, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::Ports;
-use crate::ports::table::{Condition, Key, Query, Write, all_pages};
+use crate::ports::table::{Condition, Key, Query, TableError, Write, all_pages};
 
 const PARTITION: &str = "connections";
+/// A connection that is made again is another one to whoever would mark the old one.
+const CONNECTED_AT: &str = "connected_at";
 
 /// What a process keeps of the connections between two looks at the table.
 #[derive(Clone)]
@@ -117,9 +119,22 @@ impl Connections {
         }
     }
 
+    /// All that share the grant, as they are in the table now.
+    pub async fn of_grant(&self, grant: &GrantId) -> Result<Vec<Arc<Connection>>, FlowError> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        Ok(self.list().await?.into_iter().filter(|connection| connection.grant_id() == *grant).collect())
+    }
+
     pub async fn save(&self, connection: &Connection) -> Result<(), FlowError> {
-        let item = item_of(Key::new(PARTITION, connection.id.as_str()), connection);
-        self.ports.table.write(vec![Write::put(item, Condition::Always)]).await?;
+        Ok(self.put(connection, Condition::Always).await?)
+    }
+
+    async fn put(&self, connection: &Connection, when: Condition) -> Result<(), TableError> {
+        let mut item = item_of(Key::new(PARTITION, connection.id.as_str()), connection);
+        if let Some(at) = connection.connected_at {
+            item.fields.insert(CONNECTED_AT.into(), at.as_millisecond().into());
+        }
+        self.ports.table.write(vec![Write::put(item, when)]).await?;
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
         Ok(())
     }
@@ -141,8 +156,18 @@ impl Connections {
         if connection.state == ConnectionState::NeedsReconnect {
             return Ok(false);
         }
-        self.save(&Connection { state: ConnectionState::NeedsReconnect, ..(*connection).clone() }).await?;
-        Ok(true)
+        // Only as it was read: who was connected again meanwhile is well.
+        let same = match connection.connected_at {
+            Some(at) => Condition::equals(CONNECTED_AT, at.as_millisecond()),
+            None => Condition::Missing(CONNECTED_AT.into()),
+        };
+        let when = Condition::All(vec![Condition::Exists, same]);
+        let ended = Connection { state: ConnectionState::NeedsReconnect, ..(*connection).clone() };
+        match self.put(&ended, when).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The keeper: each minute it moves what would otherwise stand still.
 //!
 //! Waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back or
-//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on.
+//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on; grants are looked
+//! after.
 
 use std::str::FromStr as _;
 
@@ -12,7 +13,9 @@ use serde::Serialize;
 use super::FlowError;
 use super::backfill::{self, BACKFILLS};
 use super::budget::Priority;
+use super::care::care;
 use super::flows::{FlowHead, FlowState};
+use super::grant::{Stored, grant_of};
 use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
 use super::settle::send;
@@ -38,6 +41,8 @@ pub struct Report {
     pub fired: u32,
     /// Backfills that were gone on with.
     pub backfilled: u32,
+    /// Grants that were looked after.
+    pub cared: u32,
 }
 
 /// A run that was put back is not put back again before this.
@@ -106,6 +111,11 @@ async fn due(
         backfill::work(stack, flow, deadline).await?;
         report.backfilled += 1;
         return Ok(true);
+    }
+    if let Some(grant) = grant_of(&item.key) {
+        let cared = care(stack, Stored::of(&grant, Some(item))?, deadline).await?;
+        report.cared += u32::from(cared);
+        return Ok(cared);
     }
     Ok(false)
 }

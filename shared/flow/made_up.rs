@@ -294,7 +294,15 @@ impl Connector for MadeUp {
     }
     fn limits(&self, _connection: &Connection) -> Limits {
         let timeout = Duration::from_secs(1);
-        Limits { minute: None, in_flight: 1, day: None, timeout, longest_call: timeout, key_window: None }
+        Limits {
+            minute: None,
+            in_flight: 1,
+            day: None,
+            timeout,
+            longest_call: timeout,
+            own: false,
+            key_window: None,
+        }
     }
     fn usage(&self, _response: &Response) -> Usage {
         Usage::default()
@@ -323,6 +331,18 @@ impl Connector for MadeUp {
     }
     fn read_token(&self, _: Result<Response, HttpError>, _: Timestamp) -> Result<Token, GrantFault> {
         Err(GrantFault::Unavailable(refused()))
+    }
+    fn refresh_rules(&self) -> RefreshRules {
+        RefreshRules { unused_life: jiff::SignedDuration::from_hours(1), grace: None }
+    }
+    fn revoke(&self, _: &Connection, _: &SecretString, _: Option<&SecretString>) -> Request {
+        Request {
+            method: Method::Post,
+            url: "https://example.invalid/revoke".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_secs(1),
+        }
     }
     async fn identify(&self, _account: &dyn Account) -> Result<Identity, Fault> {
         Err(Fault::Terminal(refused()))

@@ -1,14 +1,19 @@
 //! Words to the owner: once for each kind of trouble, not once for each record.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, GrantId};
 use crate::domain::outcome::Failure;
 use crate::ports::Ports;
 use crate::ports::table::{Condition, Item, Key, TableError, Write};
 
 /// After a mail about a (flow, code), further failures of the kind are counted by the run list, not by mail.
 const QUIET_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is told once for each time that it happens is remembered for so long.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 #[derive(Clone)]
 pub struct Notices {
@@ -66,6 +71,49 @@ impl Notices {
         self.once(&format!("feed#{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
     }
 
+    /// A grant has ended, and with it all connections that share it: once for each end.
+    pub async fn grant_ended(
+        &self,
+        grant: &GrantId,
+        generation: u64,
+        shared: &[Arc<Connection>],
+        failure: &Failure,
+    ) {
+        let names: Vec<&str> = shared.iter().map(|connection| connection.id.as_str()).collect();
+        let subject = format!("[Counterfoil] {} needs you: {}", named(&names), failure.code);
+        let commands: String =
+            names.iter().map(|name| format!("  counterfoil connection reconnect {name}\n")).collect();
+        let body = format!(
+            "The provider gives no tokens for {} any more: {}.\n\nRuns that need it are parked, nothing is lost or deleted. Connect it again, and they go on:\n{commands}",
+            names.join(", "),
+            failure.code
+        );
+        self.once(&format!("ended#{grant}#{generation}"), REMEMBERED, &subject, &body).await;
+    }
+
+    /// Nothing stands still yet: the access token is still taken, but no other may follow.
+    pub async fn refresh_unanswered(&self, connection: &Connection, generation: u64) {
+        let id = &connection.id;
+        let subject = format!("[Counterfoil] {id} will need you soon: refresh_unanswered");
+        let body = format!(
+            "The answer to a refresh of {id}'s tokens was lost, and its refresh tokens may be used only once. {id} works until its access token ends.\n\nConnect it again before that: counterfoil connection reconnect {id}\n"
+        );
+        self.once(&format!("unanswered#{}#{generation}", connection.grant_id()), REMEMBERED, &subject, &body)
+            .await;
+    }
+
+    /// Somebody else uses the account's limits with our client id.
+    pub async fn shared(&self, connection: &Connection, foreign: u32) {
+        let id = &connection.id;
+        tracing::warn!(connection = %id, foreign, "calls with this client id that are not ours");
+        let subject = format!("[Counterfoil] {id} is used by somebody else too");
+        let body = format!(
+            "At least {foreign} calls to {} were made today with the client id of {id}, and not by this stack. Its limits are shared with them, and both may be slowed down.\n\nIs there a second stack, or another program with the same app? Give each an app of its own.\nSee it: counterfoil connection check {id}\n",
+            connection.account
+        );
+        self.once(&format!("shared#{id}"), REMEMBERED, &subject, &body).await;
+    }
+
     async fn once(&self, topic: &str, quiet: SignedDuration, subject: &str, body: &str) {
         let now: Timestamp = self.ports.clock.now();
         let mut item = Item::new(Key::new(format!("N#{topic}"), "told"));
@@ -79,5 +127,14 @@ impl Notices {
             // The run list has the failure all the same; the mail is a courtesy.
             tracing::warn!(%error, "could not mail the owner");
         }
+    }
+}
+
+/// A subject line has room for a hundred characters.
+fn named(names: &[&str]) -> String {
+    match names {
+        [] => "a connection".to_owned(),
+        [only] => (*only).to_owned(),
+        [first, others @ ..] => format!("{first} and {} more", others.len()),
     }
 }

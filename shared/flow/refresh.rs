@@ -1,7 +1,14 @@
 //! Tokens: one refresh at a time per grant, over all processes.
 //!
-//! A lease in the table keeps two refreshes apart; under it the vault is read again, and only a token that is
-//! still the old one is replaced. The new one is durable before the lease is let go.
+//! A lease in the grant's row keeps two refreshes apart; under it the vault is read again, and only a token that is
+//! still the old one is replaced. The new one is durable before the lease is let go, and a holder that slept through
+//! the end of its lease can write neither the row nor the vault.
+//!
+//! A refresh token that a provider takes only once (no grace) is noted as being spent before it is sent. Where that
+//! note stands and no newer token is there, an answer was lost: the token is never sent again, since that would end
+//! what the lost answer had given; what the access token still allows goes on, and then a person is asked.
+
+mod kept;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,28 +16,31 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
-use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
-use super::fault_of;
-use crate::domain::connection::{Connection, ConnectionState, GrantId};
+use self::kept::{Kept, Newest};
+use super::connections::{Connections, client_secret_name, reconnect_failure};
+use super::grant::{GrantRow, Grants, LEASE, Stored, Trouble, TroubleKind, Turn};
+use super::notify::Notices;
+use super::{FlowError, fault_of};
+use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
-use crate::ports::Ports;
 use crate::ports::connector::{Connector, GrantFault, Token, TokenAsk};
-use crate::ports::random::random_uuid;
-use crate::ports::table::{Condition, Item, Key, TableError, Write};
+use crate::ports::table::TableError;
+use crate::ports::{Ports, Unavailable};
 
 /// A token with less life than this is refreshed before it is used.
 const LEAST_LIFE: SignedDuration = SignedDuration::from_mins(2);
-/// Longer than three times the token call's time limit: a lease doesn't lapse under a slow answer.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
-/// The time limit of the token call.
-pub const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+/// The time limit of the token call: long, since an answer that is given up on may be the only one of its kind.
+pub const TOKEN_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+/// Who waits for another's refresh looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 #[derive(Clone)]
 pub struct Tokens {
     ports: Ports,
     connections: Connections,
+    notices: Notices,
+    grants: Grants,
     held: Arc<Mutex<HashMap<GrantId, Held>>>,
 }
 
@@ -42,47 +52,45 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-/// A token as the vault keeps it.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    access: String,
-    issued_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    api_url: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    refresh: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    scopes: Vec<String>,
+/// Why a token is wanted.
+#[derive(Clone, Copy)]
+enum Want<'a> {
+    /// To be used; not this one, which the provider no longer takes.
+    Usable(Option<&'a Token>),
+    /// A newer one than this generation, before the refresh token ends unused.
+    NewerThan(u64),
+    /// None: there is one to be kept, whatever is known.
+    First,
 }
 
 impl Tokens {
-    pub fn new(ports: Ports, connections: Connections) -> Self {
-        Self { ports, connections, held: Arc::default() }
+    pub fn new(ports: Ports, connections: Connections, notices: Notices) -> Self {
+        Self { grants: Grants::new(ports.clone()), ports, connections, notices, held: Arc::default() }
     }
 
-    /// A token to use now. `refused`: the one that the provider no longer takes.
+    /// A token to use now. `refused`: the one that the provider no longer takes. No token call is begun that could end
+    /// after `deadline`.
     pub async fn token(
         &self,
         connection: &Connection,
         connector: &dyn Connector,
         refused: Option<&Token>,
+        deadline: Timestamp,
     ) -> Result<Token, Fault> {
         if connection.state == ConnectionState::NeedsReconnect {
             return Err(self.parked(connection, &Failure::new("needs_reconnect", "the grant has ended")));
         }
-        let held = {
-            let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(all.entry(connection.grant_id()).or_default())
-        };
+        let held = self.held(&connection.grant_id());
         let mut held = held.lock().await;
+        let want = Want::Usable(refused);
         if let Some(token) = held.as_ref().filter(|token| self.usable(token, refused)) {
             return Ok(token.clone());
         }
-        if let Some(token) = self.kept(connection).await?.filter(|token| self.usable(token, refused)) {
-            *held = Some(token.clone());
-            return Ok(token);
-        }
-        let token = self.refresh(connection, connector, refused).await?;
+        let kept = self.read(&connection.grant_id()).await?;
+        let token = match self.fits(kept.as_ref(), want) {
+            Some(token) => token,
+            None => self.next(connection, connector, want, deadline).await?,
+        };
         *held = Some(token.clone());
         Ok(token)
     }
@@ -95,36 +103,144 @@ impl Tokens {
         ask: &TokenAsk<'_>,
         secret: Option<&SecretString>,
     ) -> Result<Token, GrantFault> {
-        let request = connector
+        let mut request = connector
             .token_request(connection, ask, secret, self.ports.clock.now())
             .map_err(GrantFault::Misconfigured)?;
+        request.timeout = TOKEN_TIMEOUT.unsigned_abs();
         let exchange = self.ports.http.send(request).await;
         connector.read_token(exchange, self.ports.clock.now())
     }
 
-    /// Keeps the first pair of a consent, or of a consent that was given anew: from now on all connections that share
-    /// it use this one.
+    /// Keeps the first pair of a consent, or of one that was given anew: from now on all connections that share it use
+    /// this one. The client's secret must be in the vault.
+    ///
+    /// Where a spent refresh token is never taken again, the first refresh is made at once: it tells whether they
+    /// rotate, and if its answer is lost, the person is still there to consent once more.
     pub async fn keep_first(
         &self,
         connection: &Connection,
-        _connector: &dyn Connector,
+        connector: &dyn Connector,
         token: &Token,
-    ) -> Result<(), Fault> {
-        self.keep(connection, token).await
+    ) -> Result<Token, Fault> {
+        let grant = connection.grant_id();
+        let held = self.held(&grant);
+        let mut held = held.lock().await;
+        let deadline = self.ports.clock.now() + LEASE;
+        let mut stored = match self.turn(connection, Want::First, deadline).await? {
+            Won::Turn(stored) => stored,
+            Won::Token(token) => return Ok(token),
+        };
+        let first = self.keep_and_try(&mut stored, connection, connector, token).await;
+        self.grants.release(stored).await;
+        *held = first.as_ref().ok().cloned();
+        first
     }
 
-    /// The next call gets a new token.
-    pub async fn forget(&self, connection: &GrantId) {
-        let held = {
-            let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Arc::clone(all.entry(connection.clone()).or_default())
-        };
+    async fn keep_and_try(
+        &self,
+        stored: &mut Stored,
+        connection: &Connection,
+        connector: &dyn Connector,
+        token: &Token,
+    ) -> Result<Token, Fault> {
+        let before = self.read(&stored.grant).await?;
+        let first = self.keep(stored, connector, before.as_ref(), token).await?;
+        if token.refresh.is_none() || connector.refresh_rules().grace.is_some() {
+            return Ok(first);
+        }
+        stored.row.rotates = None;
+        let want = Want::NewerThan(stored.row.generation);
+        match self.renew(stored, connection, connector, want).await {
+            // Nothing was spent: what there is will do, and the next refresh tells whether they rotate.
+            Err(Fault::Retry(Again { reason: Reason::Failed, failure, .. }))
+                if failure.code != UNANSWERED =>
+            {
+                Ok(first)
+            }
+            renewed => renewed,
+        }
+    }
+
+    /// Uses the refresh token before it ends unused.
+    pub async fn renew_unused(
+        &self,
+        connection: &Connection,
+        connector: &dyn Connector,
+        deadline: Timestamp,
+    ) -> Result<(), Fault> {
+        let held = self.held(&connection.grant_id());
+        let mut held = held.lock().await;
+        let Some(kept) = self.read(&connection.grant_id()).await? else { return Ok(()) };
+        let want = Want::NewerThan(kept.generation);
+        match self.next(connection, connector, want, deadline).await {
+            Ok(token) => *held = Some(token),
+            Err(fault) if fault.failure().code == UNANSWERED => {
+                self.notices.refresh_unanswered(connection, kept.generation).await;
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    /// The next call gets a new token, where that can be had without a person: a right that was given since may be in
+    /// it. A consent's token stays: its rights change with the consent only.
+    pub async fn forget(&self, connection: &Connection) {
+        let grant = connection.grant_id();
+        let held = self.held(&grant);
         let mut held = held.lock().await;
         *held = None;
-        if let Err(error) = self.ports.vault.remove(&token_name(connection)).await {
-            // It is refused once more and forgotten then.
-            tracing::warn!(%connection, %error, "the token could not be dropped");
+        if connection.grant == GrantKind::AuthorizationCode {
+            return;
         }
+        let forgotten = kept::drop_access(&self.ports, &grant).await.map_err(FlowError::from);
+        if let Err(error) = forgotten.and(self.grants.ask_again(&grant).await) {
+            // It is refused once more and forgotten then.
+            tracing::warn!(%grant, %error, "the token could not be dropped");
+        }
+    }
+
+    /// What is known of these grants, in their order.
+    pub async fn rows(&self, grants: &[GrantId]) -> Result<Vec<GrantRow>, FlowError> {
+        Ok(self.grants.read(grants).await?.into_iter().map(|stored| stored.row).collect())
+    }
+
+    pub(super) async fn stored(&self, grant: &GrantId) -> Result<Option<Stored>, FlowError> {
+        Ok(self.grants.read(std::slice::from_ref(grant)).await?.pop())
+    }
+
+    /// Writes what was found out beside the tokens. Returns false when another process has the row in hand.
+    pub(super) async fn note(&self, mut stored: Stored) -> Result<bool, FlowError> {
+        if stored.lease_until > self.ports.clock.now().as_millisecond() {
+            return Ok(false);
+        }
+        match self.grants.write(&mut stored).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What ends a consent at the provider.
+    pub(super) async fn refresh_token(&self, grant: &GrantId) -> Result<Option<SecretString>, FlowError> {
+        Ok(kept::read(&self.ports, grant).await?.and_then(|kept| kept.refresh()))
+    }
+
+    /// The grant's secrets are gone. Its numbers stay: whoever is late with a token writes nothing.
+    pub(super) async fn removed(&self, grant: &GrantId) {
+        *self.held(grant).lock().await = None;
+        let forgotten = async {
+            let Some(mut stored) = self.stored(grant).await? else { return Ok(false) };
+            stored.row = GrantRow { generation: stored.row.generation, ..GrantRow::default() };
+            self.note(stored).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%grant, %error, "the grant's row stays until the keeper meets it");
+        }
+    }
+
+    fn held(&self, grant: &GrantId) -> Held {
+        let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(all.entry(grant.clone()).or_default())
     }
 
     fn usable(&self, token: &Token, refused: Option<&Token>) -> bool {
@@ -133,121 +249,234 @@ impl Tokens {
             && refused.is_none_or(|refused| refused.access.expose_secret() != token.access.expose_secret())
     }
 
-    async fn refresh(
-        &self,
-        connection: &Connection,
-        connector: &dyn Connector,
-        refused: Option<&Token>,
-    ) -> Result<Token, Fault> {
-        let key = Key::new(format!("T#{}", connection.grant_id()), "refresh");
-        let owner = random_uuid(self.ports.random.as_ref()).to_string();
-        // Who comes second waits for the first: the token call is short.
-        for _ in 0..40 {
-            match self.lease(&key, &owner, self.ports.clock.now() + LEASE).await {
-                Ok(()) => {
-                    let refreshed = self.refresh_under_lease(connection, connector, refused).await;
-                    self.release(&key, &owner).await;
-                    return refreshed;
-                }
-                Err(TableError::Refused(_)) => {
-                    self.ports.clock.sleep(Duration::from_millis(500)).await;
-                    if let Some(token) = self.kept(connection).await?.filter(|t| self.usable(t, refused)) {
-                        return Ok(token);
-                    }
-                }
-                Err(other) => return Err(fault_of(&other.into(), self.ports.clock.now())),
-            }
-        }
-        Err(self.later(Failure::new("token_unavailable", "another process is still getting the token")))
-    }
-
-    async fn refresh_under_lease(
-        &self,
-        connection: &Connection,
-        connector: &dyn Connector,
-        refused: Option<&Token>,
-    ) -> Result<Token, Fault> {
-        let kept = self.kept(connection).await?;
-        if let Some(token) = kept.as_ref().filter(|token| self.usable(token, refused)) {
-            return Ok(token.clone());
-        }
-        let secret = self
-            .ports
-            .vault
-            .read(&client_secret_name(&connection.grant_id()))
-            .await
-            .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))?;
-        let refresh = kept.and_then(|token| token.refresh);
-        let ask = refresh.as_ref().map_or(TokenAsk::Machine, TokenAsk::Refresh);
-        match self.exchange(connection, connector, &ask, secret.as_ref()).await {
-            Ok(mut token) => {
-                token.refresh = token.refresh.or(refresh);
-                self.keep(connection, &token).await?;
-                Ok(token)
-            }
-            Err(GrantFault::Dead(failure)) => {
-                // Someone may have connected again meanwhile: only a grant that is still the same is dead.
-                if let Err(error) = self.connections.needs_reconnect(&connection.id).await {
-                    tracing::warn!(connection = %connection.id, %error, "could not mark the connection");
-                }
-                Err(self.parked(connection, &failure))
-            }
-            Err(GrantFault::Misconfigured(failure)) => Err(self.parked(connection, &failure)),
-            Err(GrantFault::Unavailable(failure) | GrantFault::Lost(failure)) => Err(self.later(failure)),
-        }
-    }
-
-    async fn lease(&self, key: &Key, owner: &str, until: Timestamp) -> Result<(), TableError> {
-        let now = self.ports.clock.now().as_millisecond();
-        let mut item = Item::new(key.clone());
-        item.fields.insert("lease_until".into(), until.as_millisecond().into());
-        item.fields.insert("owner".into(), owner.into());
-        item.expires_at = Some(until);
-        let free = Condition::Any(vec![Condition::Absent, Condition::below("lease_until", now)]);
-        self.ports.table.write(vec![Write::put(item, free)]).await
-    }
-
-    async fn release(&self, key: &Key, owner: &str) {
-        let when = Condition::equals("owner", owner);
-        // A lease that can't be released lapses by itself.
-        let _ = self.ports.table.write(vec![Write::Delete { key: key.clone(), when }]).await;
-    }
-
-    async fn kept(&self, connection: &Connection) -> Result<Option<Token>, Fault> {
-        let secret = self
-            .ports
-            .vault
-            .read(&token_name(&connection.grant_id()))
-            .await
-            .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))?;
-        Ok(secret.and_then(|secret| serde_json::from_str::<Kept>(secret.expose_secret()).ok()).map(|kept| {
-            Token {
-                access: SecretString::from(kept.access),
-                refresh: kept.refresh.map(SecretString::from),
-                scopes: kept.scopes,
-                user: None,
-                issued_at: kept.issued_at,
-                expires_at: kept.expires_at,
-                api_url: kept.api_url,
-            }
-        }))
-    }
-
-    async fn keep(&self, connection: &Connection, token: &Token) -> Result<(), Fault> {
-        let kept = Kept {
-            access: token.access.expose_secret().to_owned(),
-            issued_at: token.issued_at,
-            expires_at: token.expires_at,
-            api_url: token.api_url.clone(),
-            refresh: token.refresh.as_ref().map(|refresh| refresh.expose_secret().to_owned()),
-            scopes: token.scopes.clone(),
+    fn fits(&self, kept: Option<&Kept>, want: Want<'_>) -> Option<Token> {
+        let kept = kept?;
+        let token = kept.token()?;
+        let fits = match want {
+            Want::Usable(refused) => self.usable(&token, refused),
+            Want::NewerThan(generation) => kept.generation > generation,
+            Want::First => false,
         };
-        let text = serde_json::to_string(&kept).unwrap_or_default();
-        self.ports
-            .vault
-            .write(&token_name(&connection.grant_id()), SecretString::from(text))
-            .await
-            .map_err(|e| fault_of(&e.into(), self.ports.clock.now()))
+        fits.then_some(token)
+    }
+
+    /// The token that comes after the one that is kept: got by us, or by whoever is faster.
+    async fn next(
+        &self,
+        connection: &Connection,
+        connector: &dyn Connector,
+        want: Want<'_>,
+        deadline: Timestamp,
+    ) -> Result<Token, Fault> {
+        match self.turn(connection, want, deadline).await? {
+            Won::Token(token) => Ok(token),
+            Won::Turn(mut stored) => {
+                let token = self.renew(&mut stored, connection, connector, want).await;
+                self.grants.release(stored).await;
+                token
+            }
+        }
+    }
+
+    async fn turn(&self, connection: &Connection, want: Want<'_>, deadline: Timestamp) -> Result<Won, Fault> {
+        let grant = connection.grant_id();
+        let believes = !matches!(want, Want::First);
+        let mut seen = None;
+        loop {
+            let now = self.ports.clock.now();
+            if now + TOKEN_TIMEOUT > deadline {
+                let failure = Failure::new("not_started", "no time is left to get a token");
+                return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure }));
+            }
+            match self.grants.turn(&grant, believes).await.map_err(|error| self.fault(&error))? {
+                Turn::Ours(stored) => return Ok(Won::Turn(stored)),
+                Turn::Nobody(trouble) => return Err(self.fault_of_trouble(connection, &trouble)),
+                Turn::Another(revision) => {
+                    // The vault is read again only when the other has written something.
+                    if seen.replace(revision) != Some(revision)
+                        && let Some(token) = self.fits(self.read(&grant).await?.as_ref(), want)
+                    {
+                        return Ok(Won::Token(token));
+                    }
+                    self.ports.clock.sleep(LOOK_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Gets the next token. It is our turn.
+    async fn renew(
+        &self,
+        stored: &mut Stored,
+        connection: &Connection,
+        connector: &dyn Connector,
+        want: Want<'_>,
+    ) -> Result<Token, Fault> {
+        let grant = stored.grant.clone();
+        let before = self.read(&grant).await?;
+        if let Some(token) = self.fits(before.as_ref(), want) {
+            return Ok(token);
+        }
+        let secret = self.ports.vault.read(&client_secret_name(&grant)).await;
+        let secret = secret.map_err(|error| self.fault(&error.into()))?;
+        if connection.grant != GrantKind::AuthorizationCode {
+            return match self.exchange(connection, connector, &TokenAsk::Machine, secret.as_ref()).await {
+                Ok(token) => self.keep(stored, connector, before.as_ref(), &token).await,
+                Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
+                Err(fault) => Err(self.refused(stored, connection, fault).await),
+            };
+        }
+        let Some((before, refresh)) = before.and_then(|kept| kept.refresh().map(|refresh| (kept, refresh)))
+        else {
+            let failure = Failure::new("no_refresh_token", "the vault has no refresh token for it");
+            return Err(self.ended(stored, connection, failure).await);
+        };
+        let once = connector.refresh_rules().grace.is_none() && stored.row.rotates != Some(false);
+        if once {
+            if stored.row.spending == Some(before.generation) {
+                return Err(self.unanswered(stored, connection, want).await);
+            }
+            stored.row.spending = Some(before.generation);
+            // Before it is sent: who comes after a crash must know.
+            self.grants.write(stored).await.map_err(|error| self.overtaken(error))?;
+        }
+        let ask = TokenAsk::Refresh(&refresh);
+        let mut answer = self.exchange(connection, connector, &ask, secret.as_ref()).await;
+        if let Err(GrantFault::Dead(_)) = answer {
+            let newer = self.read(&grant).await?;
+            if let Some(token) = self.fits(newer.as_ref(), Want::NewerThan(before.generation)) {
+                return Ok(token);
+            }
+            if let Some(previous) = before.previous(self.ports.clock.now()) {
+                let ask = TokenAsk::Refresh(&previous);
+                let second = self.exchange(connection, connector, &ask, secret.as_ref()).await;
+                answer = second.or(answer);
+            }
+        }
+        match answer {
+            Ok(token) => {
+                stored.row.rotates = Some(token.refresh.is_some());
+                self.keep(stored, connector, Some(&before), &token).await
+            }
+            Err(GrantFault::Lost(failure)) if once => {
+                tracing::warn!(%grant, code = %failure.code, "the answer to a refresh was lost");
+                Err(self.unanswered(stored, connection, want).await)
+            }
+            Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
+            Err(fault) => {
+                // An answer that gives nothing spends nothing.
+                stored.row.spending = None;
+                Err(self.refused(stored, connection, fault).await)
+            }
+        }
+    }
+
+    /// Durable before anyone uses it, and before the lease is let go.
+    async fn keep(
+        &self,
+        stored: &mut Stored,
+        connector: &dyn Connector,
+        before: Option<&Kept>,
+        token: &Token,
+    ) -> Result<Token, Fault> {
+        let mut next = Kept::next(token, before, connector.refresh_rules().grace);
+        // A vault that was emptied goes on with the numbers all the same.
+        next.generation = next.generation.max(stored.row.generation + 1);
+        let patience = self.ports.clock.now() + LEASE - TOKEN_TIMEOUT - TOKEN_TIMEOUT;
+        let kept = match kept::write(&self.ports, &stored.grant, next, patience).await {
+            Ok(Newest::Ours(kept) | Newest::Theirs(kept)) => kept,
+            Err(error) => {
+                tracing::error!(grant = %stored.grant, %error, "a new token could not be kept; it is used while this process lives");
+                return Ok(token.clone());
+            }
+        };
+        let row = &mut stored.row;
+        row.renewed(&stored.grant, kept.generation, kept.issued_at);
+        row.expires_at = token.expires_at;
+        row.refreshes = kept.refresh().is_some();
+        kept.token().ok_or_else(|| self.later(Failure::new("token_unavailable", "the token was dropped")))
+    }
+
+    /// The refresh token was sent and no answer is known, and the provider takes it only once. It may be that nothing
+    /// was lost, but to find out would be to lose it. While the access token isn't refused it goes on being used.
+    async fn unanswered(&self, stored: &mut Stored, connection: &Connection, want: Want<'_>) -> Fault {
+        let failure = Failure::new(
+            UNANSWERED,
+            "the answer to a refresh was lost, and the refresh token may not be sent twice",
+        );
+        match want {
+            Want::Usable(_) => self.ended(stored, connection, failure).await,
+            Want::NewerThan(_) | Want::First => self.unavailable(stored, failure),
+        }
+    }
+
+    /// An answer, and no token.
+    async fn refused(&self, stored: &mut Stored, connection: &Connection, fault: GrantFault) -> Fault {
+        match fault {
+            GrantFault::Dead(failure) => self.ended(stored, connection, failure).await,
+            GrantFault::Misconfigured(failure) => {
+                self.trouble(stored, TroubleKind::Misconfigured, &failure);
+                self.notices.parked(connection, &failure).await;
+                self.parked(connection, &failure)
+            }
+            GrantFault::Unavailable(failure) | GrantFault::Lost(failure) => self.unavailable(stored, failure),
+        }
+    }
+
+    /// Every connection of the grant needs a person. Nothing is deleted; the owner hears of it once.
+    async fn ended(&self, stored: &mut Stored, connection: &Connection, failure: Failure) -> Fault {
+        self.trouble(stored, TroubleKind::Ended, &failure);
+        // Who has lost the lease knows nothing of what came after it.
+        if let Err(error) = self.grants.write(stored).await {
+            return self.overtaken(error);
+        }
+        if let Err(error) = self.tell_ended(stored, &failure).await {
+            tracing::warn!(grant = %stored.grant, %error, "could not mark the connections");
+        }
+        self.parked(connection, &failure)
+    }
+
+    async fn tell_ended(&self, stored: &Stored, failure: &Failure) -> Result<(), FlowError> {
+        let shared = self.connections.of_grant(&stored.grant).await?;
+        self.notices.grant_ended(&stored.grant, stored.row.generation, &shared, failure).await;
+        for connection in shared {
+            self.connections.needs_reconnect(&connection.id).await?;
+        }
+        Ok(())
+    }
+
+    fn unavailable(&self, stored: &mut Stored, failure: Failure) -> Fault {
+        self.trouble(stored, TroubleKind::Unavailable, &failure);
+        self.later(failure)
+    }
+
+    fn trouble(&self, stored: &mut Stored, kind: TroubleKind, failure: &Failure) {
+        let at = self.ports.clock.now();
+        stored.row.trouble = Some(Trouble { kind, at, failure: failure.clone() });
+    }
+
+    fn fault_of_trouble(&self, connection: &Connection, trouble: &Trouble) -> Fault {
+        match trouble.kind {
+            TroubleKind::Ended | TroubleKind::Misconfigured => self.parked(connection, &trouble.failure),
+            TroubleKind::Unavailable => self.later(trouble.failure.clone()),
+        }
+    }
+
+    fn overtaken(&self, error: TableError) -> Fault {
+        match error {
+            TableError::Refused(_) => {
+                self.later(Failure::new("token_unavailable", "another process is getting the token"))
+            }
+            other => self.fault(&other.into()),
+        }
+    }
+
+    async fn read(&self, grant: &GrantId) -> Result<Option<Kept>, Fault> {
+        kept::read(&self.ports, grant).await.map_err(|error: Unavailable| self.fault(&error.into()))
+    }
+
+    fn fault(&self, error: &FlowError) -> Fault {
+        fault_of(error, self.ports.clock.now())
     }
 
     fn parked(&self, connection: &Connection, failure: &Failure) -> Fault {
@@ -267,3 +496,13 @@ impl Tokens {
         })
     }
 }
+
+/// What waiting for a turn came to.
+enum Won {
+    Turn(Stored),
+    /// Another process was faster.
+    Token(Token),
+}
+
+/// The code of a refresh whose answer was lost, and that must not be made again.
+const UNANSWERED: &str = "refresh_unanswered";

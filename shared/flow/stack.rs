@@ -69,7 +69,7 @@ impl Stack {
         let catalog = Arc::new(catalog);
         let connections = Connections::new(ports.clone());
         Self {
-            tokens: Tokens::new(ports.clone(), connections.clone()),
+            tokens: Tokens::new(ports.clone(), connections.clone(), Notices::new(ports.clone())),
             budgets: Budgets::new(ports.clone()),
             flows: Flows::new(ports.clone(), Arc::clone(&catalog)),
             notices: Notices::new(ports.clone()),

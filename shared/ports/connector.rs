@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -281,6 +281,22 @@ pub trait Connector: Send + Sync {
     ) -> Result<Request, Failure>;
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault>;
 
+    /// What becomes of refresh tokens.
+    fn refresh_rules(&self) -> RefreshRules;
+
+    /// The call that ends what this connection alone has at the provider; None where there is nothing but its grant.
+    fn disconnect(&self, _connection: &Connection) -> Option<Call> {
+        None
+    }
+
+    /// The request that ends a consent, with all that was given by it.
+    fn revoke(
+        &self,
+        connection: &Connection,
+        refresh: &SecretString,
+        secret: Option<&SecretString>,
+    ) -> Request;
+
     /// Whether the connection is allowed what this scope allows, as far as is known.
     fn allows(&self, _connection: &Connection, _scope: &str) -> bool {
         true
@@ -360,6 +376,15 @@ pub struct Token {
     pub api_url: Option<String>,
 }
 
+/// What becomes of a provider's refresh tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshRules {
+    /// One that nobody uses for so long ends.
+    pub unused_life: SignedDuration,
+    /// For so long the one before the newest is still taken. None: where they rotate, sending it again ends the grant.
+    pub grace: Option<SignedDuration>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantFault {
     /// The grant is dead (`invalid_grant`): a person must connect again.
@@ -406,6 +431,8 @@ pub struct Limits {
     pub timeout: Duration,
     /// How long a call may still be running at the provider after we gave up on it.
     pub longest_call: Duration,
+    /// They are ours alone: what is used of them and not by us, somebody else used with our client id.
+    pub own: bool,
     /// For how long the provider answers a repeated Idempotency-Key with the first answer; None: it has none.
     pub key_window: Option<Duration>,
 }

@@ -12,7 +12,7 @@ use counterfoil::flow::{Stack, keep};
 use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
-use counterfoil::ports::vault::Vault;
+use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::ports::{Ports, Unavailable};
 use counterfoil_sandbox::Provider as _;
 use secrecy::SecretString;
@@ -165,6 +165,16 @@ impl Vault for Mortal<dyn Vault> {
     async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
         self.life.spend().await;
         self.inner.write(name, secret).await
+    }
+
+    async fn write_generation(
+        &self,
+        name: &str,
+        generation: u64,
+        secret: SecretString,
+    ) -> Result<Written, Unavailable> {
+        self.life.spend().await;
+        self.inner.write_generation(name, generation, secret).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), Unavailable> {

@@ -3,6 +3,7 @@
 mod browser;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,10 +11,11 @@ use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Pr
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::connect::{self, Wanted};
-use counterfoil::flow::{Stack, consent, hear};
-use counterfoil::ports::connector::Identity;
+use counterfoil::flow::health::{self, Health};
+use counterfoil::flow::{Stack, consent, disconnect, hear};
 use counterfoil::ports::random::random_uuid;
 use counterfoil::runtime::handlers::HOOKS;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -174,9 +176,7 @@ impl ConnectionArgs {
             ConnectionCommand::Remove { name } => {
                 let stack = place.existing()?;
                 let known = named(&stack, &name).await?;
-                connect::forget(&stack, &known.id).await?;
-                output::note(format!("removed {name}; what was made through it stays known"));
-                Ok(ExitCode::SUCCESS)
+                remove(&stack, known).await
             }
         }
     }
@@ -316,33 +316,80 @@ fn tell_connected(connection: &Connection) {
     output::note(format!("`{id}` is connected to {title} ({} {account})", provider.as_str()));
 }
 
+/// The account at the other end is told as well, where the connection came by a consent.
+async fn remove(stack: &Stack, connection: Connection) -> anyhow::Result<ExitCode> {
+    let connection = Arc::new(connection);
+    let done = disconnect::disconnect(stack, &connection).await?;
+    output::note(format!("removed {}; what was made through it stays known", connection.id));
+    if done.shared_with > 0 {
+        output::note(format!("{} more use the same consent and go on", done.shared_with));
+    }
+    for failure in done.left_there {
+        output::note(format!(
+            "{} could not be told ({failure}): end it there as well, among the connected apps",
+            connection.provider.as_str()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> {
-    let connections = stack.connections.list().await?;
+    let connections: Vec<Connection> =
+        stack.connections.list().await?.iter().map(|connection| (**connection).clone()).collect();
+    let healths = health::health(stack, &connections).await?;
     if json {
-        output::document(&connections.iter().map(AsRef::as_ref).collect::<Vec<&Connection>>())?;
+        let shown = connections.iter().zip(&healths).map(|(connection, health)| joined(connection, health));
+        output::document(&shown.collect::<Result<Vec<_>, _>>()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     if connections.is_empty() {
         output::note("no connections; add one with `counterfoil connection add`");
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = connections.iter().map(|connection| {
+    let now = stack.now();
+    let rows = healths.iter().map(|health| {
         vec![
-            connection.id.to_string(),
-            connection.provider.as_str().to_owned(),
-            connection.title.clone(),
-            connection.account.clone(),
-            state(connection).to_owned(),
+            health.name.to_string(),
+            health.provider.as_str().to_owned(),
+            health.title.clone(),
+            health.account.clone(),
+            health.grant.as_str().to_owned(),
+            health.access_token_issued_at.map_or_else(|| "none".to_owned(), |at| age(now, at)),
+            health.days_until_unused_end.map_or_else(String::new, |days| format!("{days} days")),
+            health.calls_left_today.map_or_else(|| "unknown".to_owned(), |left| left.to_string()),
+            state(health),
         ]
     });
-    output::table(&["Name", "Provider", "Account", "Id", "State"], &rows.collect::<Vec<_>>());
+    let head =
+        ["Name", "Provider", "Account", "Id", "Grant", "Token", "Ends unused in", "Calls left", "State"];
+    output::table(&head, &rows.collect::<Vec<_>>());
     Ok(ExitCode::SUCCESS)
 }
 
-fn state(connection: &Connection) -> &'static str {
-    match connection.state {
-        ConnectionState::Active => "active",
-        ConnectionState::NeedsReconnect => "needs reconnect",
+/// What was stored of a connection, and how it does.
+fn joined(connection: &Connection, health: &Health) -> anyhow::Result<Value> {
+    let mut joined = serde_json::to_value(connection)?;
+    if let (Value::Object(joined), Value::Object(health)) = (&mut joined, serde_json::to_value(health)?) {
+        joined.extend(health);
+    }
+    Ok(joined)
+}
+
+fn state(health: &Health) -> String {
+    match (health.state, &health.trouble) {
+        (ConnectionState::NeedsReconnect, _) => "needs reconnect".to_owned(),
+        (ConnectionState::Active, Some(trouble)) => format!("active, but: {}", trouble.failure.code),
+        (ConnectionState::Active, None) => "active".to_owned(),
+    }
+}
+
+/// In the largest unit that has one.
+fn age(now: Timestamp, at: Timestamp) -> String {
+    let minutes = now.duration_since(at).as_mins().max(0);
+    match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
     }
 }
 
@@ -364,10 +411,20 @@ async fn check(stack: &Stack, name: Option<String>, json: bool) -> anyhow::Resul
             Err(error) => Some(format!("{error:#}")),
         };
         well &= problem.is_none();
-        let shown = shown(stack, &connection, answer.ok().as_ref(), problem).await?;
-        if !json {
-            tell(&shown);
+        let Some(mut health) =
+            health::health(stack, std::slice::from_ref(&connection)).await?.into_iter().next()
+        else {
+            continue;
+        };
+        if let Ok(identity) = answer {
+            health.title = identity.title;
         }
+        if !json {
+            tell(&health, stack.now(), problem.as_deref());
+        }
+        let mut shown = joined(&connection, &health)?;
+        shown["ok"] = problem.is_none().into();
+        shown["problem"] = problem.into();
         checked.push(shown);
     }
     if json {
@@ -378,53 +435,36 @@ async fn check(stack: &Stack, name: Option<String>, json: bool) -> anyhow::Resul
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn shown(
-    stack: &Stack,
-    connection: &Connection,
-    identity: Option<&Identity>,
-    problem: Option<String>,
-) -> anyhow::Result<Value> {
-    let budget = stack.budgets.look(connection).await?;
-    let limits = stack.catalog.connector(connection.provider).map(|connector| connector.limits(connection));
-    let now = stack.now();
-    Ok(json!({
-        "name": connection.id,
-        "provider": connection.provider,
-        "account": connection.account,
-        "title": identity.map_or(&connection.title, |identity| &identity.title),
-        "own_user": connection.own_user,
-        "scopes": connection.scopes,
-        "state": connection.state,
-        "calls_left_this_minute": limits.as_ref().and_then(|limits| budget.minute_left(limits, now)),
-        "calls_left_today": limits.as_ref().and_then(|limits| budget.day_left(limits)),
-        "paused_until": budget.paused(now).map(|pause| pause.until),
-        "ok": problem.is_none(),
-        "problem": problem,
-    }))
-}
-
-fn tell(shown: &Value) {
-    let text = |name: &str| match &shown[name] {
-        Value::String(text) => text.clone(),
-        Value::Null => "unknown".to_owned(),
-        other => other.to_string(),
-    };
-    let verdict = shown["problem"].as_str().unwrap_or("well");
-    output::line(format!("{}: {verdict}", text("name")));
-    output::line(format!("  {} {}, {}", text("provider"), text("title"), text("account")));
-    let scopes: Vec<&str> =
-        shown["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+fn tell(health: &Health, now: Timestamp, problem: Option<&str>) {
+    output::line(format!("{}: {}", health.name, problem.unwrap_or("well")));
+    output::line(format!("  {} {}, {}", health.provider.as_str(), health.title, health.account));
+    output::line(format!("  grant: {}, {}", health.grant.as_str(), state(health)));
+    let scopes = if health.granted_scopes.is_empty() { &health.scopes } else { &health.granted_scopes };
     if !scopes.is_empty() {
-        output::line(format!("  scopes {}", scopes.join(" ")));
+        output::line(format!("  scopes: {}", scopes.join(" ")));
     }
+    if let Some(at) = health.access_token_issued_at {
+        output::line(format!("  access token: {} old", age(now, at)));
+    }
+    if let (Some(at), Some(days)) = (health.refresh_token_used_at, health.days_until_unused_end) {
+        output::line(format!("  refresh token: used {} ago, would end unused in {days} days", age(now, at)));
+    }
+    let left =
+        |left: Option<u32>, unknown: &str| left.map_or_else(|| unknown.to_owned(), |left| left.to_string());
     output::line(format!(
         "  calls left: {} this minute, {} today",
-        match &shown["calls_left_this_minute"] {
-            Value::Null => "no limit".to_owned(),
-            left => left.to_string(),
-        },
-        text("calls_left_today"),
+        left(health.calls_left_this_minute, "no limit"),
+        left(health.calls_left_today, "unknown"),
     ));
+    if let Some(until) = health.paused_until {
+        output::line(format!("  paused until {until:.0}: a limit was hit"));
+    }
+    if let Some(foreign) = health.foreign_calls_today {
+        output::line(format!(
+            "  shared: {foreign} calls today were made with the same client id, and not by this stack: a second stack, \
+             or another program with this app"
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -20,12 +20,19 @@ use crate::domain::Value;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::Failure;
 use crate::domain::record_id::RecordId;
-use crate::ports::connector::{GrantFault, Token, TokenAsk};
+use crate::ports::connector::{GrantFault, RefreshRules, Token, TokenAsk};
 use crate::ports::http::{HttpError, Method, Request, Response};
 
 /// Salesforce takes no assertion that is valid for longer.
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm>
 const ASSERTION_LIFE: SignedDuration = SignedDuration::from_mins(3);
+
+/// Apps that more than one org uses have refresh tokens that end after 30 days without use, and that may be taken only
+/// once: sent a second time, one ends the newest as well.
+/// <https://help.salesforce.com/s/articleView?id=xcloud.connected_app_limit_idle_ttl.htm>
+/// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_refresh_token_flow.htm>
+pub(super) const REFRESH: RefreshRules =
+    RefreshRules { unused_life: SignedDuration::from_hours(30 * 24), grace: None };
 
 /// What stays as it is in a form or a query.
 pub(super) const UNRESERVED: &AsciiSet =
@@ -75,18 +82,28 @@ pub(super) fn token_request(
         form.push(("redirect_uri", (*redirect_uri).to_owned()));
         form.push(("code_verifier", text(verifier)));
     }
+    Ok(post(connection, "token", &form))
+}
+
+/// Ends the consent and the access tokens that came of it.
+/// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_revoke_token.htm>
+pub(super) fn revoke(connection: &Connection, refresh: &SecretString) -> Request {
+    post(connection, "revoke", &[("token", refresh.expose_secret().to_owned())])
+}
+
+fn post(connection: &Connection, endpoint: &str, form: &[(&str, String)]) -> Request {
     let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
     let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    Ok(Request {
+    Request {
         method: Method::Post,
-        url: format!("{}/services/oauth2/token", connection.login_url.trim_end_matches('/')),
+        url: format!("{}/services/oauth2/{endpoint}", connection.login_url.trim_end_matches('/')),
         headers: vec![
             ("accept".into(), "application/json".into()),
             ("content-type".into(), "application/x-www-form-urlencoded".into()),
         ],
         body: body.join("&").into_bytes(),
         timeout: TIMEOUT,
-    })
+    }
 }
 
 /// A JWT, RS256. Unlike most randomness here, `ring`'s is no argument: it only blinds the arithmetic, and the
@@ -280,6 +297,13 @@ mod tests {
         assert_eq!(sent(&refresh, Some("s3&cret=")), format!("{again}&client_secret=s3%26cret%3D"));
         assert_eq!(sent(&refresh, None), again);
         assert_eq!(asked(&person, &TokenAsk::Machine, Some("s")).unwrap_err().code, "grant_not_supported");
+    }
+
+    #[test]
+    fn a_consent_is_ended_by_its_refresh_token() {
+        let request = revoke(&connection(), &SecretString::from("5Aep&"));
+        assert_eq!(request.url, "https://acme.my.salesforce.com/services/oauth2/revoke");
+        assert_eq!(form(&request), "token=5Aep%26");
     }
 
     #[test]

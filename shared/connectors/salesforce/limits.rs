@@ -27,6 +27,7 @@ pub(super) fn limits(connection: &Connection) -> Limits {
         day: connection.daily_limit,
         timeout: TIMEOUT,
         longest_call: LONGEST_CALL,
+        own: false,
         // Salesforce knows no Idempotency-Key.
         key_window: None,
     }

@@ -31,8 +31,8 @@ use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
-    Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, RefreshRules, Token, TokenAsk,
+    Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -146,6 +146,19 @@ impl Connector for Salesforce {
 
     async fn consented(&self, _token: &Token, account: &dyn Account) -> Result<Vec<Identity>, Fault> {
         consent::consented(account).await
+    }
+
+    fn refresh_rules(&self) -> RefreshRules {
+        auth::REFRESH
+    }
+
+    fn revoke(
+        &self,
+        connection: &Connection,
+        refresh: &SecretString,
+        _secret: Option<&SecretString>,
+    ) -> Request {
+        auth::revoke(connection, refresh)
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

@@ -12,8 +12,15 @@ use super::limits::limits;
 use crate::domain::Value;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::Failure;
-use crate::ports::connector::{Call, GrantFault, Token, TokenAsk};
+use crate::ports::connector::{Call, GrantFault, RefreshRules, Token, TokenAsk};
 use crate::ports::http::{HttpError, Method, Request, Response};
+
+/// Unused for 60 days, a refresh token ends; used, it is good for 30 minutes more.
+/// <https://developer.xero.com/faq/oauth2>
+pub(super) const REFRESH: RefreshRules = RefreshRules {
+    unused_life: SignedDuration::from_hours(60 * 24),
+    grace: Some(SignedDuration::from_mins(30)),
+};
 
 /// The header that names the organisation.
 pub(super) const TENANT: &str = "xero-tenant-id";
@@ -28,7 +35,7 @@ pub(super) fn token_request(
     secret: Option<&SecretString>,
 ) -> Result<Request, Failure> {
     let scopes = connection.scopes.join(" ");
-    let mut form = match ask {
+    let form = match ask {
         TokenAsk::Machine if connection.grant == GrantKind::ClientCredentials && secret.is_some() => {
             vec![("grant_type", "client_credentials"), ("scope", scopes.as_str())]
         }
@@ -48,6 +55,32 @@ pub(super) fn token_request(
             vec![("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())]
         }
     };
+    Ok(to_identity(connection, "/connect/token", form, secret))
+}
+
+/// Ends all that this person let the app do.
+/// <https://developer.xero.com/documentation/guides/oauth2/auth-flow>
+pub(super) fn revoke(
+    connection: &Connection,
+    refresh: &SecretString,
+    secret: Option<&SecretString>,
+) -> Request {
+    to_identity(connection, "/connect/revocation", vec![("token", refresh.expose_secret())], secret)
+}
+
+/// Ends one organisation of a consent. A custom connection is ended in Xero only.
+/// <https://developer.xero.com/documentation/guides/oauth2/tenants>
+pub(super) fn disconnect(connection: &Connection) -> Option<Call> {
+    let id = connection.remote_id.as_deref()?;
+    Some(Call { method: Method::Delete, ..Call::get(format!("/connections/{id}")) })
+}
+
+fn to_identity<'a>(
+    connection: &'a Connection,
+    path: &str,
+    mut form: Vec<(&str, &'a str)>,
+    secret: Option<&SecretString>,
+) -> Request {
     let mut headers = vec![
         ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
         ("accept".to_owned(), "application/json".to_owned()),
@@ -60,13 +93,13 @@ pub(super) fn token_request(
         None => form.push(("client_id", &connection.client_id)),
     }
     let body: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    Ok(Request {
+    Request {
         method: Method::Post,
-        url: format!("{}/connect/token", connection.login_url.trim_end_matches('/')),
+        url: format!("{}{path}", connection.login_url.trim_end_matches('/')),
         headers,
         body: body.join("&").into_bytes(),
         timeout: limits(connection).timeout,
-    })
+    }
 }
 
 pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
@@ -257,6 +290,19 @@ mod tests {
             assert_eq!(form(&without), format!("{expected}&client_id=client"));
             assert_eq!(basic(&without), None);
         }
+    }
+
+    #[test]
+    fn a_consent_is_ended_as_a_whole_and_a_connection_by_its_own_id() {
+        let [refresh, secret] = ["r&s", "shh"].map(SecretString::from);
+        let request = revoke(&testing::connection(), &refresh, Some(&secret));
+        assert_eq!(request.url, "https://identity.xero.com/connect/revocation");
+        assert_eq!(form(&request), "token=r%26s");
+        assert!(basic(&request).is_some());
+        assert_eq!(disconnect(&testing::connection()), None, "a custom connection has none");
+        let consented = Connection { remote_id: Some("c-1".into()), ..testing::connection() };
+        let call = disconnect(&consented).unwrap();
+        assert_eq!((call.method, call.path.as_str()), (Method::Delete, "/connections/c-1"));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) fn limits(connection: &Connection) -> Limits {
         day: Some(connection.daily_limit.unwrap_or(DAY)),
         timeout: TIMEOUT,
         longest_call: LONGEST_CALL,
+        // Counted for each organisation and app.
+        own: true,
         key_window: Some(KEY_WINDOW),
     }
 }

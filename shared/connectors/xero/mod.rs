@@ -38,8 +38,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
-    Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, RefreshRules, Token, TokenAsk,
+    Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -137,6 +137,23 @@ impl Connector for Xero {
 
     async fn consented(&self, token: &Token, account: &dyn Account) -> Result<Vec<Identity>, Fault> {
         consent::consented(token, account).await
+    }
+
+    fn refresh_rules(&self) -> RefreshRules {
+        auth::REFRESH
+    }
+
+    fn disconnect(&self, connection: &Connection) -> Option<Call> {
+        auth::disconnect(connection)
+    }
+
+    fn revoke(
+        &self,
+        connection: &Connection,
+        refresh: &SecretString,
+        secret: Option<&SecretString>,
+    ) -> Request {
+        auth::revoke(connection, refresh, secret)
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

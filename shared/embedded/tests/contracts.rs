@@ -48,3 +48,9 @@ async fn the_vault_keeps_its_contract() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vault_fences_who_comes_late() {
+    let stand = VaultStand { vault: temporary(clock()).vault(), scope: "fenced".to_owned() };
+    contract::vault::a_generation_is_written_once_and_never_over_a_later_one(stand).await;
+}

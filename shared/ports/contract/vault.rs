@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::ports::vault::Vault;
+use crate::ports::vault::{Vault, Written};
 
 pub struct VaultStand {
     pub vault: Arc<dyn Vault>,
@@ -68,6 +68,26 @@ async fn a_removed_secret_is_gone_and_can_be_written_again(stand: VaultStand) {
     assert_eq!(stand.read("token").await, None);
     stand.write("token", "second").await;
     assert_eq!(stand.read("token").await.as_deref(), Some("second"));
+}
+
+/// Not among the cases, for the emulator of Secrets Manager takes a version's id twice, where Secrets Manager itself
+/// doesn't.
+pub async fn a_generation_is_written_once_and_never_over_a_later_one(stand: VaultStand) {
+    let write = async |generation, secret| {
+        let name = stand.name("pair");
+        stand.vault.write_generation(&name, generation, SecretString::from(secret)).await.expect("writes")
+    };
+    assert_eq!(write(1, "first").await, Written::Done);
+    assert_eq!(write(2, "second").await, Written::Done);
+    for late in [1, 2] {
+        assert_eq!(write(late, "late").await, Written::Overtaken);
+        assert_eq!(stand.read("pair").await.as_deref(), Some("second"));
+    }
+    stand.vault.remove(&stand.name("pair")).await.expect("removes");
+    assert_eq!(write(2, "late").await, Written::Overtaken);
+    assert_eq!(stand.read("pair").await, None);
+    assert_eq!(write(3, "third").await, Written::Done);
+    assert_eq!(stand.read("pair").await.as_deref(), Some("third"));
 }
 
 async fn removing_what_is_not_there_is_no_error(stand: VaultStand) {

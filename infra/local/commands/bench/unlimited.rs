@@ -7,8 +7,8 @@ use counterfoil::domain::Value;
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::outcome::{Failure, Fault};
 use counterfoil::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Token, TokenAsk, Trigger,
-    Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, RefreshRules, Token, TokenAsk,
+    Trigger, Usage, Verdict,
 };
 use counterfoil::ports::http::{HttpError, Method, Request, Response};
 use jiff::Timestamp;
@@ -63,6 +63,23 @@ impl Connector for Unlimited {
 
     fn read_token(&self, exchange: Result<Response, HttpError>, now: Timestamp) -> Result<Token, GrantFault> {
         self.0.read_token(exchange, now)
+    }
+
+    fn refresh_rules(&self) -> RefreshRules {
+        self.0.refresh_rules()
+    }
+
+    fn disconnect(&self, connection: &Connection) -> Option<Call> {
+        self.0.disconnect(connection)
+    }
+
+    fn revoke(
+        &self,
+        connection: &Connection,
+        refresh: &SecretString,
+        secret: Option<&SecretString>,
+    ) -> Request {
+        self.0.revoke(connection, refresh, secret)
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

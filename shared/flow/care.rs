@@ -1,0 +1,100 @@
+//! Grants that nothing was heard of for a day: their refresh tokens are used before they end unused, and their accounts
+//! are asked whether they still answer, so that a connection that is needed once a month doesn't fail then.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::FlowError;
+use super::budget::Priority;
+use super::grant::{Check, Stored, care_after};
+use super::stack::Stack;
+use crate::domain::connection::{Connection, ConnectionState, GrantKind};
+use crate::domain::outcome::{Failure, Fault, Reason};
+
+/// A refresh token that was used within this time is left alone; the shortest life of an unused one is a month.
+const USED_WITHIN: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// An account that was called within this time has answered for itself.
+const CALLED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// What didn't work is tried again after this.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// Returns whether anything was done; afterwards the grant isn't due any more.
+pub(super) async fn care(stack: &Stack, mut stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
+    let grant = stored.grant.clone();
+    let shared = stack.connections.of_grant(&grant).await?;
+    let active: Vec<Arc<Connection>> =
+        shared.iter().filter(|connection| connection.state == ConnectionState::Active).cloned().collect();
+    let mut well = true;
+    if let Some(first) = active.first() {
+        well &= renew(stack, &stored, first, deadline).await;
+    }
+    let mut checks = stored.row.checks.clone();
+    checks.retain(|id, _| shared.iter().any(|connection| connection.id == *id));
+    for connection in &active {
+        match check(stack, connection, deadline).await? {
+            Look::NotNeeded => {}
+            Look::NotNow => well = false,
+            Look::Done(check) => drop(checks.insert(connection.id.clone(), check)),
+        }
+    }
+    // What was done has written the row.
+    let now = stack.now();
+    if let Some(newest) = stack.tokens.stored(&grant).await? {
+        stored = newest;
+    }
+    stored.row.checks = checks;
+    stored.row.care_at = match (shared.is_empty(), well) {
+        (true, _) => None,
+        (false, true) => Some(care_after(&grant, now)),
+        (false, false) => Some(now + AGAIN_AFTER),
+    };
+    stack.tokens.note(stored).await
+}
+
+/// Returns false when it must be tried again soon.
+async fn renew(stack: &Stack, stored: &Stored, connection: &Connection, deadline: Timestamp) -> bool {
+    let used = stored.row.issued_at.is_some_and(|at| stack.now().duration_since(at) < USED_WITHIN);
+    if connection.grant != GrantKind::AuthorizationCode || used {
+        return true;
+    }
+    let Some(connector) = stack.catalog.connector(connection.provider) else { return true };
+    match stack.tokens.renew_unused(connection, connector.as_ref(), deadline).await {
+        Ok(()) => true,
+        Err(fault) => {
+            tracing::warn!(grant = %stored.grant, code = %fault.failure().code, "not refreshed");
+            // A person is asked already.
+            matches!(fault, Fault::Retry(again) if again.reason == Reason::Parked)
+        }
+    }
+}
+
+enum Look {
+    NotNeeded,
+    NotNow,
+    Done(Check),
+}
+
+async fn check(stack: &Stack, connection: &Arc<Connection>, deadline: Timestamp) -> Result<Look, FlowError> {
+    let now = stack.now();
+    let budget = stack.budgets.look(connection).await?;
+    if budget.last_sent().is_some_and(|at| now.duration_since(at) < CALLED_WITHIN) {
+        return Ok(Look::NotNeeded);
+    }
+    let Ok(client) = stack.client(Arc::clone(connection), Priority::Bulk, deadline) else {
+        return Ok(Look::NotNeeded);
+    };
+    let problem = match client.connector.identify(&client).await {
+        Ok(identity) if identity.account == connection.account => None,
+        Ok(identity) => {
+            let message = format!("another account answers: {} ({})", identity.title, identity.account);
+            Some(Failure::new("other_account", message))
+        }
+        Err(Fault::Retry(again)) if again.reason != Reason::Parked => return Ok(Look::NotNow),
+        Err(fault) => Some(fault.failure().clone()),
+    };
+    if let Some(problem) = &problem {
+        tracing::warn!(connection = %connection.id, code = %problem.code, "the account doesn't answer as it should");
+    }
+    Ok(Look::Done(Check { at: stack.now(), problem }))
+}

@@ -1,0 +1,256 @@
+//! What is known of a grant beside its secrets: who is getting its next token, how old the tokens are, what went wrong.
+//!
+//! One row for each grant. Every write is conditional on the revision that was read, so that whoever lost the lease,
+//! having slept through its end, writes nothing here.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::FlowError;
+use super::rows::{document_of, due_entry, item_of};
+use super::run::write_patiently;
+use crate::domain::connection::GrantId;
+use crate::domain::ids::ConnectionId;
+use crate::domain::outcome::Failure;
+use crate::ports::Ports;
+use crate::ports::table::{Condition, Index, Item, Key, TableError, Write};
+
+/// Twice the token call's time limit and room to keep what it brought: a lease doesn't lapse under a slow answer.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(150);
+/// What one process was told, the others needn't ask for again at once.
+const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(30);
+/// A grant that nothing was heard of for so long is looked after.
+const CARE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Over this the grants of a stack are spread, so that they don't all come up at once.
+const SPREAD_MINUTES: i64 = 180;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GrantRow {
+    /// Of the newest token that is known here.
+    pub generation: u64,
+    pub issued_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// There is a refresh token, last used when the newest token was issued.
+    pub refreshes: bool,
+    /// Whether the last refresh brought a new refresh token; None while there was none.
+    pub rotates: Option<bool>,
+    /// The generation whose refresh token was sent, while no answer is known: written before it is sent.
+    pub spending: Option<u64>,
+    pub trouble: Option<Trouble>,
+    /// What the last look found, by connection.
+    pub checks: BTreeMap<ConnectionId, Check>,
+    /// When it is looked after; None: never, there is no such connection any more.
+    pub care_at: Option<Timestamp>,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    pub kind: TroubleKind,
+    pub at: Timestamp,
+    pub failure: Failure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleKind {
+    /// A person must connect again.
+    Ended,
+    /// Our own id, secret or scopes are wrong.
+    Misconfigured,
+    /// It is tried again.
+    Unavailable,
+}
+
+/// A look at an account that nothing else had called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub at: Timestamp,
+    pub problem: Option<Failure>,
+}
+
+impl GrantRow {
+    /// A token that was had just now.
+    pub(super) fn renewed(&mut self, grant: &GrantId, generation: u64, issued_at: Timestamp) {
+        self.generation = generation;
+        self.issued_at = Some(issued_at);
+        self.spending = None;
+        self.trouble = None;
+        self.care_at = Some(care_after(grant, issued_at));
+    }
+
+    /// What was found out a moment ago, and isn't asked for again.
+    fn believed(&self, now: Timestamp) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|trouble| now.duration_since(trouble.at) < BELIEVED_FOR)
+    }
+}
+
+/// A day after `at`, and some hours that follow from the grant.
+pub(super) fn care_after(grant: &GrantId, at: Timestamp) -> Timestamp {
+    let minutes = i64::from(u16::from_be_bytes([spot(grant).as_bytes()[0], spot(grant).as_bytes()[1]]));
+    at + CARE_AFTER + SignedDuration::from_mins(minutes % SPREAD_MINUTES)
+}
+
+/// A number that follows from the grant.
+fn spot(grant: &GrantId) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, grant.to_string().as_bytes())
+}
+
+const PARTITION: &str = "T#";
+
+fn key(grant: &GrantId) -> Key {
+    Key::new(format!("{PARTITION}{grant}"), "grant")
+}
+
+/// Whose row it is, if it is a grant's.
+pub(super) fn grant_of(key: &Key) -> Option<GrantId> {
+    let text = key.partition.strip_prefix(PARTITION)?;
+    match text.split_once('/')? {
+        ("connection", id) => Some(GrantId::Own(ConnectionId::from(id))),
+        ("consent", id) => id.parse().ok().map(GrantId::Consent),
+        _ => None,
+    }
+}
+
+/// A row as it was read, and perhaps leased.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) grant: GrantId,
+    pub(super) row: GrantRow,
+    pub(super) revision: i64,
+    /// Milliseconds; until then nobody else gets a token.
+    pub(super) lease_until: i64,
+}
+
+/// Who may get the next token.
+pub(super) enum Turn {
+    Ours(Stored),
+    /// Another process, whose row has this revision.
+    Another(i64),
+    /// Nobody for the moment.
+    Nobody(Trouble),
+}
+
+/// The rows of all grants.
+#[derive(Clone)]
+pub(super) struct Grants {
+    ports: Ports,
+}
+
+impl Grants {
+    pub(super) fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    pub(super) async fn read(&self, grants: &[GrantId]) -> Result<Vec<Stored>, FlowError> {
+        let keys: Vec<Key> = grants.iter().map(key).collect();
+        let items = self.ports.table.get(&keys).await?;
+        grants.iter().zip(items).map(|(grant, item)| Stored::of(grant, item.as_ref())).collect()
+    }
+
+    async fn read_one(&self, grant: &GrantId) -> Result<Stored, FlowError> {
+        let item = self.ports.table.get(&[key(grant)]).await?.into_iter().next().flatten();
+        Stored::of(grant, item.as_ref())
+    }
+
+    /// `believes`: what was found out a moment ago isn't asked for again.
+    pub(super) async fn turn(&self, grant: &GrantId, believes: bool) -> Result<Turn, FlowError> {
+        let mut stored = self.read_one(grant).await?;
+        let now = self.ports.clock.now();
+        if stored.lease_until > now.as_millisecond() {
+            return Ok(Turn::Another(stored.revision));
+        }
+        if let Some(trouble) = stored.row.believed(now).filter(|_| believes) {
+            return Ok(Turn::Nobody(trouble.clone()));
+        }
+        stored.lease_until = (now + LEASE).as_millisecond();
+        let revision = stored.revision;
+        match self.write(&mut stored).await {
+            Ok(()) => Ok(Turn::Ours(stored)),
+            Err(TableError::Refused(_)) => Ok(Turn::Another(revision)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refused: someone else has written it since.
+    pub(super) async fn write(&self, stored: &mut Stored) -> Result<(), TableError> {
+        let when = match stored.revision {
+            0 => Condition::Absent,
+            revision => Condition::equals("revision", revision),
+        };
+        let mut item = item_of(key(&stored.grant), &stored.row);
+        item.fields.insert("revision".into(), (stored.revision + 1).into());
+        item.fields.insert("lease_until".into(), stored.lease_until.into());
+        if let Some(at) = stored.row.care_at {
+            item.indexes.insert(Index::Due, due_entry(spot(&stored.grant), at));
+        }
+        write_patiently(&self.ports, vec![Write::put(item, when)]).await?;
+        stored.revision += 1;
+        Ok(())
+    }
+
+    /// The next one's turn, with what is known now.
+    pub(super) async fn release(&self, mut stored: Stored) {
+        stored.lease_until = 0;
+        match self.write(&mut stored).await {
+            // Slept through the end of the lease: what is written there is newer.
+            Ok(()) | Err(TableError::Refused(_)) => {}
+            Err(error) => {
+                tracing::warn!(grant = %stored.grant, %error, "the lease lapses by itself");
+            }
+        }
+    }
+
+    /// Asked at once, whatever was found out a moment ago.
+    pub(super) async fn ask_again(&self, grant: &GrantId) -> Result<(), FlowError> {
+        let mut stored = self.read_one(grant).await?;
+        let leased = stored.lease_until > self.ports.clock.now().as_millisecond();
+        if leased || stored.row.trouble.take().is_none() {
+            return Ok(());
+        }
+        match self.write(&mut stored).await {
+            Ok(()) | Err(TableError::Refused(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Stored {
+    pub(super) fn of(grant: &GrantId, item: Option<&Item>) -> Result<Self, FlowError> {
+        Ok(Self {
+            grant: grant.clone(),
+            row: item.map(document_of).transpose()?.unwrap_or_default(),
+            revision: item.and_then(|item| item.integer("revision")).unwrap_or(0),
+            lease_until: item.and_then(|item| item.integer("lease_until")).unwrap_or(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ConsentId;
+
+    #[test]
+    fn a_rows_key_says_whose_it_is() {
+        let consent = GrantId::Consent(ConsentId::of("xero", "app", "ada"));
+        for grant in [GrantId::Own(ConnectionId::from("a/b")), consent] {
+            assert_eq!(grant_of(&key(&grant)), Some(grant));
+        }
+        for other in ["T#books", "R#1", "T#consent/none"] {
+            assert_eq!(grant_of(&Key::new(other, "grant")), None);
+        }
+    }
+
+    #[test]
+    fn grants_are_looked_after_a_day_later_and_not_all_at_once() {
+        let at = |name: &str| care_after(&GrantId::Own(ConnectionId::from(name)), Timestamp::UNIX_EPOCH);
+        let hours = SignedDuration::from_hours(27);
+        assert!(["a", "b", "c"].iter().all(|name| at(name).duration_since(Timestamp::UNIX_EPOCH) < hours));
+        assert!(at("a") != at("b") || at("b") != at("c"));
+    }
+}

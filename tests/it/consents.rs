@@ -1,0 +1,507 @@
+//! Consents: one refresh at a time, whose answer may be late, lost or meet a killed process; refresh tokens that are good
+//! once are sent once; a consent that has ended parks what needs it, says so once, and loses nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use counterfoil::domain::connection::{Connection, ConnectionState};
+use counterfoil::domain::ids::ConnectionId;
+use counterfoil::domain::outcome::Fault as Outcome;
+use counterfoil::domain::run::Status;
+use counterfoil::flow::connections::token_name;
+use counterfoil::flow::stack::Times;
+use counterfoil::flow::{Stack, disconnect, health, keep};
+use counterfoil::ports::connector::Token;
+use counterfoil::ports::http::Method;
+use counterfoil::ports::vault::{Vault, Written};
+use counterfoil::ports::{Ports, Unavailable};
+use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
+use futures::future::join_all;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
+use crate::world::{World, new_stack};
+
+const XERO_TOKEN: &str = "/connect/token";
+const SALESFORCE_TOKEN: &str = "/services/oauth2/token";
+
+/// The refresh tokens that were sent, in their order.
+fn spent(world: &World) -> Vec<String> {
+    let calls = world.sandbox.xero.calls().into_iter().chain(world.sandbox.salesforce.calls());
+    calls
+        .filter(|call| call.path == XERO_TOKEN || call.path == SALESFORCE_TOKEN)
+        .filter_map(|call| {
+            let form = String::from_utf8(call.request.to_vec()).expect("a form");
+            form.split('&').find_map(|part| part.strip_prefix("refresh_token=").map(str::to_owned))
+        })
+        .collect()
+}
+
+fn forget_calls(world: &World) {
+    world.sandbox.xero.harness().counters.clear();
+    world.sandbox.salesforce.counters().clear();
+}
+
+fn xero_fault(world: &World, fault: Fault) {
+    world.sandbox.xero.harness().faults.add(fault);
+}
+
+async fn with_books(world: &World) -> Connection {
+    let tenant = world.sandbox.xero.ledger().tenant_id();
+    let books = world.given_xero_consent(&[("books", tenant)]).await.remove(0);
+    forget_calls(world);
+    books
+}
+
+async fn with_crm(world: &World, rotating: bool) -> Connection {
+    let crm = world.given_salesforce_consent("crm", rotating).await;
+    forget_calls(world);
+    crm
+}
+
+/// A token as this process would use it; `refused`: the one that is no longer taken.
+async fn token(stack: &Stack, name: &str, refused: Option<&Token>) -> Result<Token, Outcome> {
+    let connections = stack.connections.list().await.expect("connections");
+    let connection = connections.iter().find(|one| one.id.as_str() == name).expect("there");
+    let connector = stack.catalog.connector(connection.provider).expect("a connector");
+    let deadline = stack.now() + Times::default().function;
+    stack.tokens.token(connection, connector.as_ref(), refused, deadline).await
+}
+
+async fn state(world: &World, name: &str) -> ConnectionState {
+    let connections = world.another_process().connections;
+    connections.get(&ConnectionId::from(name)).await.expect("read").expect("there").state
+}
+
+async fn kept(world: &World, connection: &Connection) -> String {
+    let secret = world.ports().vault.read(&token_name(&connection.grant_id())).await.expect("the vault");
+    secret.expect("a pair").expose_secret().to_owned()
+}
+
+fn mails(world: &World) -> Vec<String> {
+    let mails = world.embedded.outbox().mails(100).expect("mails");
+    mails.into_iter().map(|mail| mail.subject).collect()
+}
+
+/// Seconds go by while work is under way.
+async fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> T {
+    let clock = Arc::clone(&world.clock);
+    let pass = async move {
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            tick.tick().await;
+            clock.advance(Duration::from_millis(500));
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = pass => unreachable!("time doesn't end"),
+    }
+}
+
+// ------------------------------------------------------------ one refresh
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_workers_meet_an_expired_token_and_one_asks_for_all() {
+    let world = World::new().await;
+    with_books(&world).await;
+    world.advance(Duration::from_mins(31));
+    let workers: Vec<Stack> = (0..50).map(|_| world.another_process()).collect();
+    let tokens = world.flowing(join_all(workers.iter().map(|stack| token(stack, "books", None)))).await;
+    let tokens: BTreeSet<String> =
+        tokens.into_iter().map(|token| token.expect("a token").access.expose_secret().to_owned()).collect();
+    assert_eq!((tokens.len(), spent(&world).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_takes_forty_seconds_is_waited_for_and_not_repeated() {
+    let world = World::new().await;
+    with_books(&world).await;
+    world.advance(Duration::from_mins(31));
+    xero_fault(&world, Fault::on("POST", XERO_TOKEN, FaultKind::Late(40)));
+    let workers: Vec<Stack> = (0..4).map(|_| world.another_process()).collect();
+    let tokens =
+        seconds_pass(&world, join_all(workers.iter().map(|stack| token(stack, "books", None)))).await;
+    assert!(tokens.iter().all(Result::is_ok), "{tokens:?}");
+    assert_eq!(spent(&world).len(), 1);
+    assert_eq!(state(&world, "books").await, ConnectionState::Active);
+}
+
+// ------------------------------------------------------------ lost answers
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn xero_stays_connected_when_the_answer_to_a_refresh_is_lost() {
+    let world = World::new().await;
+    with_books(&world).await;
+    let ids = won(&world, 2).await;
+    world.settle_later().await;
+    world.advance(Duration::from_mins(31));
+    xero_fault(&world, Fault::on("POST", XERO_TOKEN, FaultKind::ReplyLost));
+    world.drain().await;
+    time_goes_on(&world, &world.stack, 20).await;
+    each_is_invoiced_once(&world, &ids).await;
+    let spent = spent(&world);
+    assert_eq!(spent.len(), 2, "{spent:?}");
+    assert_eq!(spent[0], spent[1], "the same once more, within its half hour of grace");
+    assert_eq!(mails(&world), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_that_is_good_once_is_never_sent_twice() {
+    let world = World::new().await;
+    with_crm(&world, true).await;
+    let ids = won(&world, 2).await;
+    world.settle_later().await;
+    world.sandbox.salesforce.end_sessions();
+    forget_calls(&world);
+    world.sandbox.salesforce.faults().add(Fault::on("POST", SALESFORCE_TOKEN, FaultKind::ReplyLost));
+    world.drain().await;
+    for _ in 0..6 {
+        world.advance(Duration::from_mins(16));
+        world.keep().await;
+        world.poll().await;
+        world.drain().await;
+    }
+    assert_eq!(spent(&world).len(), 1, "sent again, it would end what the lost answer gave");
+    assert_eq!(state(&world, "crm").await, ConnectionState::NeedsReconnect);
+    assert_eq!(mails(&world), ["[Counterfoil] crm needs you: refresh_unanswered"]);
+    for run in world.runs().await {
+        let failure = run.row.failure.expect("a reason");
+        assert!(failure.message.contains("the answer to a refresh was lost"), "{failure}");
+    }
+
+    with_crm(&world, true).await;
+    keep::unpark(&world.stack, true).await.expect("unparked");
+    world.drain().await;
+    time_goes_on(&world, &world.stack, 20).await;
+    each_is_invoiced_once(&world, &ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_that_does_not_rotate_is_sent_again() {
+    let world = World::new().await;
+    with_crm(&world, false).await;
+    let old = token(&world.stack, "crm", None).await.expect("a token");
+    world.sandbox.salesforce.faults().add(Fault::on("POST", SALESFORCE_TOKEN, FaultKind::ReplyLost));
+    world.flowing(token(&world.stack, "crm", Some(&old))).await.expect_err("the answer is lost");
+    world.advance(Duration::from_mins(1));
+    let new = world.flowing(token(&world.stack, "crm", Some(&old))).await.expect("a token");
+    assert_ne!(new.access.expose_secret(), old.access.expose_secret());
+    assert_eq!((spent(&world).len(), state(&world, "crm").await), (2, ConnectionState::Active));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_refresh_tokens_rotate_is_found_out_while_the_person_is_there() {
+    for rotating in [true, false] {
+        let world = World::new().await;
+        let crm = world.given_salesforce_consent("crm", rotating).await;
+        let row = world.stack.tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
+        assert_eq!((row.rotates, row.refreshes), (Some(rotating), true));
+        assert_eq!(spent(&world).len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_the_token_endpoint_spends_no_refresh_token() {
+    let world = World::new().await;
+    with_crm(&world, true).await;
+    let old = token(&world.stack, "crm", None).await.expect("a token");
+    let outage = Fault::on("POST", SALESFORCE_TOKEN, Fault::status(503, Value::Null)).always();
+    let outage = world.sandbox.salesforce.faults().add(outage);
+    for _ in 0..5 {
+        world.flowing(token(&world.stack, "crm", Some(&old))).await.expect_err("an outage");
+        world.advance(Duration::from_mins(5));
+    }
+    world.sandbox.salesforce.faults().remove(outage);
+    world.flowing(token(&world.stack, "crm", Some(&old))).await.expect("a token");
+    assert_eq!(state(&world, "crm").await, ConnectionState::Active);
+}
+
+// ------------------------------------------------------------ killed, and asleep
+
+/// A vault that stops its process at a write of a token: before it or after it.
+struct Stopping {
+    inner: Arc<dyn Vault>,
+    after: bool,
+    stopped: Notify,
+    go_on: Notify,
+}
+
+impl Stopping {
+    fn process(world: &World, after: bool) -> (Arc<Self>, Stack) {
+        let inner = world.ports().vault;
+        let vault = Arc::new(Self { inner, after, stopped: Notify::new(), go_on: Notify::new() });
+        let stack = new_stack(&Ports { vault: Arc::clone(&vault) as Arc<dyn Vault>, ..world.ports() });
+        (vault, stack)
+    }
+
+    async fn stop(&self) {
+        self.stopped.notify_one();
+        self.go_on.notified().await;
+    }
+}
+
+#[async_trait]
+impl Vault for Stopping {
+    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
+        self.inner.read(name).await
+    }
+
+    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
+        self.inner.write(name, secret).await
+    }
+
+    async fn write_generation(
+        &self,
+        name: &str,
+        generation: u64,
+        secret: SecretString,
+    ) -> Result<Written, Unavailable> {
+        if !self.after {
+            self.stop().await;
+        }
+        let written = self.inner.write_generation(name, generation, secret).await;
+        if self.after {
+            self.stop().await;
+        }
+        written
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
+        self.inner.remove(name).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_holder_that_slept_for_five_minutes_overwrites_no_newer_pair() {
+    let world = World::new().await;
+    let books = with_books(&world).await;
+    world.advance(Duration::from_mins(31));
+    let (vault, sleeper) = Stopping::process(&world, false);
+    let sleeping = tokio::spawn(async move { token(&sleeper, "books", None).await });
+    vault.stopped.notified().await;
+    world.advance(Duration::from_mins(5));
+    let other = world.another_process();
+    let newer = world.flowing(token(&other, "books", None)).await.expect("a token");
+    let pair = kept(&world, &books).await;
+    let row = world.stack.tokens.rows(&[books.grant_id()]).await.expect("rows");
+    vault.go_on.notify_one();
+    let late = world.flowing(sleeping).await.expect("it ends").expect("a token");
+    assert_eq!(late.access.expose_secret(), newer.access.expose_secret(), "it uses the newer one");
+    assert_eq!(kept(&world, &books).await, pair);
+    assert_eq!(world.stack.tokens.rows(&[books.grant_id()]).await.expect("rows"), row);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_while_it_keeps_a_token_costs_no_connection_to_xero() {
+    for after in [false, true] {
+        let world = World::new().await;
+        with_books(&world).await;
+        world.advance(Duration::from_mins(31));
+        let (vault, doomed) = Stopping::process(&world, after);
+        let doomed = tokio::spawn(async move { token(&doomed, "books", None).await });
+        vault.stopped.notified().await;
+        doomed.abort();
+        let other = world.another_process();
+        seconds_pass(&world, token(&other, "books", None)).await.map(drop).unwrap_or_default();
+        world.advance(Duration::from_mins(3));
+        world.flowing(token(&other, "books", None)).await.expect("a token");
+        let calls = if after { 1 } else { 2 };
+        assert_eq!((spent(&world).len(), state(&world, "books").await), (calls, ConnectionState::Active));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_before_it_keeps_the_only_pair_asks_for_a_person_and_sends_nothing_again() {
+    let world = World::new().await;
+    let crm = with_crm(&world, true).await;
+    let old = token(&world.stack, "crm", None).await.expect("a token");
+    let pair = kept(&world, &crm).await;
+    let (vault, doomed) = Stopping::process(&world, false);
+    let refused = old.clone();
+    let doomed = tokio::spawn(async move { token(&doomed, "crm", Some(&refused)).await });
+    vault.stopped.notified().await;
+    doomed.abort();
+    world.advance(Duration::from_mins(3));
+    assert!(token(&world.another_process(), "crm", None).await.is_ok(), "what the old one allows goes on");
+    let other = world.another_process();
+    world.flowing(token(&other, "crm", Some(&old))).await.expect_err("it is refused");
+    assert_eq!((spent(&world).len(), state(&world, "crm").await), (1, ConnectionState::NeedsReconnect));
+    assert_eq!(kept(&world, &crm).await, pair, "nothing is deleted");
+}
+
+// ------------------------------------------------------------ the end of a consent
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_that_has_ended_parks_all_its_connections_tells_once_and_goes_on_after_another() {
+    let world = World::new().await;
+    let xero = &world.sandbox.xero;
+    let organisations = [("books", xero.ledger().tenant_id()), ("shop", xero.add_organisation("Shop Ltd"))];
+    let books = world.given_xero_consent(&organisations).await.remove(0);
+    let pair = kept(&world, &books).await;
+    xero.revoke_refresh_tokens();
+    world.advance(Duration::from_mins(31));
+    forget_calls(&world);
+    let workers: Vec<Stack> = (0..20).map(|_| world.another_process()).collect();
+    let names = ["books", "shop"].into_iter().cycle();
+    let tokens = join_all(workers.iter().zip(names).map(|(stack, name)| token(stack, name, None)));
+    assert!(world.flowing(tokens).await.iter().all(Result::is_err));
+    for _ in 0..8 {
+        world.advance(Duration::from_hours(12));
+        world.keep().await;
+    }
+    assert!(spent(&world).len() <= 3, "{:?}", spent(&world));
+    for name in ["books", "shop"] {
+        assert_eq!(state(&world, name).await, ConnectionState::NeedsReconnect);
+    }
+    assert_eq!(mails(&world).len(), 1, "{:?}", mails(&world));
+    assert!(mails(&world)[0].contains("books and 1 more needs you: invalid_grant"), "{:?}", mails(&world));
+    assert_eq!(kept(&world, &books).await, pair, "nothing is deleted");
+
+    world.given_xero_consent(&organisations).await;
+    world.advance(Duration::from_secs(31));
+    for name in ["books", "shop"] {
+        world.flowing(token(&world.another_process(), name, None)).await.expect("a token");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_of_a_consent_that_has_ended_are_parked_and_go_on_after_another() {
+    let world = World::new().await;
+    with_books(&world).await;
+    let ids = won(&world, 3).await;
+    world.settle_later().await;
+    world.sandbox.xero.revoke_refresh_tokens();
+    world.advance(Duration::from_mins(31));
+    world.drain().await;
+    world.advance(Duration::from_mins(16));
+    world.keep().await;
+    world.drain().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Parked, 3)]));
+    with_books(&world).await;
+    assert_eq!(keep::unpark(&world.stack, true).await.expect("unparked"), 3);
+    world.drain().await;
+    each_is_invoiced_once(&world, &ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_secret_marks_no_connection_dead_and_is_asked_for_seldom() {
+    let world = World::new().await;
+    with_books(&world).await;
+    world.advance(Duration::from_mins(31));
+    let wrong = Fault::status(400, json!({"error": "invalid_client"}));
+    xero_fault(&world, Fault::on("POST", XERO_TOKEN, wrong).always());
+    for _ in 0..10 {
+        let stack = world.another_process();
+        let fault = world.flowing(token(&stack, "books", None)).await.expect_err("refused");
+        assert!(fault.failure().message.contains("client id or secret is wrong"), "{:?}", fault.failure());
+    }
+    assert_eq!((spent(&world).len(), state(&world, "books").await), (1, ConnectionState::Active));
+    assert_eq!(mails(&world), ["[Counterfoil] books needs you: invalid_client"]);
+    world.sandbox.xero.harness().faults.clear();
+    world.advance(Duration::from_mins(1));
+    world.flowing(token(&world.stack, "books", None)).await.expect("a token");
+}
+
+// ------------------------------------------------------------ unused
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keeper_keeps_connections_that_nobody_uses_for_a_season() {
+    let world = World::new().await;
+    let crm = with_crm(&world, true).await;
+    let books = with_books(&world).await;
+    for _ in 0..90 * 4 {
+        world.advance(Duration::from_hours(6));
+        world.keep().await;
+    }
+    let looks = world.sandbox.xero.calls_to("GET /Organisation");
+    assert!((60..=90).contains(&looks), "{looks} looks in 90 days");
+    let refreshes = spent(&world).len();
+    assert!(refreshes <= 180, "{refreshes} refreshes of two grants in 90 days");
+    for health in health::health(&world.stack, &[crm, books]).await.expect("health") {
+        assert_eq!((health.state, &health.trouble), (ConnectionState::Active, &None), "{health:?}");
+        let days = health.days_until_unused_end.expect("days");
+        assert!(days >= 24, "{days} days of {}", health.name);
+        assert!(health.checked.is_some_and(|check| check.problem.is_none()));
+    }
+    assert_eq!(mails(&world), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_was_lost_while_nothing_was_needed_is_told_and_the_access_token_goes_on() {
+    let world = World::new().await;
+    with_crm(&world, true).await;
+    world.sandbox.salesforce.faults().add(Fault::on("POST", SALESFORCE_TOKEN, FaultKind::ReplyLost));
+    let stack = world.another_process();
+    let crm = stack.connections.get(&ConnectionId::from("crm")).await.expect("read").expect("there");
+    let connector = stack.catalog.connector(crm.provider).expect("a connector");
+    let deadline = stack.now() + Times::default().function;
+    world.flowing(stack.tokens.renew_unused(&crm, connector.as_ref(), deadline)).await.expect("told");
+    assert_eq!(mails(&world), ["[Counterfoil] crm will need you soon: refresh_unanswered"]);
+    assert!(token(&world.another_process(), "crm", None).await.is_ok());
+    assert_eq!((spent(&world).len(), state(&world, "crm").await), (1, ConnectionState::Active));
+}
+
+// ------------------------------------------------------------ others, and the end
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_programs_that_share_an_organisation_are_noticed_by_the_headers_and_told_once() {
+    let world = World::new().await;
+    let books = with_books(&world).await;
+    let foreign = token(&world.stack, "books", None).await.expect("a token");
+    let used_here = async |calls: usize| {
+        for _ in 0..calls {
+            let stack = &world.stack;
+            let connection = Arc::new(books.clone());
+            let deadline = stack.now() + Times::default().function;
+            let client = stack
+                .client(connection, counterfoil::flow::budget::Priority::Live, deadline)
+                .expect("a client");
+            world.flowing(client.connector.identify(&client)).await.expect("an answer");
+            world.advance(Duration::from_mins(2));
+        }
+    };
+    used_here(10).await;
+    let others = async || {
+        let health = health::health(&world.stack, std::slice::from_ref(&books)).await.expect("health");
+        health[0].foreign_calls_today
+    };
+    assert_eq!((others().await, mails(&world).len()), (None, 0));
+    for _ in 0..15 {
+        world.bearing(&foreign, Method::Get, "/api.xro/2.0/Organisation").await;
+    }
+    used_here(3).await;
+    let foreign = others().await;
+    assert!(matches!(foreign, Some(10..=15)), "at least so many, and never more: {foreign:?}");
+    assert_eq!(mails(&world), ["[Counterfoil] books is used by somebody else too"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_removed_is_ended_at_xero_and_the_last_one_ends_the_consent() {
+    let world = World::new().await;
+    let xero = &world.sandbox.xero;
+    let organisations = [("books", xero.ledger().tenant_id()), ("shop", xero.add_organisation("Shop Ltd"))];
+    let connections = world.given_xero_consent(&organisations).await;
+    let [books, shop] = [&connections[0], &connections[1]].map(|one| Arc::new(one.clone()));
+    let count = |method: &str, path: &str| {
+        xero.calls().iter().filter(|call| call.method == method && call.path.starts_with(path)).count()
+    };
+    let done = world.flowing(disconnect::disconnect(&world.stack, &books)).await.expect("removed");
+    assert_eq!((done.shared_with, done.left_there.len()), (1, 0));
+    assert_eq!((count("DELETE", "/connections/"), count("POST", "/connect/revocation")), (1, 0));
+    world.flowing(token(&world.stack, "shop", None)).await.expect("the other goes on");
+    let pair = token_name(&shop.grant_id());
+    xero.harness().faults.add(Fault::on("DELETE", "/connections", Fault::status(500, Value::Null)));
+    let done = world.flowing(disconnect::disconnect(&world.stack, &shop)).await.expect("removed");
+    assert_eq!((done.shared_with, done.left_there.len()), (0, 1), "what failed is told: {done:?}");
+    assert_eq!(count("POST", "/connect/revocation"), 1);
+    assert!(world.ports().vault.read(&pair).await.expect("the vault").is_none());
+    assert!(world.stack.connections.get(&shop.id).await.expect("read").is_none());
+    // Whoever is late with a token of before writes nothing, and the next consent is kept all the same.
+    with_books(&world).await;
+    world.flowing(token(&world.stack, "books", None)).await.expect("a token");
+}
