@@ -120,6 +120,7 @@ pub(super) async fn identified(stack: &Stack, connection: Connection) -> Result<
         own_user: identity.own_user,
         daily_limit: connection.daily_limit.or(identity.daily_limit),
         connected_at: Some(stack.now()),
+        remote_id: identity.remote_id,
         ..connection
     })
 }

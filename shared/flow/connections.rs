@@ -186,7 +186,7 @@ pub fn reconnect_failure(connection: &ConnectionId, because: &Failure) -> Failur
     Failure::new(
         "needs_reconnect",
         format!(
-            "{connection} must be connected again ({because}): `counterfoil connection add {connection}`; what waits goes on by itself"
+            "{connection} must be connected again ({because}): `counterfoil connection reconnect {connection}`; what waits goes on by itself"
         ),
     )
 }

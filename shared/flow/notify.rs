@@ -55,7 +55,7 @@ impl Notices {
         let id = &connection.id;
         let subject = format!("[Counterfoil] {id} needs you: {}", failure.code);
         let body = format!(
-            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost.\nConnect it again: counterfoil connection add {id}\n",
+            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost.\nConnect it again: counterfoil connection reconnect {id}\n",
             failure.code
         );
         self.once(&format!("parked#{id}#{}", failure.code), QUIET_FOR, &subject, &body).await;

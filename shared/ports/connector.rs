@@ -417,6 +417,9 @@ pub struct Identity {
     /// The user as whom we write. Salesforce: user id.
     pub own_user: String,
     pub daily_limit: Option<u32>,
+    /// Xero: what it calls the connection itself, by which one organisation of a consent is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
 }
 
 /// The ceilings of an account, before its headers lower them.

@@ -1,12 +1,15 @@
 //! What a person does in a browser: consents, so that connections have pairs of tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::{ConnectionId, ConsentId};
+use counterfoil::flow::budget::Priority;
 use counterfoil::flow::connections::client_secret_name;
+use counterfoil::flow::stack::Times;
 use counterfoil::ports::connector::{Token, TokenAsk};
 use counterfoil::ports::http::{Method, Request, Response};
 use counterfoil_sandbox::{salesforce, xero};
@@ -87,13 +90,18 @@ impl World {
         let connection = Connection {
             id: ConnectionId::from(name),
             title: name.to_owned(),
-            account: "00D".into(),
             own_user: user.clone(),
             consent: Some(ConsentId::of("salesforce", APP, &user)),
             granted_scopes: token.scopes.clone(),
             ..draft
         };
         self.kept(std::slice::from_ref(&connection), &token).await;
+        let deadline = self.clock_now() + Times::default().function;
+        let client =
+            self.stack.client(Arc::new(connection.clone()), Priority::Live, deadline).expect("a client");
+        let identity = self.flowing(client.connector.identify(&client)).await.expect("an org");
+        let connection = Connection { account: identity.account, ..connection };
+        self.stack.connections.save(&connection).await.expect("saved");
         connection
     }
 

@@ -170,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn an_expired_session_is_known_at_userinfo_though_it_calls_its_words_a_web_page() {
+        let headers = vec![("content-type".to_owned(), "text/html;charset=UTF-8".to_owned())];
+        let response = Response { status: 403, headers, body: b"Bad_OAuth_Token".to_vec() };
+        assert!(matches!(classify(Method::Get, &Ok(response)), Verdict::Unauthorised(_)));
+    }
+
+    #[test]
     fn every_row_of_the_error_table_means_what_it_should() {
         let day = "Day Some(3600s)";
         let many = "InFlight Some(20s)";

@@ -38,6 +38,7 @@ pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
         account: organisation.as_str().to_owned(),
         own_user: own_user.as_str().to_owned(),
         daily_limit: limits::usage(&response).day_limit,
+        remote_id: None,
     })
 }
 

@@ -29,11 +29,11 @@ impl Refusal {
     pub(super) fn of(response: &Response) -> Self {
         let mut refusal = match serde_json::from_slice::<Value>(&response.body) {
             Ok(errors) => Self::in_errors(&errors),
-            Err(_) if is_html(response) => Self {
+            Err(_) if is_html(response) && response.body.contains(&b'<') => Self {
                 message: "A web page came instead of an answer (maintenance, or the wrong host)".to_owned(),
                 ..Self::default()
             },
-            // Plain text, such as `Bad_OAuth_Token`: short enough to show.
+            // Plain text, such as `Bad_OAuth_Token`, even where it is called a web page: short enough to show.
             Err(_) => Self {
                 message: String::from_utf8_lossy(&response.body).chars().take(200).collect(),
                 ..Self::default()

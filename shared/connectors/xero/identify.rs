@@ -12,7 +12,7 @@ use crate::ports::connector::{Account, Call, Identity};
 const STARTER_DAY: u32 = 1_000;
 
 pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
-    let tenant = tenant(account).await?;
+    let Identity { account: tenant, remote_id, .. } = tenant(account).await?;
     // The connection may not know its tenant yet.
     // https://developer.xero.com/documentation/api/accounting/organisation
     let call = Call::get(format!("{ACCOUNTING}/Organisation")).with_header(TENANT, tenant.clone());
@@ -26,15 +26,16 @@ pub(super) async fn identify(account: &dyn Account) -> Result<Identity, Fault> {
         title: text(&organisation, "Name").unwrap_or_default().to_owned(),
         own_user: own_user(account.connection()),
         daily_limit: left.filter(|left| *left > STARTER_DAY).map(|_| DAY),
+        remote_id,
     })
 }
 
-async fn tenant(account: &dyn Account) -> Result<String, Fault> {
+async fn tenant(account: &dyn Account) -> Result<Identity, Fault> {
     let known = &account.connection().account;
     let mut tenants = organisations(account, None).await?;
     tenants.retain(|one| known.is_empty() || *known == one.account);
     match tenants.as_slice() {
-        [tenant] => Ok(tenant.account.clone()),
+        [tenant] => Ok(tenant.clone()),
         [] => Err(Fault::terminal(
             "no_organisation",
             "the app isn't connected to this organisation: authorise the custom connection in Xero again",
@@ -67,6 +68,7 @@ pub(super) async fn organisations(
             title: text(one, "tenantName").unwrap_or_default().to_owned(),
             own_user: own_user(account.connection()),
             daily_limit: None,
+            remote_id: text(one, "id").map(str::to_owned),
         })
     };
     Ok(organisations.iter().filter(is_organisation).filter_map(identity).collect())

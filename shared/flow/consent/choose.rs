@@ -171,7 +171,7 @@ mod tests {
 
     fn identity(account: &str) -> Identity {
         let (account, title) = (account.to_owned(), format!("The {account}"));
-        Identity { account, title, own_user: String::new(), daily_limit: None }
+        Identity { account, title, own_user: String::new(), daily_limit: None, remote_id: None }
     }
 
     fn ticked(names: &[(&str, bool, &str)]) -> Ticked {
