@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from simple_salesforce import Salesforce
-from simple_salesforce.exceptions import SalesforceBulkV2LoadError
+from simple_salesforce.exceptions import SalesforceOperationError
 
 from conftest import World
 
@@ -85,5 +85,5 @@ def test_what_is_deleted_for_good_is_in_no_bin_and_the_rest_is_read_with_it(
 
 
 def test_a_job_that_can_not_be_read_fails_as_a_whole(salesforce: Salesforce) -> None:
-    with pytest.raises(SalesforceBulkV2LoadError, match="Field name not found : Nmae"):
+    with pytest.raises(SalesforceOperationError, match="Field name not found : Nmae"):
         salesforce.bulk2.Account.insert(records=[{"Nmae": "typo"}], wait=WAIT)

@@ -101,6 +101,7 @@ impl Feed {
         let late = self.noted.split_off(since.min(self.noted.len()));
         if !late.is_empty() {
             self.held.push((until, late));
+            self.transaction += 1;
         }
     }
 }
@@ -140,7 +141,7 @@ impl Org {
     /// Between two requests: what the last one noted becomes events, and so does what was held until now.
     pub(crate) fn publish(&mut self) {
         let now = self.now;
-        self.feed.transaction += 1;
+        self.feed.transaction += u64::from(!self.feed.noted.is_empty());
         let (due, held) =
             std::mem::take(&mut self.feed.held).into_iter().partition(|(until, _)| *until <= now);
         self.feed.held = held;
