@@ -72,6 +72,8 @@ impl SandboxArgs {
             None => until_stopped().await?,
             Some(state) => {
                 tokio::select! {
+                    // It listens for the signal before the file is written, which takes its time.
+                    biased;
                     stopped = until_stopped() => stopped?,
                     failed = state.follow(&stand_ins.sandbox) => failed?,
                 }
