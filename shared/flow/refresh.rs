@@ -9,6 +9,7 @@
 //! what the lost answer had given; what the access token still allows goes on, and then a person is asked.
 
 mod kept;
+mod renew;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,8 +18,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
-use self::kept::{Kept, Newest};
-use super::connections::{Connections, client_secret_name, reconnect_failure};
+use self::kept::Kept;
+use self::renew::UNANSWERED;
+use super::connections::{Connections, reconnect_failure};
 use super::grant::{GrantRow, Grants, LEASE, Stored, Trouble, TroubleKind, Turn};
 use super::notify::Notices;
 use super::{FlowError, fault_of};
@@ -304,170 +306,10 @@ impl Tokens {
         }
     }
 
-    /// Gets the next token. It is our turn.
-    async fn renew(
-        &self,
-        stored: &mut Stored,
-        connection: &Connection,
-        connector: &dyn Connector,
-        want: Want<'_>,
-    ) -> Result<Token, Fault> {
-        let grant = stored.grant.clone();
-        let before = self.read(&grant).await?;
-        if let Some(token) = self.fits(before.as_ref(), want) {
-            return Ok(token);
-        }
-        let secret = self.ports.vault.read(&client_secret_name(&grant)).await;
-        let secret = secret.map_err(|error| self.fault(&error.into()))?;
-        if connection.grant != GrantKind::AuthorizationCode {
-            return match self.exchange(connection, connector, &TokenAsk::Machine, secret.as_ref()).await {
-                Ok(token) => self.keep(stored, connector, before.as_ref(), &token).await,
-                Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
-                Err(fault) => Err(self.refused(stored, connection, fault).await),
-            };
-        }
-        let Some((before, refresh)) = before.and_then(|kept| kept.refresh().map(|refresh| (kept, refresh)))
-        else {
-            let failure = Failure::new("no_refresh_token", "the vault has no refresh token for it");
-            return Err(self.ended(stored, connection, failure).await);
-        };
-        let once = connector.refresh_rules().grace.is_none() && stored.row.rotates != Some(false);
-        if once {
-            if stored.row.spending == Some(before.generation) {
-                return Err(self.unanswered(stored, connection, want).await);
-            }
-            stored.row.spending = Some(before.generation);
-            // Before it is sent: who comes after a crash must know.
-            self.grants.write(stored).await.map_err(|error| self.overtaken(error))?;
-        }
-        let ask = TokenAsk::Refresh(&refresh);
-        let mut answer = self.exchange(connection, connector, &ask, secret.as_ref()).await;
-        if let Err(GrantFault::Dead(_)) = answer {
-            let newer = self.read(&grant).await?;
-            if let Some(token) = self.fits(newer.as_ref(), Want::NewerThan(before.generation)) {
-                return Ok(token);
-            }
-            if let Some(previous) = before.previous(self.ports.clock.now()) {
-                let ask = TokenAsk::Refresh(&previous);
-                let second = self.exchange(connection, connector, &ask, secret.as_ref()).await;
-                answer = second.or(answer);
-            }
-        }
-        match answer {
-            Ok(token) => {
-                stored.row.rotates = Some(token.refresh.is_some());
-                self.keep(stored, connector, Some(&before), &token).await
-            }
-            Err(GrantFault::Lost(failure)) if once => {
-                tracing::warn!(%grant, code = %failure.code, "the answer to a refresh was lost");
-                Err(self.unanswered(stored, connection, want).await)
-            }
-            Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
-            Err(fault) => {
-                // An answer that gives nothing spends nothing.
-                stored.row.spending = None;
-                Err(self.refused(stored, connection, fault).await)
-            }
-        }
-    }
-
-    /// Durable before anyone uses it, and before the lease is let go.
-    async fn keep(
-        &self,
-        stored: &mut Stored,
-        connector: &dyn Connector,
-        before: Option<&Kept>,
-        token: &Token,
-    ) -> Result<Token, Fault> {
-        let mut next = Kept::next(token, before, connector.refresh_rules().grace);
-        // A vault that was emptied goes on with the numbers all the same.
-        next.generation = next.generation.max(stored.row.generation + 1);
-        let patience = self.ports.clock.now() + LEASE - TOKEN_TIMEOUT - TOKEN_TIMEOUT;
-        let kept = match kept::write(&self.ports, &stored.grant, next, patience).await {
-            Ok(Newest::Ours(kept) | Newest::Theirs(kept)) => kept,
-            Err(error) => {
-                tracing::error!(grant = %stored.grant, %error, "a new token could not be kept; it is used while this process lives");
-                return Ok(token.clone());
-            }
-        };
-        let row = &mut stored.row;
-        row.renewed(&stored.grant, kept.generation, kept.issued_at);
-        row.expires_at = token.expires_at;
-        row.refreshes = kept.refresh().is_some();
-        kept.token().ok_or_else(|| self.later(Failure::new("token_unavailable", "the token was dropped")))
-    }
-
-    /// The refresh token was sent and no answer is known, and the provider takes it only once. It may be that nothing
-    /// was lost, but to find out would be to lose it. While the access token isn't refused it goes on being used.
-    async fn unanswered(&self, stored: &mut Stored, connection: &Connection, want: Want<'_>) -> Fault {
-        let failure = Failure::new(
-            UNANSWERED,
-            "the answer to a refresh was lost, and the refresh token may not be sent twice",
-        );
-        match want {
-            Want::Usable(_) => self.ended(stored, connection, failure).await,
-            Want::NewerThan(_) | Want::First => self.unavailable(stored, failure),
-        }
-    }
-
-    /// An answer, and no token.
-    async fn refused(&self, stored: &mut Stored, connection: &Connection, fault: GrantFault) -> Fault {
-        match fault {
-            GrantFault::Dead(failure) => self.ended(stored, connection, failure).await,
-            GrantFault::Misconfigured(failure) => {
-                self.trouble(stored, TroubleKind::Misconfigured, &failure);
-                self.notices.parked(connection, &failure).await;
-                self.parked(connection, &failure)
-            }
-            GrantFault::Unavailable(failure) | GrantFault::Lost(failure) => self.unavailable(stored, failure),
-        }
-    }
-
-    /// Every connection of the grant needs a person. Nothing is deleted; the owner hears of it once.
-    async fn ended(&self, stored: &mut Stored, connection: &Connection, failure: Failure) -> Fault {
-        self.trouble(stored, TroubleKind::Ended, &failure);
-        // Who has lost the lease knows nothing of what came after it.
-        if let Err(error) = self.grants.write(stored).await {
-            return self.overtaken(error);
-        }
-        if let Err(error) = self.tell_ended(stored, &failure).await {
-            tracing::warn!(grant = %stored.grant, %error, "could not mark the connections");
-        }
-        self.parked(connection, &failure)
-    }
-
-    async fn tell_ended(&self, stored: &Stored, failure: &Failure) -> Result<(), FlowError> {
-        let shared = self.connections.of_grant(&stored.grant).await?;
-        self.notices.grant_ended(&stored.grant, stored.row.generation, &shared, failure).await;
-        for connection in shared {
-            self.connections.needs_reconnect(&connection.id).await?;
-        }
-        Ok(())
-    }
-
-    fn unavailable(&self, stored: &mut Stored, failure: Failure) -> Fault {
-        self.trouble(stored, TroubleKind::Unavailable, &failure);
-        self.later(failure)
-    }
-
-    fn trouble(&self, stored: &mut Stored, kind: TroubleKind, failure: &Failure) {
-        let at = self.ports.clock.now();
-        stored.row.trouble = Some(Trouble { kind, at, failure: failure.clone() });
-    }
-
     fn fault_of_trouble(&self, connection: &Connection, trouble: &Trouble) -> Fault {
         match trouble.kind {
             TroubleKind::Ended | TroubleKind::Misconfigured => self.parked(connection, &trouble.failure),
             TroubleKind::Unavailable => self.later(trouble.failure.clone()),
-        }
-    }
-
-    fn overtaken(&self, error: TableError) -> Fault {
-        match error {
-            TableError::Refused(_) => {
-                self.later(Failure::new("token_unavailable", "another process is getting the token"))
-            }
-            other => self.fault(&other.into()),
         }
     }
 
@@ -503,6 +345,3 @@ enum Won {
     /// Another process was faster.
     Token(Token),
 }
-
-/// The code of a refresh whose answer was lost, and that must not be made again.
-const UNANSWERED: &str = "refresh_unanswered";

@@ -1,4 +1,4 @@
-//! What a person does in a browser: consents, so that connections have pairs of tokens.
+//! Connections that came by a consent, for tests that are about what follows; the pages themselves are `connecting`'s.
 
 use std::sync::Arc;
 use std::time::Duration;
