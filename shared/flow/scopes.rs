@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::FlowError;
 use super::stack::Stack;
-use crate::domain::connection::{Connection, Provider};
-use crate::domain::flow::{Flow, StepKind, each_step};
+use crate::domain::connection::{Connection, GrantKind, Provider};
+use crate::domain::flow::{ActionStep, Flow, StepKind, each_step};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::Catalog;
@@ -32,16 +32,28 @@ pub struct Missing {
     pub scope: &'static str,
     /// The action or the trigger that needs it.
     pub by: String,
+    /// What to do about it.
+    pub advice: String,
 }
 
 impl Missing {
+    fn new(connection: &Connection, scope: &'static str, by: &str) -> Self {
+        let name = &connection.id;
+        let advice = match connection.grant {
+            GrantKind::AuthorizationCode => format!("`counterfoil connection reconnect {name}` asks for it"),
+            GrantKind::ClientCredentials | GrantKind::JwtBearer => format!(
+                "give its app that scope and connect it again, `counterfoil connection add {name} --scopes …`"
+            ),
+        };
+        Self { connection: name.clone(), scope, by: by.to_owned(), advice }
+    }
+
     pub fn failure(&self) -> Failure {
-        let Self { connection, scope, by } = self;
-        let message = format!(
-            "`{connection}` may not do what {by} needs: give its app the scope {scope} and connect it again, \
-             `counterfoil connection add {connection} --scopes …`"
-        );
-        Failure::new("missing_scope", message)
+        let Self { connection, scope, by, advice } = self;
+        Failure::new(
+            "missing_scope",
+            format!("{by} needs the scope {scope}, and `{connection}` lacks it: {advice}"),
+        )
     }
 }
 
@@ -69,8 +81,20 @@ pub(super) fn lacking(
     by: &str,
 ) -> Option<Missing> {
     let connector = catalog.connector(connection.provider)?;
-    let missing = || Missing { connection: connection.id.clone(), scope, by: by.to_owned() };
-    (!connector.allows(connection, scope)).then(missing)
+    (!connector.allows(connection, scope)).then(|| Missing::new(connection, scope, by))
+}
+
+/// What is missing at a connection for all flows that use it.
+pub async fn missing_at(stack: &Stack, connection: &Connection) -> Result<Vec<Missing>, FlowError> {
+    let mut found = Vec::new();
+    for head in stack.flows.heads().await? {
+        if let Ok(Some(compiled)) = stack.flows.compiled(head.id, head.live_version).await {
+            found.extend(missing(stack, &compiled.flow).await?);
+        }
+    }
+    found.retain(|missing: &Missing| missing.connection == connection.id);
+    found.dedup_by(|one, other| one.scope == other.scope);
+    Ok(found)
 }
 
 /// What all flows together need of a connection, whether it is there yet or not.
@@ -100,8 +124,7 @@ fn needs(flow: &Flow, catalog: &Catalog) -> Vec<Need> {
     let scope = catalog.trigger(&trigger.id).and_then(|(about, _)| about.scope);
     let mut needs: Vec<Need> =
         need(&trigger.id, trigger.connection.iter().cloned().collect(), scope).into_iter().collect();
-    let mut of_step = |kind: &StepKind| {
-        let StepKind::Action(action) = kind else { return };
+    let mut of_action = |action: &ActionStep| {
         let scope = catalog.action(&action.action).and_then(|(about, _)| about.scope);
         let connections = match action.connection.as_deref() {
             None => Vec::new(),
@@ -111,8 +134,16 @@ fn needs(flow: &Flow, catalog: &Catalog) -> Vec<Need> {
         };
         needs.extend(need(&action.action, connections, scope));
     };
-    each_step(&flow.steps, &mut |step| of_step(&step.kind));
-    each_step(&flow.if_missing_fields, &mut |step| of_step(&step.kind));
+    if let Some(each) = &trigger.each {
+        of_action(&each.find);
+    }
+    for steps in [&flow.steps, &flow.if_missing_fields] {
+        each_step(steps, &mut |step| {
+            if let StepKind::Action(action) = &step.kind {
+                of_action(action);
+            }
+        });
+    }
     needs
 }
 

@@ -96,6 +96,11 @@ impl Person {
         self.ask("POST", &url, &body.join("&")).await
     }
 
+    /// What the cookies hold.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        self.cookies.values().cloned().collect()
+    }
+
     async fn ask(&mut self, method: &str, url: &str, body: &str) -> Page {
         match url.strip_prefix(ADDRESS) {
             Some(path) => self.ask_us(method, url, path, body).await,

@@ -1,19 +1,24 @@
 //! Consents: a person lets Counterfoil into an account in a browser, and nobody else can.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connect::{self, Wanted};
+use counterfoil::flow::connections::token_name;
 use counterfoil::flow::consent::{self, Invited, Outcome};
 use counterfoil::flow::lifecycle;
+use counterfoil::ports::table::{self, Item, Key, Query, Table, TableError, Write};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 
 use crate::browser::{ADDRESS, Page, Person, parameter};
-use crate::world::{SALESFORCE, World, XERO};
+use crate::world::{SALESFORCE, World, XERO, new_stack};
 
 const CLIENT: &str = "our-app";
 const SECRET: &str = "our-secret";
@@ -320,4 +325,78 @@ async fn what_an_abandoned_invitation_left_is_swept_away() {
     consent::sweep(&world.stack).await.expect("swept");
     assert!(!secret().await);
     assert_eq!(consent::outcome(&world.stack, first.id).await.expect("read"), None);
+}
+
+/// What is written into the table, in clear.
+struct Overheard {
+    inner: Arc<dyn Table>,
+    written: Arc<Mutex<String>>,
+}
+
+#[async_trait]
+impl Table for Overheard {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        self.inner.get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<table::Page, TableError> {
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        for write in &writes {
+            let document = match write {
+                Write::Put { item, .. } => String::from_utf8_lossy(&item.document).into_owned(),
+                _ => String::new(),
+            };
+            self.written.lock().expect("nobody panicked").push_str(&format!("{write:?} {document}\n"));
+        }
+        self.inner.write(writes).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_opens_an_account_is_in_the_table_or_on_a_page() {
+    let world = world().await;
+    let second = world.sandbox.xero.add_organisation("Branch (AU)").to_string();
+    let mut ports = world.ports();
+    let written = Arc::<Mutex<String>>::default();
+    ports.table = Arc::new(Overheard { inner: Arc::clone(&ports.table), written: Arc::clone(&written) });
+    let stack = new_stack(&ports);
+    let mut person = Person::new(&stack);
+    let mut needles = vec![SECRET.to_owned()];
+    for provider in [Provider::Xero, Provider::Salesforce] {
+        let secret = SecretString::from(SECRET);
+        let invited = consent::invite(&stack, wanted(provider.as_str(), provider), secret, ADDRESS)
+            .await
+            .expect("invited");
+        needles.push(parameter(invited.url.expose_secret(), "invitation"));
+        let page = person.open(invited.url.expose_secret()).await;
+        needles.push(page.parameter("state"));
+        needles.extend(person.cookies());
+        let branch = format!("tenant={second}");
+        let changes: &[(&str, Option<&str>)] = &[(&branch, Some("on"))];
+        let changes = if provider == Provider::Xero { changes } else { &[] };
+        let back = person.send(&page, "allow", changes).await.leads_to().expect("the way back");
+        needles.push(parameter(&back, "code"));
+        let mut page = person.open(&back).await;
+        if provider == Provider::Xero {
+            page = person.press(&page, "", &[]).await;
+        }
+        assert!(page.text.contains("is connected to"), "{}", page.text);
+        let Outcome::Connected { connections, .. } = outcome(&world, &invited).await else { panic!("it is") };
+        let grant = connections[0].grant_id();
+        let kept =
+            world.stack.ports.vault.read(&token_name(&grant)).await.expect("the vault").expect("a pair");
+        let kept: Value = serde_json::from_str(kept.expose_secret()).expect("JSON");
+        needles.extend(["access", "refresh"].map(|name| kept[name].as_str().expect("a token").to_owned()));
+    }
+    let pages = person.seen.lock().expect("nobody panicked").join("\n");
+    let written = written.lock().expect("nobody panicked").clone();
+    assert_eq!((needles.len(), written.lines().count() > 10), (13, true));
+    for needle in needles {
+        assert!(needle.len() >= SECRET.len(), "{needle}");
+        assert!(!written.contains(&needle), "{needle} is in the table: {written}");
+        assert!(!pages.contains(&needle), "{needle} is on a page: {pages}");
+    }
 }

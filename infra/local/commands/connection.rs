@@ -12,7 +12,7 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::health::{self, Health};
-use counterfoil::flow::{Stack, consent, disconnect, hear};
+use counterfoil::flow::{Stack, consent, disconnect, hear, scopes};
 use counterfoil::ports::random::random_uuid;
 use counterfoil::runtime::handlers::HOOKS;
 use jiff::Timestamp;
@@ -419,10 +419,13 @@ async fn check(stack: &Stack, name: Option<String>, json: bool) -> anyhow::Resul
         if let Ok(identity) = answer {
             health.title = identity.title;
         }
+        let missing = scopes::missing_at(stack, &connection).await?;
         if !json {
             tell(&health, stack.now(), problem.as_deref());
+            missing.iter().for_each(|missing| output::line(format!("  {}", missing.failure())));
         }
         let mut shown = joined(&connection, &health)?;
+        shown["missing_scopes"] = json!(missing);
         shown["ok"] = problem.is_none().into();
         shown["problem"] = problem.into();
         checked.push(shown);
