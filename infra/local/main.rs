@@ -7,6 +7,7 @@ mod place;
 mod secret;
 mod server;
 mod serving;
+mod since;
 mod stand_ins;
 mod state_file;
 mod tls;

@@ -7,7 +7,9 @@
 use std::str::FromStr as _;
 
 use croner::Cron;
-use jiff::{SignedDuration, Timestamp};
+use croner::errors::CronError;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Serialize;
 
 use super::FlowError;
@@ -213,17 +215,29 @@ async fn fire(stack: &Stack) -> Result<u32, FlowError> {
 
 /// The last planned instant that is not after `now`.
 pub fn planned_before(options: &crate::domain::Object, now: Timestamp) -> Result<Timestamp, Failure> {
+    let (cron, zone) = schedule_of(options)?;
+    planned(cron.find_previous_occurrence(&now.to_zoned(zone), true))
+}
+
+/// The next planned instant after `now`.
+pub fn planned_after(options: &crate::domain::Object, now: Timestamp) -> Result<Timestamp, Failure> {
+    let (cron, zone) = schedule_of(options)?;
+    planned(cron.find_next_occurrence(&now.to_zoned(zone), false))
+}
+
+fn schedule_of(options: &crate::domain::Object) -> Result<(Cron, TimeZone), Failure> {
     let text = |name: &str| options.get(name).and_then(Value::as_str);
     let cron = text("cron").unwrap_or_default();
-    let zone = text("zone").unwrap_or("UTC");
     let bad = |message: String| Failure::new("bad_schedule", message);
     let parsed =
         Cron::from_str(cron).map_err(|error| bad(format!("`{cron}` is no cron expression: {error}")))?;
-    let zone = crate::domain::time::zone(zone).map_err(|error| bad(error.to_string()))?;
-    let previous = parsed
-        .find_previous_occurrence(&now.to_zoned(zone), true)
-        .map_err(|error| bad(format!("`{cron}` never comes: {error}")))?;
-    Ok(previous.timestamp())
+    let zone = text("zone").unwrap_or("UTC");
+    Ok((parsed, crate::domain::time::zone(zone).map_err(|error| bad(error.to_string()))?))
+}
+
+fn planned(occurrence: Result<Zoned, CronError>) -> Result<Timestamp, Failure> {
+    let never = |error| Failure::new("bad_schedule", format!("the schedule never comes: {error}"));
+    Ok(occurrence.map_err(never)?.timestamp())
 }
 
 /// Starts a run of a flow that isn't triggered by a provider: a schedule's tick, or a person. With `each`, it is the run

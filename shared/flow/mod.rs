@@ -28,6 +28,7 @@ pub mod look;
 pub mod notify;
 pub mod page;
 pub mod poll;
+pub mod preview;
 pub mod receive;
 pub mod recover;
 pub mod refresh;

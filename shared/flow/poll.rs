@@ -11,8 +11,10 @@ mod live;
 mod own;
 
 pub use feed::{FeedRules, feed_trouble};
+pub use lease::Failed;
 pub(super) use lease::{fingerprint, watch_key};
 pub use live::go_live;
+pub use live::{Standing, standing};
 pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
 
@@ -221,9 +223,16 @@ async fn poll_watch(
     };
     let mut result = Ok(());
     loop {
-        if let Err(error) = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await
-        {
-            result = Err(error);
+        let polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
+        lease.place.failed = match &polled {
+            Err(PollError::Fault(fault)) => {
+                let since = lease.place.failed.as_ref().map_or(stack.now(), |failed| failed.since);
+                Some(Failed { since, failure: fault.failure().clone() })
+            }
+            _ => None,
+        };
+        if polled.is_err() {
+            result = polled;
         }
         // A wake-up came meanwhile: once more, unless that would only fail again.
         if !lease.release(stack, result.is_err()).await? {
@@ -355,7 +364,9 @@ async fn announce(
                 Events::First if !is_first => continue,
                 Events::AfterTheFirst if is_first => continue,
                 Events::EachRecord | Events::First => EventKey::new(change.id.as_str()),
-                Events::EachVersion | Events::AfterTheFirst => versioned(change, change.stamp),
+                Events::EachVersion | Events::AfterTheFirst | Events::EachDeletion => {
+                    versioned(change, change.stamp)
+                }
             };
             if !(change.own && listener.interest.ignore_own) {
                 messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));

@@ -582,6 +582,8 @@ pub enum Events {
     First,
     /// Each one but the first.
     AfterTheFirst,
+    /// Each one, and each is a deletion.
+    EachDeletion,
 }
 
 impl Events {

@@ -24,6 +24,7 @@ mod main_job;
 mod notifications;
 mod order;
 mod polling;
+mod previews;
 mod reruns;
 mod schedules;
 mod scopes;

@@ -1,7 +1,10 @@
 //! `counterfoil flow`: files are checked, pushed and tried; flows are enabled, paused, fired and looked at.
 
+mod backfill;
 mod files;
 mod live;
+mod status;
+mod switch;
 mod trial;
 
 pub(super) use trial::event_in;
@@ -86,10 +89,16 @@ enum Command {
         #[arg(long, value_name = "VERSION")]
         to: Option<u32>,
     },
-    /// Goes live: what happens from now on starts the flow
+    /// Says what fires, what doesn't and what looking costs, and goes live: what happens from now on starts the flow
     Enable {
         #[arg(required = true)]
         names: Vec<String>,
+        /// Says it, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Stops, and gives the place up: what happens meanwhile is never seen
     Disable {
@@ -106,6 +115,9 @@ enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Runs what the flow would have met, had it been live since a day in the past
+    #[command(after_help = backfill::EXAMPLES)]
+    Backfill(backfill::Backfill),
     /// Keeps a secret that flows name: what senders sign webhooks with, or what a URL is polled with
     Secret {
         name: String,
@@ -136,13 +148,16 @@ impl Flow {
             Command::Test(test) => return test.perform(place).await,
             Command::Push { files, json } => return files::push(place, &files, json).await,
             Command::List { json } => live::list(place, json).await?,
-            Command::Status { name, json } => live::status(place, &name, json).await?,
+            Command::Status { name, json } => status::status(place, &name, json).await?,
             Command::Versions { name, json } => live::versions(place, &name, json).await?,
             Command::Rollback { name, to } => live::roll_back(place, &name, to).await?,
-            Command::Enable { names } => live::enable(place, &names).await?,
-            Command::Disable { names } => live::disable(place, &names).await?,
-            Command::Pause { names } => live::pause(place, &names).await?,
-            Command::Resume { names } => live::resume(place, &names).await?,
+            Command::Enable { names, dry_run, json } => {
+                return switch::enable(place, &names, dry_run, json).await;
+            }
+            Command::Disable { names } => switch::disable(place, &names).await?,
+            Command::Pause { names } => switch::pause(place, &names).await?,
+            Command::Resume { names } => switch::resume(place, &names).await?,
+            Command::Backfill(backfill) => return backfill.perform(place).await,
             Command::Secret { name, from } => live::secret(place, &name, &from).await?,
             Command::Run { name, with, key, json } => live::run(place, &name, &with, key, json).await?,
         }

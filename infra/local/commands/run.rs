@@ -11,12 +11,12 @@ use counterfoil::flow::Stack;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rerun::{self, Again};
 use counterfoil::flow::rows::StoredRun;
-use jiff::{Span, Timestamp, Zoned, civil, tz::TimeZone};
 use serde_json::json;
 
 use super::flow::event_in;
 use crate::output;
 use crate::place::Place;
+use crate::since::{Since, when};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -136,42 +136,6 @@ struct Rerun {
 pub(crate) struct Failures {
     #[command(flatten)]
     which: Which,
-}
-
-/// An instant, or so long ago.
-#[derive(Debug, Clone, Copy)]
-enum Since {
-    At(Timestamp),
-    Ago(Span),
-}
-
-/// Friendly durations (`2h`, `3d`), days of this machine's zone, RFC 3339.
-/// <https://docs.rs/jiff/latest/jiff/fmt/friendly/>
-fn when(text: &str) -> Result<Since, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(Since::At(at));
-    }
-    if let Ok(day) = text.parse::<civil::Date>() {
-        let began = day.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
-        return Ok(Since::At(began.timestamp()));
-    }
-    match text.parse::<Span>() {
-        Ok(span) => Ok(Since::Ago(span.abs())),
-        Err(_) => Err("write 2h, 3d, 2026-01-15 or 2026-01-15T03:20:11Z".to_owned()),
-    }
-}
-
-impl Since {
-    fn from(self, now: Timestamp) -> Result<Timestamp, Failure> {
-        match self {
-            Self::At(at) => Ok(at),
-            // A day or a month ago depends on the calendar.
-            Self::Ago(span) => Zoned::new(now, TimeZone::system())
-                .checked_sub(span)
-                .map(|ago| ago.timestamp())
-                .map_err(|error| Failure::new("not_an_instant", error.to_string())),
-        }
-    }
 }
 
 impl Run {
@@ -405,20 +369,4 @@ async fn with_code(stack: &Stack, code: &str) -> anyhow::Result<Vec<RunId>> {
     let with_code =
         failed.iter().filter(|run| run.row.failure.as_ref().is_some_and(|failure| failure.code == code));
     Ok(with_code.map(|run| run.row.message.run).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_takes_durations_days_and_instants() {
-        let now: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
-        let from = |text: &str| when(text).unwrap().from(now).unwrap().to_string();
-        assert_eq!(from("2h"), "2026-01-15T10:00:00Z");
-        assert_eq!(from("90 minutes"), "2026-01-15T10:30:00Z");
-        assert_eq!(from("2026-01-14T03:20:11Z"), "2026-01-14T03:20:11Z");
-        assert!(from("2026-01-14").starts_with("2026-01-1"));
-        assert!(when("yesterday-ish").is_err());
-    }
 }

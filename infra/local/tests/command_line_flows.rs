@@ -257,7 +257,10 @@ async fn a_polled_flow_goes_live_is_paused_reads_on_and_is_disabled() {
     let state = |of: &str| line.json(&["flow", "status", name, "--json"])[of].clone();
     assert_eq!(state("state"), "disabled");
     assert!(line.refusal(&["flow", "pause", name]).starts_with("flow_disabled: "));
-    assert!(line.text(&["flow", "enable", name]).contains("it watches Opportunity"));
+    assert!(
+        line.text(&["flow", "enable", name])
+            .contains("each Opportunity whose StageName becomes Closed Won of crm, from now on")
+    );
     let live_from = state("live_from");
     assert!(live_from.is_string());
     line.text(&["flow", "pause", name]);
@@ -269,6 +272,71 @@ async fn a_polled_flow_goes_live_is_paused_reads_on_and_is_disabled() {
     assert_eq!((state("state"), state("live_from")), (json!("disabled"), Value::Null));
     assert_eq!(line.json(&["flow", "list", "--json"])[0]["state"], "disabled");
     assert!(line.refusal(&["flow", "enable", "nobody"]).starts_with("unknown_flow: "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enabling_says_first_what_it_comes_to_and_a_dry_run_only_says_it() {
+    let line = CommandLine::new();
+    let sandbox = connected(&line).await;
+    won(&sandbox);
+    let name = "won-opportunity-to-invoice";
+    line.text(&["flow", "push", &shipped("won-opportunity-to-invoice.yaml").display().to_string()]);
+    let said = line.json(&["flow", "enable", name, "--dry-run", "--json"]);
+    let flow = &said["flows"][0];
+    assert_eq!((&flow["state"], &flow["live_from"]), (&json!("disabled"), &Value::Null));
+    let preview = &flow["preview"];
+    assert_eq!(preview["fires"], "each Opportunity whose StageName becomes Closed Won");
+    assert_eq!((&preview["already"]["count"], &preview["already"]["names"]), (&json!(1), &json!(["Desks"])));
+    assert_eq!((&preview["polls"]["a_day"], &preview["missing"]), (&json!(1440), &json!([])));
+    assert_eq!(line.json(&["flow", "status", name, "--json"])["state"], "disabled");
+
+    let text = line.text(&["flow", "enable", name]);
+    assert!(text.contains("1 (Desks) are so already, and fire only after they have left it"), "{text}");
+    assert!(text.contains("looking costs 1440 calls a day"), "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("won-opportunity-to-invoice is enabled, live from "), "{last}");
+    let status = line.text(&["flow", "status", name]);
+    assert!(status.contains("nothing has been read yet"), "{status}");
+    assert!(line.text(&["flow", "disable", name]).contains("nothing is queued"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_is_started_looked_at_and_stopped_and_the_keeper_does_its_work() {
+    let line = CommandLine::new();
+    let sandbox = connected(&line).await;
+    won(&sandbox);
+    let name = "won-opportunity-to-invoice";
+    line.text(&["flow", "push", &shipped("won-opportunity-to-invoice.yaml").display().to_string()]);
+    fn backfill<'a>(words: &[&'a str]) -> Vec<&'a str> {
+        [&["flow", "backfill", "won-opportunity-to-invoice"][..], words].concat()
+    }
+    assert!(line.refusal(&backfill(&["--since", "30d"])).starts_with("flow_disabled: "));
+    line.text(&["flow", "enable", name]);
+    assert!(line.refusal(&backfill(&[])).starts_with("no_backfill_yet: "));
+    assert!(line.refusal(&backfill(&["--stop"])).starts_with("no_backfill_running: "));
+    for wrong in [&["--since", "yesterday-ish"][..], &["--since", "30d", "--share", "0"], &["--until", "1d"]]
+    {
+        assert_eq!(line.says(&backfill(wrong)).status.code(), Some(2), "{wrong:?}");
+    }
+
+    let begun = line.json(&backfill(&["--since", "30d", "--json"]));
+    assert_eq!(
+        (&begun["state"], &begun["queued"], &begun["remaining"]),
+        (&json!("running"), &json!(1), &json!(1))
+    );
+    assert!(line.refusal(&backfill(&["--since", "30d"])).starts_with("backfill_running: "));
+    let said = line.says(&backfill(&[]));
+    assert!(both(&said).contains("goes on by itself"), "{}", both(&said));
+    assert_eq!(line.json(&backfill(&["--stop", "--json"]))["state"], "stopped");
+    let stack = local_stack::join(&line.data()).unwrap().stack;
+    while pump::runs(&stack, QueueName::RunsBulk).await.unwrap() > 0 {}
+    assert_eq!(line.json(&["run", "list", "--json"]), json!([]), "what was queued is dropped");
+
+    line.text(&backfill(&["--since", "30d", "--share", "50"]));
+    while pump::runs(&stack, QueueName::RunsBulk).await.unwrap() > 0 {}
+    let done = line.json(&backfill(&["--json"]));
+    assert_eq!((&done["ended"], &done["remaining"]), (&json!({"succeeded": 1}), &json!(0)));
+    assert_eq!(Value::from(sandbox.xero.ledger().invoices_as_json()).as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

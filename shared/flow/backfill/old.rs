@@ -58,7 +58,7 @@ pub(super) async fn events(
             continue;
         }
         let key = match listener.interest.events {
-            Events::EachVersion => poll::versioned(change, change.stamp),
+            Events::EachVersion | Events::EachDeletion => poll::versioned(change, change.stamp),
             Events::EachRecord => EventKey::new(change.id.as_str()),
             Events::First => match trigger.is_new_since(change, backfill.since, account).await {
                 Ok(true) => EventKey::new(change.id.as_str()),

@@ -30,6 +30,17 @@ pub(super) struct Place {
     /// When the last two days were read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_back_at: Option<Timestamp>,
+    /// Why the last poll failed, until one goes well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Failed>,
+}
+
+/// Polls that come to nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The first of them.
+    pub since: Timestamp,
+    pub failure: Failure,
 }
 
 /// Once a day…

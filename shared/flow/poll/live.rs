@@ -1,6 +1,7 @@
 //! Going live, and where a flow reads on from: what a poll needs to know before its first page.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::super::FlowError;
 use super::super::budget::Priority;
@@ -11,7 +12,7 @@ use super::super::run::write_patiently;
 use super::super::scopes;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, memory_key, watched_values};
-use super::lease::{Place, watch_key};
+use super::lease::{Failed, Place, watch_key};
 use super::{OVERLAP, feed, known, write_memories};
 use crate::domain::connection::Provider;
 use crate::domain::ids::FlowId;
@@ -25,13 +26,32 @@ pub(in crate::flow) async fn read_up_to(
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
+    let Some(standing) = standing(stack, head, compiled).await? else { return Ok(None) };
+    let began = head.catch_up_from.or(head.live_from);
+    Ok(standing.read_up_to.map(|cursor| cursor - OVERLAP).max(began))
+}
+
+/// How the poll of a flow is doing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Standing {
+    /// By the provider's clock, how far changes are known: as good as when it was last polled. `None`: not yet.
+    pub read_up_to: Option<Timestamp>,
+    /// Why the last poll failed, and since when they do; `None`: it did not.
+    pub failed: Option<Failed>,
+}
+
+/// `None`: not polled.
+pub async fn standing(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Standing>, FlowError> {
     let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else {
         return Ok(None);
     };
     let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
     let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
-    let began = head.catch_up_from.or(head.live_from);
-    Ok(place.cursor.map(|cursor| cursor - OVERLAP).max(began))
+    Ok(Some(Standing { read_up_to: place.cursor, failed: place.failed }))
 }
 
 /// The place that a flow had when it read on by itself before.

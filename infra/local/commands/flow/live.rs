@@ -1,15 +1,13 @@
-//! Flows that were pushed: what state they are in, and changes of it. The words; what is done is `lifecycle`'s.
+//! Flows that were pushed: which there are, their versions, their secrets, and firing one by hand.
 
 use counterfoil::domain::Value;
 use counterfoil::domain::ids::{EventKey, RunId};
 use counterfoil::domain::outcome::Failure;
-use counterfoil::domain::run::Status;
 use counterfoil::flow::compile::Compiled;
-use counterfoil::flow::flows::{FlowHead, FlowState};
-use counterfoil::flow::look::{self, Search};
+use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{dispatch, keep, lifecycle, poll, rerun};
+use counterfoil::flow::{dispatch, keep, lifecycle, rerun};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
@@ -43,70 +41,8 @@ pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Result<()> {
-    let stack = place.existing()?;
-    let head = stack.flows.named(name).await?;
-    let compiled = lifecycle::live(&stack, &head).await?;
-    let counts = look::counts(&stack, &head).await?;
-    let unfinished = Search {
-        flow: Some(name.to_owned()),
-        statuses: vec![Status::Waiting, Status::Parked],
-        limit: 100_000,
-        ..Search::default()
-    };
-    let oldest = look::runs(&stack, &unfinished).await?.pop();
-    let webhook = webhook(&head, &compiled);
-    let trouble = poll::feed_trouble(&stack, head.id).await?;
-    if json {
-        let runs: serde_json::Map<String, Value> =
-            counts.iter().map(|(status, count)| (status.as_str().to_owned(), (*count).into())).collect();
-        return output::document(&json!({
-            "flow": head.name,
-            "state": head.state,
-            "trigger": compiled.flow.trigger.id,
-            "live_version": head.live_version,
-            "newest_version": head.newest_version,
-            "live_from": head.live_from,
-            "paused_at": head.catch_up_from.filter(|_| head.state == FlowState::Paused),
-            "webhook": webhook,
-            "trouble": trouble.as_ref().map(|(failure, since)| json!({
-                "code": failure.code, "message": failure.message, "since": since,
-            })),
-            "runs": runs,
-            "oldest_waiting": oldest.as_ref().map(look::shown),
-        }));
-    }
-    output::line(format!("{}: {} (trigger {})", head.name, head.state.as_str(), compiled.flow.trigger.id));
-    output::line(format!("version {} is live, {} is the newest", head.live_version, head.newest_version));
-    match (head.state, head.live_from) {
-        (FlowState::Enabled, Some(from)) => output::line(format!("live from {from} on")),
-        (FlowState::Paused, _) => {
-            output::line("paused; `counterfoil flow resume` reads on from where it stopped")
-        }
-        _ => {}
-    }
-    if let Some(path) = webhook {
-        output::line(format!("webhook: POST {path}"));
-    }
-    if let Some((failure, since)) = trouble {
-        output::line(format!("can't be read since {since:.0}: {failure}"));
-    }
-    if counts.is_empty() {
-        output::line("no runs yet");
-    }
-    for (status, count) in &counts {
-        output::line(format!("{count:>8} {}", status.as_str()));
-    }
-    if let Some(run) = oldest {
-        let row = &run.row;
-        let why = row.wait.as_ref().map(|wait| format!(" until {}: {}", wait.until, wait.failure));
-        output::line(format!("the oldest that waits: {}{}", row.message.run, why.unwrap_or_default()));
-    }
-    Ok(())
-}
-
 /// Where an event of an `http.webhook` flow is posted.
-fn webhook(head: &FlowHead, compiled: &Compiled) -> Option<String> {
+pub(super) fn webhook(head: &FlowHead, compiled: &Compiled) -> Option<String> {
     let trigger = &compiled.flow.trigger;
     if trigger.id != "http.webhook" {
         return None;
@@ -159,86 +95,6 @@ pub(super) async fn roll_back(place: &Place, name: &str, to: Option<u32>) -> any
     output::line(format!("{name}: version {} {what}", done.head.live_version));
     if let Some(from) = done.live_again {
         output::note(format!("{name}: it watches for something else now, and does so from {from} on"));
-    }
-    Ok(())
-}
-
-pub(super) async fn enable(place: &Place, names: &[String]) -> anyhow::Result<()> {
-    let stack = place.existing()?;
-    for name in names {
-        let head = lifecycle::enable(&stack, name).await?;
-        let compiled = lifecycle::live(&stack, &head).await?;
-        output::line(format!("{name} is enabled{}", watched(&head, &compiled)));
-    }
-    Ok(())
-}
-
-/// What happens next, and to what.
-fn watched(head: &FlowHead, compiled: &Compiled) -> String {
-    let from = head.live_from.map(|from| format!(", live from {from} on")).unwrap_or_default();
-    let trigger = compiled.flow.trigger.id.as_str();
-    let watches = match (&compiled.interest, trigger) {
-        (Some(Ok(interest)), _) => {
-            let filter =
-                interest.filter.as_ref().map(|filter| format!(" where {filter}")).unwrap_or_default();
-            let already = if interest.changed.is_some() {
-                "; records that satisfy `changed` already fire only after having left it"
-            } else {
-                ""
-            };
-            format!("; it watches {}{filter}{already}", interest.object)
-        }
-        (_, "http.webhook") => {
-            let path = webhook(head, compiled).unwrap_or_default();
-            format!("; events are posted to {path}")
-        }
-        (_, "http.poll") => {
-            let url = compiled.flow.trigger.options.get("url").map(text).unwrap_or_default();
-            format!("; it reads {url}, and what is there already starts nothing")
-        }
-        (_, "manual") => format!("; `counterfoil flow run {}` fires it", head.name),
-        _ => format!("; it is fired by {trigger}"),
-    };
-    format!("{from}{watches}")
-}
-
-pub(super) async fn disable(place: &Place, names: &[String]) -> anyhow::Result<()> {
-    let stack = place.existing()?;
-    for name in names {
-        lifecycle::disable(&stack, name).await?;
-        let queued = stack.ports.queue.depth(QueueName::Runs).await?
-            + stack.ports.queue.depth(QueueName::RunsBulk).await?;
-        let drops = match queued {
-            0 => "nothing is queued, so nothing is dropped".to_owned(),
-            some => format!(
-                "of the {some} events of all flows that are queued, its own are dropped when their turn comes"
-            ),
-        };
-        output::line(format!(
-            "{name} is disabled and its place given up; {drops}; runs that have begun go on"
-        ));
-    }
-    Ok(())
-}
-
-pub(super) async fn pause(place: &Place, names: &[String]) -> anyhow::Result<()> {
-    let stack = place.existing()?;
-    for name in names {
-        let head = lifecycle::pause(&stack, name).await?;
-        let place = head.catch_up_from.map(|from| format!(" at {from}")).unwrap_or_default();
-        output::line(format!(
-            "{name} is paused{place}; `counterfoil flow resume {name}` reads on from there"
-        ));
-    }
-    Ok(())
-}
-
-pub(super) async fn resume(place: &Place, names: &[String]) -> anyhow::Result<()> {
-    let stack = place.existing()?;
-    for name in names {
-        let head = lifecycle::resume(&stack, name).await?;
-        let from = head.catch_up_from.map(|from| format!(", and reads on from {from}")).unwrap_or_default();
-        output::line(format!("{name} is enabled again{from}"));
     }
     Ok(())
 }

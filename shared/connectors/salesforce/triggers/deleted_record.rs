@@ -68,7 +68,7 @@ where: StageName = 'Closed Won'
                 format!("`{name}` can't be used here: {why}. Leave it out."),
             ));
         }
-        options::interest(options, Events::EachVersion)
+        options::interest(options, Events::EachDeletion)
     }
 
     async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {

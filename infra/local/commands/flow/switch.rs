@@ -1,0 +1,146 @@
+//! `counterfoil flow enable`, `disable`, `pause` and `resume`. What it comes to is said first; what is done is
+//! `lifecycle`'s.
+
+use std::process::ExitCode;
+
+use counterfoil::flow::flows::{FlowHead, FlowState};
+use counterfoil::flow::preview::{self, Dropped, Preview};
+use counterfoil::flow::{Stack, lifecycle};
+use counterfoil::ports::connector::{Bound, Counted};
+use serde_json::json;
+
+use super::live::webhook;
+use crate::output;
+use crate::place::Place;
+
+/// Says what each comes to, and goes live with it; `look`: says it only.
+pub(super) async fn enable(
+    place: &Place,
+    names: &[String],
+    look: bool,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let stack = place.existing()?;
+    stack.flows.forget_heads();
+    let mut done = Vec::new();
+    let mut lacking = false;
+    for name in names {
+        let head = stack.flows.named(name).await?;
+        let compiled = lifecycle::live(&stack, &head).await?;
+        let preview = preview::preview(&stack, &head, compiled.clone()).await?;
+        if !json {
+            say(&preview, &head);
+        }
+        lacking |= !preview.missing.is_empty();
+        let head = if look { head } else { lifecycle::enable(&stack, name).await? };
+        if json {
+            let state = head.state;
+            done.push(json!({ "preview": preview, "state": state, "live_from": head.live_from }));
+        } else if !look {
+            let from = head.live_from.map(|from| format!(", live from {from} on")).unwrap_or_default();
+            let address = webhook(&head, &compiled).map(|path| format!("; events are posted to {path}"));
+            output::line(format!("{name} is enabled{from}{}", address.unwrap_or_default()));
+        }
+    }
+    if json {
+        output::document(&json!({ "flows": done }))?;
+    }
+    Ok(if look && lacking { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn say(preview: &Preview, head: &FlowHead) {
+    let name = &preview.flow;
+    let from = match (head.state, head.live_from) {
+        (FlowState::Enabled, Some(from)) => format!("as it does since {from}"),
+        _ => "from now on".to_owned(),
+    };
+    let at = preview.connection.as_ref().map(|connection| format!(" of {connection}")).unwrap_or_default();
+    output::line(format!("{name}: fires for {}{at}, {from}", preview.fires));
+    if let Some(already) = &preview.already
+        && already.counted.count > 0
+    {
+        output::line(format!("  {} {}", counted(&already.counted), already.because));
+        output::line(format!(
+            "  `counterfoil flow backfill {name} --since DATE` takes those that changed since"
+        ));
+    }
+    if let Some(failure) = &preview.not_counted {
+        output::line(format!("  what is there already could not be counted: {failure}"));
+    }
+    if let (Some(polls), Some(connection)) = (&preview.polls, &preview.connection) {
+        let limit = polls.daily_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        let left = polls.left_today.map(|left| format!(", {left} are left today")).unwrap_or_default();
+        let cost = match polls.shared_with.as_slice() {
+            [] => format!("looking costs {} calls a day", polls.a_day),
+            others => format!("looking costs no more: it is shared with {}", others.join(", ")),
+        };
+        output::line(format!("  {cost}; all that looks at {connection}: {}{limit}{left}", polls.all_a_day));
+    }
+    for missing in &preview.missing {
+        output::line(format!("  {}", missing.failure()));
+    }
+}
+
+/// `at least 100 (A, B, C, …)`
+fn counted(counted: &Counted) -> String {
+    let bound = match counted.bound {
+        Bound::Exact => "",
+        Bound::AtLeast => "at least ",
+        Bound::AtMost => "at most ",
+    };
+    let more = if counted.count > counted.names.len() as u64 { ", …" } else { "" };
+    let names = match counted.names.as_slice() {
+        [] => String::new(),
+        names => format!(" ({}{more})", names.join(", ")),
+    };
+    format!("{bound}{}{names}", counted.count)
+}
+
+pub(super) async fn disable(place: &Place, names: &[String]) -> anyhow::Result<()> {
+    let stack = place.existing()?;
+    stack.flows.forget_heads();
+    for name in names {
+        let dropped = dropped(&stack, name).await?;
+        lifecycle::disable(&stack, name).await?;
+        output::line(format!("{name} is disabled and its place given up; runs that have begun go on"));
+        output::line(match dropped.queued_of_all_flows {
+            0 => "  nothing is queued, so nothing that is queued is dropped".to_owned(),
+            some => format!("  of the {some} events of all flows that are queued, its own are dropped"),
+        });
+        if let (Some(unseen), Some(from)) = (&dropped.unseen, dropped.read_up_to) {
+            output::line(format!(
+                "  {} changed since {from:.0}, when it last looked, and will not be seen",
+                counted(unseen)
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn dropped(stack: &Stack, name: &str) -> anyhow::Result<Dropped> {
+    let head = stack.flows.named(name).await?;
+    let compiled = lifecycle::live(stack, &head).await?;
+    Ok(preview::dropped(stack, &head, compiled).await?)
+}
+
+pub(super) async fn pause(place: &Place, names: &[String]) -> anyhow::Result<()> {
+    let stack = place.existing()?;
+    for name in names {
+        let head = lifecycle::pause(&stack, name).await?;
+        let place = head.catch_up_from.map(|from| format!(" at {from}")).unwrap_or_default();
+        output::line(format!(
+            "{name} is paused{place}; `counterfoil flow resume {name}` reads on from there"
+        ));
+    }
+    Ok(())
+}
+
+pub(super) async fn resume(place: &Place, names: &[String]) -> anyhow::Result<()> {
+    let stack = place.existing()?;
+    for name in names {
+        let head = lifecycle::resume(&stack, name).await?;
+        let from = head.catch_up_from.map(|from| format!(", and reads on from {from}")).unwrap_or_default();
+        output::line(format!("{name} is enabled again{from}"));
+    }
+    Ok(())
+}
