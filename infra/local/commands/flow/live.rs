@@ -7,8 +7,7 @@ use counterfoil::flow::compile::Compiled;
 use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{dispatch, keep, lifecycle, rerun};
-use counterfoil::ports::queue::QueueName;
+use counterfoil::flow::{dispatch, keep, lifecycle, look, rerun};
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
 

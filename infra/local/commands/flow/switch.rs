@@ -26,6 +26,10 @@ pub(super) async fn enable(
     let mut lacking = false;
     for name in names {
         let head = stack.flows.named(name).await?;
+        if !look && head.state == FlowState::Paused {
+            // Refused, with the way out: there is nothing to look forward to.
+            lifecycle::enable(&stack, name).await?;
+        }
         let compiled = lifecycle::live(&stack, &head).await?;
         let preview = preview::preview(&stack, &head, compiled.clone()).await?;
         if !json {
