@@ -1,11 +1,13 @@
 //! The last step: accounts of a consent become connections, and what waited for them goes on.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::stack::Stack;
 use super::super::{FlowError, connect, keep};
 use super::invitation::{Invitation, Outcome};
-use crate::domain::connection::{Connection, ConnectionState};
+use crate::domain::connection::{Connection, ConnectionState, GrantId};
 use crate::domain::ids::{ConnectionId, ConsentId};
 use crate::ports::connector::Identity;
 
@@ -26,6 +28,8 @@ pub(super) async fn join(
     given: &Given,
     chosen: Vec<(ConnectionId, Identity)>,
 ) -> Result<Vec<Connection>, FlowError> {
+    // From the table: another process may have connected something a moment ago.
+    let sharing = stack.connections.of_grant(&GrantId::Consent(given.consent)).await?;
     let mut joined = Vec::new();
     for (id, one) in chosen {
         let wanted = invitation.wanted.connection();
@@ -43,7 +47,7 @@ pub(super) async fn join(
     for connection in &joined {
         stack.connections.save(connection).await?;
     }
-    renew_the_others(stack, given, &joined).await?;
+    renew_the_others(stack, given, &sharing, &joined).await?;
     let unparked = keep::unpark(stack, true).await?;
     let connections = joined.clone();
     invitation.came_to(stack, &Outcome::Connected { connections, unparked }).await?;
@@ -54,10 +58,14 @@ pub(super) async fn join(
 }
 
 /// Tokens are the person's: what else was connected by the same person has new ones now, and may do the same.
-async fn renew_the_others(stack: &Stack, given: &Given, joined: &[Connection]) -> Result<(), FlowError> {
-    let connections = stack.connections.list().await?;
-    let is_other = |one: &Connection| joined.iter().all(|joined| joined.id != one.id);
-    for one in connections.iter().filter(|one| one.consent == Some(given.consent) && is_other(one)) {
+async fn renew_the_others(
+    stack: &Stack,
+    given: &Given,
+    sharing: &[Arc<Connection>],
+    joined: &[Connection],
+) -> Result<(), FlowError> {
+    let is_other = |one: &&Arc<Connection>| joined.iter().all(|joined| joined.id != one.id);
+    for one in sharing.iter().filter(is_other) {
         let renewed = Connection {
             granted_scopes: given.scopes.clone(),
             connected_at: Some(stack.now()),
