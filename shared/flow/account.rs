@@ -68,13 +68,20 @@ impl Client {
 
     /// One send of the account's budget. Short waits are waited out, as long as the call can still end in time.
     pub async fn reserve(&self) -> Result<Permit, Fault> {
+        self.reserved(false).await
+    }
+
+    async fn reserved(&self, to_read: bool) -> Result<Permit, Fault> {
         let limits = self.connector.limits(&self.connection);
         loop {
             let now = self.ports.clock.now();
             if now + signed(limits.timeout) > self.deadline {
                 return Err(self.not_started(now, "the batch has no time left for another call"));
             }
-            let taken = self.budgets.take(&self.connection, &limits, self.priority).await;
+            let taken = match to_read {
+                true => self.budgets.take_to_read(&self.connection, &limits, self.priority).await,
+                false => self.budgets.take(&self.connection, &limits, self.priority).await,
+            };
             let not_yet: NotYet = match taken.map_err(|e| fault_of(&e.into(), now))? {
                 Ok(permit) => return Ok(permit),
                 Err(not_yet) => not_yet,
@@ -222,7 +229,7 @@ impl Account for Client {
     }
 
     async fn read(&self, call: Call) -> Result<Response, Fault> {
-        let permit = self.reserve().await?;
+        let permit = self.reserved(true).await?;
         let exchange = self.send(permit, &call, None).await?;
         match (exchange.verdict, exchange.response) {
             (Verdict::Answered, Some(response)) => Ok(response),

@@ -73,7 +73,7 @@ pub struct News {
     pub shared: Option<u32>,
 }
 
-/// A send that is allowed: give it back when the call has ended.
+/// A send that is allowed: give it back when the call has ended. Nil: a read that took nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
     slot: Uuid,
@@ -106,27 +106,9 @@ impl Budget {
         priority: Priority,
         slot: Uuid,
     ) -> Result<Permit, NotYet> {
+        self.look(now, limits, priority)?;
         let at = now.as_millisecond();
-        self.sends.retain(|sent| at - sent < MINUTE);
-        self.slots.retain(|(_, free_at)| *free_at > at);
-        if at - self.day_began >= DAY {
-            (self.day_began, self.day_count, self.bulk_count, self.header_day) = (at, 0, 0, None);
-            (self.quiet, self.foreign) = (None, 0);
-        }
         let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit, kept: false };
-
-        if self.paused_until > at {
-            return Err(not_yet(self.paused_until, self.paused_for.unwrap_or(LimitKind::Minute)));
-        }
-        let left = self.day_left(limits).unwrap_or(u32::MAX);
-        if left == 0 {
-            return Err(not_yet(self.day_began + DAY, LimitKind::Day));
-        }
-        if left <= kept(self.day_limit(limits).unwrap_or(0), priority)
-            || self.share_of(limits, priority).is_some_and(|share| self.bulk_count >= share)
-        {
-            return Err(NotYet { kept: true, ..not_yet(self.day_began + DAY, LimitKind::Day) });
-        }
         if let Some(minute) = limits.minute {
             let allowed = minute.saturating_sub(kept(minute, priority)) as usize;
             if self.sends.len() >= allowed.max(1) {
@@ -153,6 +135,39 @@ impl Budget {
         let free_at = at + i64::try_from(limits.timeout.as_millis()).unwrap_or(60_000) + 5_000;
         self.slots.push((slot, free_at));
         Ok(Permit { slot })
+    }
+
+    /// Whether anything may be sent now, as far as the day and a limit that was hit go.
+    pub fn look(&mut self, now: Timestamp, limits: &Limits, priority: Priority) -> Result<(), NotYet> {
+        let at = now.as_millisecond();
+        self.sends.retain(|sent| at - sent < MINUTE);
+        self.slots.retain(|(_, free_at)| *free_at > at);
+        if at - self.day_began >= DAY {
+            (self.day_began, self.day_count, self.bulk_count, self.header_day) = (at, 0, 0, None);
+            (self.quiet, self.foreign) = (None, 0);
+        }
+        let not_yet = |until: i64, limit| NotYet { until: instant(until, now), limit, kept: false };
+
+        if self.paused_until > at {
+            return Err(not_yet(self.paused_until, self.paused_for.unwrap_or(LimitKind::Minute)));
+        }
+        let left = self.day_left(limits).unwrap_or(u32::MAX);
+        if left == 0 {
+            return Err(not_yet(self.day_began + DAY, LimitKind::Day));
+        }
+        if left <= kept(self.day_limit(limits).unwrap_or(0), priority)
+            || self.share_of(limits, priority).is_some_and(|share| self.bulk_count >= share)
+        {
+            return Err(NotYet { kept: true, ..not_yet(self.day_began + DAY, LimitKind::Day) });
+        }
+        Ok(())
+    }
+
+    /// Whether what an answer says of the day is more than a hundredth away from what is known of it.
+    fn is_news(&self, usage: &Usage, limits: &Limits) -> bool {
+        let Some(said) = usage.day_remaining else { return false };
+        let hundredth = usage.day_limit.unwrap_or(0) / 100;
+        self.day_left(limits).is_none_or(|known| known.abs_diff(said) > hundredth)
     }
 
     /// A call has ended.
@@ -322,6 +337,24 @@ impl Budgets {
         .await
     }
 
+    /// A read, or when to ask again. Where there is no limit by the minute the provider counts the day itself, and a
+    /// live read takes nothing: a poll that finds nothing writes nothing here. Bulk work is counted all the same.
+    pub async fn take_to_read(
+        &self,
+        connection: &Connection,
+        limits: &Limits,
+        priority: Priority,
+    ) -> Result<Result<Permit, NotYet>, TableError> {
+        if limits.minute.is_some() || priority != Priority::Live {
+            return self.take(connection, limits, priority).await;
+        }
+        let permit = Permit { slot: Uuid::nil() };
+        self.change(connection, |budget, now| {
+            (false, budget.look(now, limits, priority).map(|()| permit.clone()))
+        })
+        .await
+    }
+
     /// The call has ended: `limited` when a limit was hit.
     pub async fn give_back(
         &self,
@@ -332,11 +365,12 @@ impl Budgets {
         limited: Option<(LimitKind, Option<Duration>)>,
     ) -> Result<News, TableError> {
         self.change(connection, |budget, now| {
+            let write = !permit.slot.is_nil() || limited.is_some() || budget.is_news(usage, limits);
             budget.give_back(now, permit, usage);
             let shared = budget.compare(limits, usage);
             let long_pause =
                 limited.is_some_and(|(limit, retry_after)| budget.pause(now, limit, retry_after));
-            (true, News { long_pause, shared })
+            (write || shared.is_some(), News { long_pause, shared })
         })
         .await
     }

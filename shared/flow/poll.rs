@@ -4,12 +4,14 @@
 //! late, so each poll reads the last ten minutes again, and once a day the last two days; fingerprints beside the
 //! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
 
+mod announce;
 pub(super) mod feed;
 mod known;
 mod lease;
 mod live;
 mod own;
 
+pub(super) use announce::{message, versioned};
 pub use feed::{FeedRules, feed_trouble};
 pub use lease::Failed;
 pub(super) use lease::{fingerprint, watch_key};
@@ -18,8 +20,9 @@ pub use live::{Standing, standing};
 pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use announce::{Announcing, write_memories};
 use jiff::{SignedDuration, Timestamp};
 use lease::Lease;
 use serde::Serialize;
@@ -28,20 +31,15 @@ use super::FlowError;
 use super::budget::Priority;
 use super::compile::Compiled;
 use super::flows::FlowHead;
-use super::run::write_patiently;
-use super::settle::send_all;
 use super::stack::Stack;
-use super::transitions::{Memory, decide, memory_key};
 use super::wake;
-use crate::domain::Value;
 use crate::domain::connection::{Connection, Provider};
-use crate::domain::event::{Event, RunMessage};
-use crate::domain::ids::{ConnectionId, EventKey};
+use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, Trigger};
 use crate::ports::queue::{Outgoing, QueueName};
-use crate::ports::table::{Condition, Key, MAX_TRANSACTION, Write};
+use crate::ports::table::Key;
 
 /// Rows become visible up to this long after their stamp: a long transaction commits late.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
@@ -176,10 +174,12 @@ async fn watches(
         let Some(provider) = Provider::of(trigger) else { continue };
         let connection = match stack.connections.choose(provider, wanted.connection.as_ref()).await {
             Ok(connection) => connection,
-            Err(fault) => {
-                report.failures.push((head.name.clone(), fault.failure().code.clone()));
+            Err(Fault::Terminal(failure)) => {
+                report.failures.push((head.name.clone(), failure.code));
                 continue;
             }
+            // Without it the others would read on, and what they pass would be lost to this one.
+            Err(fault) => return Err(FlowError::Asked(fault.failure().clone())),
         };
         let interest = match &compiled.interest {
             Some(Ok(interest)) => interest.clone(),
@@ -263,6 +263,7 @@ async fn read(
     let from = start - overlap;
     let mut continuation: Option<String> = None;
     let mut read_at: Option<Timestamp> = None;
+    let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
     loop {
         let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
         let page = match trigger.poll(ask, account).await {
@@ -281,19 +282,30 @@ async fn read(
         // What is committed after the first page was asked for need not be on the later ones.
         let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
         report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
-        let mut fresh: Vec<Change> = page
+        // Who has just begun to listen here wasn't told of what the others know.
+        let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
+        let version = |change: &Change| (change.id.clone(), change.stamp);
+        let mut changes: Vec<Change> = page
             .changes
             .into_iter()
-            .filter(|change| change.stamp <= settled_before && !lease.knows(change))
+            .filter(|change| change.stamp <= settled_before && !told_now.contains(&version(change)))
+            .filter(|change| someone_new || !lease.knows(change))
             .collect();
-        own::mark(stack, account.connection(), &mut fresh).await?;
+        own::mark(stack, account.connection(), &mut changes).await?;
         for listener in listeners {
-            report.events += announce(stack, account.connection(), trigger, listener, &fresh).await?;
+            let is_new = !lease.tells(&listener.head);
+            let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
+            let is_news = |change: &&Change| change.stamp >= live_from && (is_new || !lease.knows(change));
+            let news: Vec<&Change> = changes.iter().filter(is_news).collect();
+            let connection = account.connection();
+            let announcing = Announcing { stack, connection, trigger, listener, lease };
+            report.events += announcing.announce(&news).await?;
         }
-        lease.passed(&fresh, from);
+        lease.passed(&changes, from);
+        told_now.extend(changes.iter().map(version));
         match page.continuation {
             Some(next) => {
-                if !fresh.is_empty() {
+                if !changes.is_empty() {
                     lease.save(stack).await?;
                 }
                 continuation = Some(next);
@@ -301,6 +313,7 @@ async fn read(
             None => {
                 // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
                 lease.read_up_to(settled_before.max(start));
+                lease.told(listeners.iter().map(|listener| &listener.head));
                 if looks_back {
                     lease.looked_back(now);
                 }
@@ -309,113 +322,6 @@ async fn read(
             }
         }
     }
-}
-
-/// Turns fresh versions into messages of one flow, and queues them.
-async fn announce(
-    stack: &Stack,
-    connection: &Connection,
-    trigger: &dyn Trigger,
-    listener: &Listener,
-    fresh: &[Change],
-) -> Result<u32, PollError> {
-    let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
-    let mine: Vec<&Change> = fresh.iter().filter(|change| change.stamp >= live_from).collect();
-    let mut messages = Vec::new();
-    let mut announced: Vec<(Key, Memory)> = Vec::new();
-    let mut met: Vec<RecordId> = Vec::new();
-    if let Some(changed) = &listener.interest.changed {
-        let keys: Vec<Key> = mine.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
-        let items = stack.ports.table.get(&keys).await?;
-        let mut remembered: BTreeMap<Key, Memory> = BTreeMap::new();
-        for (key, item) in keys.iter().zip(items) {
-            if let Some(item) = item {
-                remembered.insert(key.clone(), Memory::read(&item));
-            }
-        }
-        let mut puts: BTreeMap<Key, Memory> = BTreeMap::new();
-        for (change, key) in mine.iter().zip(keys) {
-            let decision = decide(changed, remembered.get(&key), &change.record, change.stamp);
-            // That we wrote something else to it needn't be remembered.
-            let ours = change.own
-                && decision.event.is_none()
-                && remembered.get(&key).map(|was| &was.values)
-                    == decision.memory.as_ref().map(|now| &now.values);
-            if let Some(memory) = decision.memory.filter(|_| !ours) {
-                remembered.insert(key.clone(), memory.clone());
-                puts.insert(key.clone(), memory.clone());
-                if decision.event.is_some() {
-                    announced.push((key, Memory { announced: true, ..memory }));
-                }
-            }
-            if let Some((stamp, previous)) = decision.event {
-                let key = versioned(change, stamp);
-                messages.push(message(stack, connection, trigger, listener, change, key, previous));
-            }
-        }
-        // Remembered before it is queued: after a crash the same key is announced again.
-        write_memories(stack, puts.into_iter().collect()).await?;
-    } else {
-        let events = listener.interest.events;
-        let mut known = known::of(stack, listener, &mine).await?;
-        for change in mine {
-            let is_first = known.meet(&change.id);
-            let key = match events {
-                Events::First if !is_first => continue,
-                Events::AfterTheFirst if is_first => continue,
-                Events::EachRecord | Events::First => EventKey::new(change.id.as_str()),
-                Events::EachVersion | Events::AfterTheFirst | Events::EachDeletion => {
-                    versioned(change, change.stamp)
-                }
-            };
-            if !(change.own && listener.interest.ignore_own) {
-                messages.push(message(stack, connection, trigger, listener, change, key, Value::Null));
-            }
-        }
-        met = known.met;
-    }
-    send_all(stack, &messages).await?;
-    write_memories(stack, announced).await?;
-    known::remember(stack, listener.head.id, &met).await?;
-    Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
-}
-
-/// The key of a version, or of a transition, of a record.
-pub(super) fn versioned(change: &Change, stamp: Timestamp) -> EventKey {
-    EventKey::new(format!("{}@{stamp}", change.id))
-}
-
-async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(), FlowError> {
-    let writes: Vec<Write> =
-        memories.into_iter().map(|(key, memory)| Write::put(memory.item(key), Condition::Always)).collect();
-    for some in writes.chunks(MAX_TRANSACTION) {
-        write_patiently(&stack.ports, some.to_vec()).await?;
-    }
-    Ok(())
-}
-
-pub(super) fn message(
-    stack: &Stack,
-    connection: &Connection,
-    trigger: &dyn Trigger,
-    listener: &Listener,
-    change: &Change,
-    key: EventKey,
-    previous: Value,
-) -> RunMessage {
-    let event = Event {
-        connection: Some(connection.id.clone()),
-        kind: listener.compiled.flow.trigger.id.clone(),
-        key,
-        record_id: Some(change.id.clone()),
-        stamp: Some(change.stamp),
-        at: change.stamp,
-        record: trigger.project(&listener.interest, &change.record),
-        previous,
-        url: change.url.clone(),
-        finds: false,
-    };
-    RunMessage::first(listener.head.id, listener.head.live_version, event, stack.now())
 }
 
 /// What several flows want together.

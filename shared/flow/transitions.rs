@@ -91,9 +91,10 @@ pub struct Decision {
 /// Decides without looking at anything else: the same versions in the same order give the same events.
 pub fn decide(changed: &Changed, memory: Option<&Memory>, record: &Value, stamp: Timestamp) -> Decision {
     let now = stamp.as_millisecond();
-    let values = watched_values(changed, record);
     let unannounced = memory.filter(|m| !m.announced).and_then(|m| m.transition);
     let before = memory.cloned().unwrap_or_default();
+    // Somebody has looked at a newer version: this one says nothing any more.
+    let values = if now < before.seen { before.values.clone() } else { watched_values(changed, record) };
     let known = memory.is_some_and(|m| !m.values.is_empty());
     let differs = before.values != values;
     let transition = differs && is_transition(changed, known.then_some(&before.values), &values);
@@ -306,6 +307,17 @@ mod tests {
         assert_eq!(decide(&to_won(), Some(&memory), &won, at(101)).event, None, "too late");
         let lost = json!({"StageName": "Closed Lost"});
         assert_eq!(decide(&to_won(), Some(&memory), &lost, at(6)).event, None);
+    }
+
+    #[test]
+    fn a_version_that_comes_after_a_newer_one_changes_nothing() {
+        let mut memory = decide(&to_won(), None, &json!({"StageName": "New"}), at(9)).memory.unwrap();
+        let won = json!({"StageName": "Closed Won"});
+        assert_eq!(decide(&to_won(), Some(&memory), &won, at(5)), Decision { event: None, memory: None });
+        (memory.transition, memory.announced) = (Some(7_000), false);
+        let again = decide(&to_won(), Some(&memory), &won, at(5));
+        assert_eq!(again.event.map(|(stamp, _)| stamp), Some(at(7)), "what was left is still announced");
+        assert_eq!(again.memory.unwrap().values, memory.values);
     }
 
     #[test]

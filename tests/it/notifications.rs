@@ -188,3 +188,34 @@ async fn a_notification_brings_the_change_in_seconds() {
     world.drain().await;
     assert_eq!(world.runs().await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_change_by_notification_and_poll_and_the_daily_look_back_is_one_run() {
+    let world = world().await;
+    world
+        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
+        .await;
+    world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
+    xero(&world, "key", 1).await;
+    xero(&world, "key", 1).await;
+    for _ in 0..3 {
+        world.settle().await;
+        world.advance(Duration::from_hours(12));
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_no_notification_comes_for_25_hours_nothing_is_lost() {
+    let world = world().await;
+    world
+        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
+        .await;
+    for hour in 0..25 {
+        world.sandbox.xero.ledger().add_contact_named(&format!("Contact {hour}")).expect("a contact");
+        world.advance(Duration::from_hours(1));
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 25);
+}

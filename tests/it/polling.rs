@@ -12,6 +12,7 @@ use counterfoil_sandbox::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::broken::Broken;
+use crate::trouble::{Life, mortal};
 use crate::world::World;
 
 const UPDATED: &str = "salesforce.updated_record";
@@ -110,8 +111,8 @@ async fn reading_the_overlap_again_tells_nothing_and_writes_nothing_but_leases()
         world.settle().await;
     }
     let counts = world.counted.counts().since(&before);
-    // A lease of the watch and a share of the account's budget, each taken and given back.
-    let leases = BTreeMap::from([("B".to_owned(), 20), ("W".to_owned(), 20)]);
+    // The lease of the watch, taken and given back.
+    let leases = BTreeMap::from([("W".to_owned(), 20)]);
     assert_eq!(counts.writes_by_kind, leases, "{counts:?}");
     assert_eq!(queries(&world), 10, "one call each");
     assert_eq!(world.runs().await.len(), 50);
@@ -352,4 +353,71 @@ async fn many_wake_ups_are_one_poll() {
     world.flowing(pump::wakes(&world.stack, UPDATED)).await.expect("polled");
     assert_eq!(world.flowing(pump::wakes(&world.stack, UPDATED)).await.expect("nothing left"), None);
     assert_eq!(queries(&world), 1);
+}
+
+/// Its lease ends while it stands still; another one polls; then it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_wakes_after_its_lease_writes_nothing() {
+    let changed = "  changed: { Rating: { to: Hot } }";
+    for operations in 4..24 {
+        let world = World::new().await;
+        world.given_flow(&noticing("hot", UPDATED, changed)).await;
+        let salesforce = &world.sandbox.salesforce;
+        let id = salesforce.insert("Account", json!({"Name": "Acme", "Rating": "Hot"}));
+        world.advance(Duration::from_secs(10));
+        let life = Life::that_stands_after(operations);
+        let zombie = mortal(&world, &life);
+        poll::wake(&world.stack, UPDATED, "test").await.expect("woken");
+        let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&zombie, UPDATED))));
+        let stood = tokio::select! {
+            biased;
+            _ = &mut polling => false,
+            () = life.stands() => true,
+        };
+        if stood {
+            world.advance(Duration::from_secs(300));
+            world.settle().await;
+            salesforce.update("Account", &id, json!({"Rating": "Cold"}));
+            world.settle().await;
+            let before = world.counted.counts();
+            life.go_on();
+            polling.await;
+            let counts = world.counted.counts().since(&before);
+            let written: Vec<_> = counts
+                .writes_by_kind
+                .iter()
+                .filter(|(kind, _)| ["W", "M"].contains(&kind.as_str()))
+                .collect();
+            // Before it had the lease it may well take it now.
+            assert!(written.is_empty() || operations < 8, "{operations}: {written:?}");
+        } else {
+            drop(polling);
+            world.settle().await;
+            salesforce.update("Account", &id, json!({"Rating": "Cold"}));
+        }
+        world.settle().await;
+        salesforce.update("Account", &id, json!({"Rating": "Hot"}));
+        world.settle().await;
+        assert_eq!(world.runs().await.len(), 2, "hot, cold and hot again; it stood after {operations}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_place_moves_on_though_the_filter_takes_nothing() {
+    let world = World::new().await;
+    world
+        .given_flow(&noticing("energetic", UPDATED, "  fields: [Id, Name]\n  where: Industry = 'Energy'"))
+        .await;
+    let salesforce = &world.sandbox.salesforce;
+    let asked = || salesforce.calls().last().map(|call| call.query.clone()).unwrap_or_default();
+    let mut queries = BTreeSet::new();
+    for n in 0..5 {
+        salesforce.insert("Account", json!({"Name": format!("Account {n}"), "Industry": "Media"}));
+        world.settle().await;
+        queries.insert(asked());
+    }
+    assert_eq!((queries.len(), world.runs().await.len()), (5, 0), "each asks from a later time on");
+    salesforce.insert("Account", json!({"Name": "Volt", "Industry": "Energy"}));
+    world.settle().await;
+    assert_eq!(names(&world.runs().await), ["Volt"]);
 }

@@ -11,6 +11,7 @@ use counterfoil::flow::stack::Times;
 use counterfoil::flow::{Stack, keep};
 use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
+use counterfoil::ports::random::{SeededRandom, below};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
 use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::ports::{Ports, Unavailable};
@@ -29,6 +30,12 @@ pub(crate) struct Life {
     died: Notify,
     dead: AtomicBool,
     fatal: Option<Fatal>,
+    /// Operations until it stands still, as a process does that its machine has forgotten.
+    until_it_stands: AtomicI64,
+    stands: Notify,
+    goes_on: Notify,
+    /// Who has a turn after each operation.
+    turns: Option<SeededRandom>,
 }
 
 /// What a process dies of.
@@ -44,25 +51,54 @@ pub(crate) enum Fatal {
 
 impl Life {
     pub(crate) fn of(operations: i64) -> Arc<Self> {
-        Arc::new(Self {
-            left: AtomicI64::new(operations),
-            died: Notify::new(),
-            dead: AtomicBool::new(false),
-            fatal: None,
-        })
+        Arc::new(Self::new(operations, None))
     }
 
     /// Ends of this.
     pub(crate) fn until(fatal: Fatal) -> Arc<Self> {
-        Arc::new(Self {
-            left: AtomicI64::new(i64::MAX),
+        Arc::new(Self::new(i64::MAX, Some(fatal)))
+    }
+
+    /// Stands still after so many operations, until it is told to go on.
+    pub(crate) fn that_stands_after(operations: i64) -> Arc<Self> {
+        Arc::new(Self { until_it_stands: AtomicI64::new(operations), ..Self::new(i64::MAX, None) })
+    }
+
+    /// Others have a turn between its operations, as the seed says.
+    pub(crate) fn among_others(operations: i64, seed: u64) -> Arc<Self> {
+        Arc::new(Self { turns: Some(SeededRandom::new(seed)), ..Self::new(operations, None) })
+    }
+
+    fn new(operations: i64, fatal: Option<Fatal>) -> Self {
+        Self {
+            left: AtomicI64::new(operations),
             died: Notify::new(),
             dead: AtomicBool::new(false),
-            fatal: Some(fatal),
-        })
+            fatal,
+            until_it_stands: AtomicI64::new(i64::MAX),
+            stands: Notify::new(),
+            goes_on: Notify::new(),
+            turns: None,
+        }
+    }
+
+    /// Returns once it stands still.
+    pub(crate) async fn stands(&self) {
+        self.stands.notified().await;
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.goes_on.notify_one();
     }
 
     async fn spend(&self) {
+        if self.turns.as_ref().is_some_and(|turns| below(turns, 3) == 0) {
+            tokio::task::yield_now().await;
+        }
+        if self.until_it_stands.fetch_sub(1, Ordering::SeqCst) == 0 {
+            self.stands.notify_one();
+            self.goes_on.notified().await;
+        }
         if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             self.die().await;
         }
@@ -93,15 +129,18 @@ struct Mortal<P: ?Sized> {
 
 /// A process over the world's ports that lives for so many operations.
 pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
-    let ports = world.ports();
-    new_stack(&Ports {
+    new_stack(&mortal_ports(world.ports(), life))
+}
+
+pub(crate) fn mortal_ports(ports: Ports, life: &Arc<Life>) -> Ports {
+    Ports {
         table: Arc::new(Mortal { life: Arc::clone(life), inner: ports.table }),
         queue: Arc::new(Mortal { life: Arc::clone(life), inner: ports.queue }),
         vault: Arc::new(Mortal { life: Arc::clone(life), inner: ports.vault }),
         http: Arc::new(Mortal { life: Arc::clone(life), inner: ports.http }),
         web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.web }),
-        ..world.ports()
-    })
+        ..ports
+    }
 }
 
 #[async_trait]

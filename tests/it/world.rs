@@ -49,10 +49,20 @@ pub(crate) struct World {
 }
 
 /// The sandbox's routers behind the Http port: no sockets, the same bytes.
-struct InProcess {
+pub(crate) struct InProcess {
     salesforce: axum::Router,
     xero: axum::Router,
     clock: Arc<ManualClock>,
+}
+
+impl InProcess {
+    pub(crate) fn of(sandbox: &Sandbox, clock: &Arc<ManualClock>) -> Arc<dyn Http> {
+        Arc::new(Self {
+            salesforce: sandbox.salesforce_router(),
+            xero: sandbox.xero_router(),
+            clock: Arc::clone(clock),
+        })
+    }
 }
 
 #[async_trait]
@@ -123,11 +133,7 @@ impl World {
             table: Arc::new(Chunked::new(counted.clone(), Arc::clone(&random) as _)),
             queue: embedded.queue(),
             vault: embedded.vault(),
-            http: Arc::new(InProcess {
-                salesforce: sandbox.salesforce_router(),
-                xero: sandbox.xero_router(),
-                clock: Arc::clone(&clock),
-            }),
+            http: InProcess::of(&sandbox, &clock),
             web: Arc::new(web.clone()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random,
@@ -135,7 +141,7 @@ impl World {
         };
         let stack = new_stack(&ports);
         let world = Self { sandbox, clock, stack, counted, embedded, web, ports };
-        world.connect().await;
+        connect(&world.sandbox, &world.stack).await;
         world
     }
 
@@ -149,64 +155,11 @@ impl World {
         self.ports.clone()
     }
 
-    async fn connect(&self) {
-        let organisation = self.sandbox.xero.ledger().tenant_id().to_string();
-        let connection = |id: &str, provider, url: &str, account: String, own_user: String| Connection {
-            id: ConnectionId::from(id),
-            provider,
-            grant: GrantKind::ClientCredentials,
-            consent: None,
-            client_id: "sandbox-client".into(),
-            login_url: url.into(),
-            api_url: url.into(),
-            account,
-            title: id.into(),
-            own_user,
-            username: None,
-            scopes: match provider {
-                Provider::Salesforce => Vec::new(),
-                Provider::Xero => ["accounting.contacts", "accounting.invoices", "accounting.settings"]
-                    .map(str::to_owned)
-                    .to_vec(),
-            },
-            daily_limit: None,
-            granted_scopes: Vec::new(),
-            connected_at: None,
-            remote_id: None,
-            state: ConnectionState::Active,
-        };
-        let us = self.sandbox.salesforce.integration_user();
-        for connection in [
-            connection("crm", Provider::Salesforce, SALESFORCE, "00D".into(), us),
-            connection("books", Provider::Xero, XERO, organisation, "sandbox-client".into()),
-        ] {
-            let name = client_secret_name(&connection.grant_id());
-            self.stack
-                .ports
-                .vault
-                .write(&name, SecretString::from("sandbox-secret"))
-                .await
-                .expect("the vault");
-            self.stack.connections.save(&connection).await.expect("the table");
-        }
-    }
-
     // ------------------------------------------------------------ given
 
     /// Pushes a flow and goes live with it.
     pub(crate) async fn given_flow(&self, text: &str) -> FlowHead {
-        let flow = counterfoil::flow::file::read(text, "flow.yaml", &self.stack.catalog, &|name| {
-            Err(format!("no file {name}"))
-        })
-        .unwrap_or_else(|problems| {
-            panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        });
-        let head =
-            self.stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
-        let compiled =
-            self.stack.flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
-        let live = poll::go_live(&self.stack, &head, &compiled).await.expect("live");
-        self.stack.flows.change(&live).await.expect("changed");
+        let live = go_live(&self.stack, text).await;
         // The provider's stamps have whole seconds: what happens next is later.
         self.advance(Duration::from_secs(5));
         live
@@ -328,6 +281,57 @@ impl World {
     pub(crate) fn tasks(&self) -> Vec<Value> {
         self.sandbox.salesforce.records("Task")
     }
+}
+
+/// Connects the org and the first organisation, as `crm` and `books`.
+pub(crate) async fn connect(sandbox: &Sandbox, stack: &Stack) {
+    let organisation = sandbox.xero.ledger().tenant_id().to_string();
+    let connection = |id: &str, provider, url: &str, account: String, own_user: String| Connection {
+        id: ConnectionId::from(id),
+        provider,
+        grant: GrantKind::ClientCredentials,
+        consent: None,
+        client_id: "sandbox-client".into(),
+        login_url: url.into(),
+        api_url: url.into(),
+        account,
+        title: id.into(),
+        own_user,
+        username: None,
+        scopes: match provider {
+            Provider::Salesforce => Vec::new(),
+            Provider::Xero => ["accounting.contacts", "accounting.invoices", "accounting.settings"]
+                .map(str::to_owned)
+                .to_vec(),
+        },
+        daily_limit: None,
+        granted_scopes: Vec::new(),
+        connected_at: None,
+        remote_id: None,
+        state: ConnectionState::Active,
+    };
+    let us = sandbox.salesforce.integration_user();
+    for connection in [
+        connection("crm", Provider::Salesforce, SALESFORCE, "00D".into(), us),
+        connection("books", Provider::Xero, XERO, organisation, "sandbox-client".into()),
+    ] {
+        let name = client_secret_name(&connection.grant_id());
+        stack.ports.vault.write(&name, SecretString::from("sandbox-secret")).await.expect("the vault");
+        stack.connections.save(&connection).await.expect("the table");
+    }
+}
+
+/// Pushes a flow and goes live with it.
+pub(crate) async fn go_live(stack: &Stack, text: &str) -> FlowHead {
+    let no_file = |name: &str| Err(format!("no file {name}"));
+    let flow = counterfoil::flow::file::read(text, "flow.yaml", &stack.catalog, &no_file).unwrap_or_else(
+        |problems| panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    );
+    let head = stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+    let compiled = stack.flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
+    let live = poll::go_live(stack, &head, &compiled).await.expect("live");
+    stack.flows.change(&live).await.expect("changed");
+    live
 }
 
 fn as_list(value: impl Into<Value>) -> Vec<Value> {

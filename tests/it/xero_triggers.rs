@@ -227,3 +227,69 @@ async fn archiving_a_contact_is_an_update() {
     later(&world).await;
     assert_eq!(seen(&world, "archived").await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_that_leaves_paid_and_one_that_is_void_or_deleted_are_updates() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let ledger = world.sandbox.xero.ledger();
+    let due_again = "  changed: { Status: { from: PAID } }";
+    let gone = "  changed: { Status: { to: [VOIDED, DELETED] } }";
+    world.given_flow(&noticing("due-again", "xero.new_or_updated_invoice", due_again)).await;
+    world.given_flow(&noticing("gone", "xero.new_or_updated_invoice", gone)).await;
+    world.given_flow(&noticing("updated", "xero.new_or_updated_invoice", "  only: updated")).await;
+    world.given_flow(&noticing("payments", "xero.new_payment", "")).await;
+    let (paid, void) = (invoice(&world, &acme), invoice(&world, &acme));
+    let draft = ledger
+        .add_invoice(json!({"Type": "ACCREC", "Contact": {"ContactID": acme.id}, "LineItems": []}))
+        .expect("a draft");
+    later(&world).await;
+    ledger.pay_invoice(paid.id).expect("paid");
+    later(&world).await;
+    let payment = seen(&world, "payments").await.remove(0);
+    ledger
+        .remove_payment(payment["PaymentID"].as_str().expect("an id").parse().expect("a GUID"))
+        .expect("removed");
+    later(&world).await;
+    ledger.void_invoice(void.id).expect("void");
+    ledger.void_invoice(draft.id).expect("deleted");
+    later(&world).await;
+    let statuses = async |flow: &str| -> Vec<String> {
+        let mut statuses: Vec<String> =
+            seen(&world, flow).await.iter().map(|one| one["Status"].to_string()).collect();
+        statuses.sort();
+        statuses
+    };
+    assert_eq!(statuses("due-again").await, ["\"AUTHORISED\""], "a removed payment makes it due again");
+    assert_eq!(statuses("gone").await, ["\"DELETED\"", "\"VOIDED\""]);
+    assert_eq!(statuses("updated").await, ["\"AUTHORISED\"", "\"DELETED\"", "\"PAID\"", "\"VOIDED\""]);
+    assert_eq!(seen(&world, "payments").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_invoice_changed_twice_is_two_runs() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    let invoice = invoice(&world, &acme);
+    world.advance(Duration::from_secs(5));
+    world.given_flow(&noticing("invoices", "xero.new_or_updated_invoice", "")).await;
+    for reference in ["once", "twice"] {
+        edit(&world, &invoice, reference);
+        later(&world).await;
+    }
+    assert_eq!(seen(&world, "invoices").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_invoice_is_no_update_when_two_days_are_read_again() {
+    let world = world().await;
+    world.given_flow(&noticing("updated", "xero.new_or_updated_invoice", "  only: updated")).await;
+    let acme = contact(&world, "Acme Ltd");
+    invoice(&world, &acme);
+    later(&world).await;
+    for _ in 0..3 {
+        world.advance(Duration::from_hours(13));
+        later(&world).await;
+    }
+    assert_eq!(seen(&world, "updated").await, Vec::<Value>::new());
+}

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
@@ -16,6 +17,7 @@ use super::documents::contacts::rules as contact_rules;
 use super::documents::invoices::Invoices;
 use super::documents::invoices::invoice::{Invoice, InvoiceStatus, invoice_number_key};
 use super::documents::payments;
+use super::documents::quotes::Quotes;
 use super::documents::settlement::contact_key;
 use super::invariants;
 use super::journal;
@@ -25,6 +27,7 @@ use super::request::Request;
 use super::resource::Resource;
 use super::settings::items::Item;
 use super::settings::tax_rates::TaxRate;
+use super::shelf::{Document, Shelf};
 use super::wire;
 use super::writing::Refused;
 
@@ -209,6 +212,23 @@ impl Ledger {
             .flatten()
     }
 
+    /// Which documents of a collection have a stamp from then on, in the order of the stamps.
+    pub fn stamped_since(&self, collection: &str, since: Timestamp) -> Vec<(Uuid, Timestamp)> {
+        fn stamps<D: Document>(shelf: &Shelf<D>, since: Timestamp) -> Vec<(Uuid, Timestamp)> {
+            shelf.since(Some(since)).map(|document| (document.id(), document.updated())).collect()
+        }
+        let found = self.look(|organisation| {
+            let shelves = &organisation.shelves;
+            match collection {
+                "Invoices" => stamps(&shelves.invoices, since),
+                "Payments" => stamps(&shelves.payments, since),
+                "Quotes" => stamps(&shelves.quotes, since),
+                _ => Vec::new(),
+            }
+        });
+        found.unwrap_or_default()
+    }
+
     /// As `GET /Contacts?page=…` would show all of them.
     pub fn contacts_as_json(&self) -> Vec<Value> {
         self.page_of::<Contacts>()
@@ -256,6 +276,21 @@ impl Ledger {
             let id = Invoices::write(organisation, &request, &fields)?;
             Ok(organisation.shelves.invoices.get(id).cloned())
         })
+    }
+
+    /// A quote entered by a person; fields as the API has them. Returns its id.
+    pub fn add_quote(&self, fields: Value) -> Result<Uuid, NotTaken> {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        let request = Request::new("PUT", "Quotes", "", "", self.xero.now());
+        self.enter(|organisation| Quotes::write(organisation, &request, &fields).map(Some))
+    }
+
+    /// A person edits; nothing but the stamp and these fields changes.
+    pub fn edit_quote(&self, id: Uuid, fields: Map<String, Value>) -> Result<(), NotTaken> {
+        let mut fields = fields;
+        fields.insert("QuoteID".into(), id.to_string().into());
+        let request = Request::new("POST", "Quotes", "", "", self.xero.now());
+        self.enter(|organisation| Quotes::write(organisation, &request, &fields).map(|_| Some(())))
     }
 
     /// A draft is deleted instead. Not once something was paid or allocated.

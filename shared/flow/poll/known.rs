@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::super::FlowError;
@@ -12,17 +13,41 @@ use super::super::rows::ROW_VERSION;
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::Listener;
+use super::lease::Lease;
 use crate::domain::ids::FlowId;
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::Change;
 use crate::ports::table::{Condition, Item, Key, MAX_TRANSACTION, Write};
 
+/// The field that says by which version a record was met, in milliseconds.
+const STAMP: &str = "stamp";
+
 /// What is known of the records of one page.
 #[derive(Default)]
 pub(super) struct Known {
-    ids: BTreeSet<RecordId>,
+    /// By which version each was met; none of those that were there when the flow went live.
+    ids: BTreeMap<RecordId, Option<Timestamp>>,
     /// Met just now, and to be remembered.
-    pub(super) met: Vec<RecordId>,
+    pub(super) met: Vec<(RecordId, Option<Timestamp>)>,
+}
+
+/// How a version stands to what was met before.
+pub(super) enum Met {
+    ForTheFirstTime,
+    /// By this very version, or by a newer one: a poll that didn't come to its end, one that looks back, or one that
+    /// slept for too long has read it.
+    NotSince,
+    Since,
+}
+
+impl Met {
+    pub(super) fn before(&self) -> bool {
+        !matches!(self, Self::ForTheFirstTime)
+    }
+
+    pub(super) fn as_first(&self) -> bool {
+        !matches!(self, Self::Since)
+    }
 }
 
 fn key(flow: FlowId, record: &RecordId) -> Key {
@@ -37,29 +62,48 @@ pub(super) async fn of(stack: &Stack, listener: &Listener, changes: &[&Change]) 
     let ids: BTreeSet<&RecordId> = changes.iter().map(|change| &change.id).collect();
     let keys: Vec<Key> = ids.iter().map(|id| key(listener.head.id, id)).collect();
     let items = stack.ports.table.get(&keys).await?;
-    let there = ids.into_iter().zip(items).filter(|(_, item)| item.is_some());
-    Ok(Known { ids: there.map(|(id, _)| id.clone()).collect(), met: Vec::new() })
+    let stamp = |item: Item| item.integer(STAMP).and_then(|stamp| Timestamp::from_millisecond(stamp).ok());
+    let there = ids.into_iter().zip(items).filter_map(|(id, item)| Some((id.clone(), stamp(item?))));
+    Ok(Known { ids: there.collect(), met: Vec::new() })
 }
 
 impl Known {
-    /// Whether it is met for the first time.
-    pub(super) fn meet(&mut self, id: &RecordId) -> bool {
-        let first = self.ids.insert(id.clone());
-        if first {
-            self.met.push(id.clone());
+    pub(super) fn meet(&mut self, change: &Change) -> Met {
+        match self.ids.get(&change.id) {
+            Some(Some(stamp)) if change.stamp <= *stamp => Met::NotSince,
+            Some(_) => Met::Since,
+            None => {
+                self.ids.insert(change.id.clone(), Some(change.stamp));
+                self.met.push((change.id.clone(), Some(change.stamp)));
+                Met::ForTheFirstTime
+            }
         }
-        first
     }
 }
 
-pub(super) async fn remember(stack: &Stack, flow: FlowId, ids: &[RecordId]) -> Result<(), FlowError> {
-    for some in ids.chunks(MAX_TRANSACTION) {
-        let writes = some.iter().map(|id| {
-            let mut item = Item::new(key(flow, id));
-            item.fields.insert("v".into(), ROW_VERSION.into());
-            Write::put(item, Condition::Always)
-        });
-        write_patiently(&stack.ports, writes.collect()).await?;
+/// From now on these are known; under the lease of the poll that has met them.
+pub(super) async fn remember(
+    stack: &Stack,
+    flow: FlowId,
+    met: &[(RecordId, Option<Timestamp>)],
+    lease: Option<&Lease>,
+) -> Result<(), FlowError> {
+    let put = |(id, stamp): &(RecordId, Option<Timestamp>)| {
+        let mut item = Item::new(key(flow, id));
+        item.fields.insert("v".into(), ROW_VERSION.into());
+        if let Some(stamp) = stamp {
+            item.fields.insert(STAMP.into(), stamp.as_millisecond().into());
+        }
+        Write::put(item, Condition::Always)
+    };
+    let writes: Vec<Write> = met.iter().map(put).collect();
+    match lease {
+        Some(lease) => drop(lease.write(stack, writes).await?),
+        None => {
+            for some in writes.chunks(MAX_TRANSACTION) {
+                write_patiently(&stack.ports, some.to_vec()).await?;
+            }
+        }
     }
     Ok(())
 }

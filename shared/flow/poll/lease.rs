@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::FlowError;
+use super::super::flows::FlowHead;
 use super::super::rows::{document_of, item_of};
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
@@ -15,7 +16,7 @@ use super::OVERLAP;
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::{Change, Interest};
-use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
+use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
 
 /// How many repeats are known without a look at the table.
 const FINGERPRINTS: usize = 20_000;
@@ -27,6 +28,9 @@ pub(super) struct Place {
     pub(super) cursor: Option<Timestamp>,
     /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
     seen: Vec<(u64, i64)>,
+    /// Who has been told of all that (hashes of a flow and since when it is live).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    listeners: Vec<u64>,
     /// When the last two days were read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_back_at: Option<Timestamp>,
@@ -194,7 +198,35 @@ impl Lease {
         self.known.contains(&fingerprint_of(change))
     }
 
-    /// These are queued: the cursor moves on, and what lies before the overlap is forgotten.
+    /// Whether a flow was told of what is known. One that has just begun to listen here was not: it may have come from a
+    /// watch of its own, and a process that hadn't heard of it yet may have polled meanwhile.
+    pub(super) fn tells(&self, head: &FlowHead) -> bool {
+        self.place.listeners.contains(&listening(head))
+    }
+
+    /// These flows have been told of everything up to the cursor.
+    pub(super) fn told<'a>(&mut self, heads: impl Iterator<Item = &'a FlowHead>) {
+        self.place.listeners = heads.map(listening).collect();
+    }
+
+    /// Writes as long as the lease is ours; one that has lost it writes nothing. False: one of the writes' own
+    /// conditions doesn't hold, and what was to be written with it isn't.
+    pub(super) async fn write(&self, stack: &Stack, writes: Vec<Write>) -> Result<bool, FlowError> {
+        let when = Condition::equals("generation", self.generation);
+        let ours = Write::Check { key: self.key.clone(), when };
+        for some in writes.chunks(MAX_TRANSACTION - 1) {
+            let fenced = std::iter::once(ours.clone()).chain(some.iter().cloned()).collect();
+            match write_patiently(&stack.ports, fenced).await {
+                Ok(()) => {}
+                Err(TableError::Refused(0)) => return Err(lease_lost()),
+                Err(TableError::Refused(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// These are queued: the cursor moves on.
     pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp) {
         for change in fresh {
             let hash = fingerprint_of(change);
@@ -205,7 +237,8 @@ impl Lease {
                 self.place.cursor = Some(change.stamp);
             }
         }
-        self.forget_before(self.place.cursor.map_or(from, |cursor| cursor - OVERLAP));
+        // What lies before the new overlap may stand on a later page of the same read.
+        self.forget_before(from);
     }
 
     /// All rows that were there at that time are queued; those that commit late are in the overlap.
@@ -227,9 +260,13 @@ impl Lease {
     }
 }
 
-fn lease_lost() -> FlowError {
+pub(super) fn lease_lost() -> FlowError {
     let message = "another worker has taken over the poll; what this one queued is known by its run ids";
     FlowError::Asked(Failure::new("lease_lost", message))
+}
+
+fn listening(head: &FlowHead) -> u64 {
+    fingerprint(&[&head.id.to_string(), &head.live_from.unwrap_or_default().to_string()])
 }
 
 fn fingerprint_of(change: &Change) -> u64 {

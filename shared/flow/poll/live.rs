@@ -166,10 +166,10 @@ async fn remember_ids(
                 false => trigger.made_at(&change.id, account).await.map_err(asked)?,
             };
             if made_at.is_some_and(|made_at| made_at < live_from) {
-                ids.push(change.id);
+                ids.push((change.id, None));
             }
         }
-        known::remember(stack, flow, &ids).await?;
+        known::remember(stack, flow, &ids, None).await?;
         match page.continuation {
             Some(next) => continuation = Some(next),
             None => return Ok(()),
