@@ -370,7 +370,7 @@ impl Budgets {
             let shared = budget.compare(limits, usage);
             let long_pause =
                 limited.is_some_and(|(limit, retry_after)| budget.pause(now, limit, retry_after));
-            (write, News { long_pause, shared })
+            (write || shared.is_some(), News { long_pause, shared })
         })
         .await
     }
