@@ -1,23 +1,22 @@
 //! `counterfoil connection`: the accounts that work is moved between.
 
 mod browser;
+mod show;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
+use counterfoil::domain::connection::{Connection, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::connect::{self, Wanted};
-use counterfoil::flow::health::{self, Health};
-use counterfoil::flow::{Stack, consent, disconnect, hear, scopes};
+use counterfoil::flow::{Stack, consent, disconnect, hear};
 use counterfoil::ports::random::random_uuid;
 use counterfoil::runtime::handlers::HOOKS;
-use jiff::Timestamp;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::browser::Door;
 use crate::output;
@@ -157,8 +156,15 @@ impl ConnectionArgs {
     pub(crate) async fn perform(self, place: &Place) -> anyhow::Result<ExitCode> {
         match self.command {
             ConnectionCommand::Add(add) => add.perform(place).await,
-            ConnectionCommand::List { json } => list(&place.existing()?, json).await,
-            ConnectionCommand::Check { name, json } => check(&place.existing()?, name, json).await,
+            ConnectionCommand::List { json } => show::list(&place.existing()?, json).await,
+            ConnectionCommand::Check { name, json } => {
+                let stack = place.existing()?;
+                let named = match name {
+                    Some(name) => Some(named(&stack, &name).await?),
+                    None => None,
+                };
+                show::check(&stack, named, json).await
+            }
             ConnectionCommand::Reconnect { name, secret, door, json } => {
                 let stack = place.existing()?;
                 let known = named(&stack, &name).await?;
@@ -331,143 +337,6 @@ async fn remove(stack: &Stack, connection: Connection) -> anyhow::Result<ExitCod
         ));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> {
-    let connections: Vec<Connection> =
-        stack.connections.list().await?.iter().map(|connection| (**connection).clone()).collect();
-    let healths = health::health(stack, &connections).await?;
-    if json {
-        let shown = connections.iter().zip(&healths).map(|(connection, health)| joined(connection, health));
-        output::document(&shown.collect::<Result<Vec<_>, _>>()?)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if connections.is_empty() {
-        output::note("no connections; add one with `counterfoil connection add`");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let now = stack.now();
-    let rows = healths.iter().map(|health| {
-        vec![
-            health.name.to_string(),
-            health.provider.as_str().to_owned(),
-            health.title.clone(),
-            health.account.clone(),
-            health.grant.as_str().to_owned(),
-            health.access_token_issued_at.map_or_else(|| "none".to_owned(), |at| age(now, at)),
-            health.days_until_unused_end.map_or_else(String::new, |days| format!("{days} days")),
-            health.calls_left_today.map_or_else(|| "unknown".to_owned(), |left| left.to_string()),
-            state(health),
-        ]
-    });
-    let head =
-        ["Name", "Provider", "Account", "Id", "Grant", "Token", "Ends unused in", "Calls left", "State"];
-    output::table(&head, &rows.collect::<Vec<_>>());
-    Ok(ExitCode::SUCCESS)
-}
-
-/// What was stored of a connection, and how it does.
-fn joined(connection: &Connection, health: &Health) -> anyhow::Result<Value> {
-    let mut joined = serde_json::to_value(connection)?;
-    if let (Value::Object(joined), Value::Object(health)) = (&mut joined, serde_json::to_value(health)?) {
-        joined.extend(health);
-    }
-    Ok(joined)
-}
-
-fn state(health: &Health) -> String {
-    match (health.state, &health.trouble) {
-        (ConnectionState::NeedsReconnect, _) => "needs reconnect".to_owned(),
-        (ConnectionState::Active, Some(trouble)) => format!("active, but: {}", trouble.failure.code),
-        (ConnectionState::Active, None) => "active".to_owned(),
-    }
-}
-
-/// In the largest unit that has one.
-fn age(now: Timestamp, at: Timestamp) -> String {
-    let minutes = now.duration_since(at).as_mins().max(0);
-    match minutes {
-        0..120 => format!("{minutes} min"),
-        120..2_880 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
-    }
-}
-
-/// Fails when one of them doesn't answer as it should.
-async fn check(stack: &Stack, name: Option<String>, json: bool) -> anyhow::Result<ExitCode> {
-    let connections = match name {
-        Some(name) => vec![named(stack, &name).await?],
-        None => stack.connections.list().await?.iter().map(|connection| (**connection).clone()).collect(),
-    };
-    let mut checked = Vec::new();
-    let mut well = true;
-    for connection in connections {
-        let answer = connect::identify(stack, &connection).await;
-        let problem = match &answer {
-            Ok(identity) if identity.account != connection.account => {
-                Some(format!("another account answers: {} ({})", identity.title, identity.account))
-            }
-            Ok(_) => None,
-            Err(error) => Some(format!("{error:#}")),
-        };
-        well &= problem.is_none();
-        let Some(mut health) =
-            health::health(stack, std::slice::from_ref(&connection)).await?.into_iter().next()
-        else {
-            continue;
-        };
-        if let Ok(identity) = answer {
-            health.title = identity.title;
-        }
-        let missing = scopes::missing_at(stack, &connection).await?;
-        if !json {
-            tell(&health, stack.now(), problem.as_deref());
-            missing.iter().for_each(|missing| output::line(format!("  {}", missing.failure())));
-        }
-        let mut shown = joined(&connection, &health)?;
-        shown["missing_scopes"] = json!(missing);
-        shown["ok"] = problem.is_none().into();
-        shown["problem"] = problem.into();
-        checked.push(shown);
-    }
-    if json {
-        output::document(&checked)?;
-    } else if checked.is_empty() {
-        output::note("no connections; add one with `counterfoil connection add`");
-    }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn tell(health: &Health, now: Timestamp, problem: Option<&str>) {
-    output::line(format!("{}: {}", health.name, problem.unwrap_or("well")));
-    output::line(format!("  {} {}, {}", health.provider.as_str(), health.title, health.account));
-    output::line(format!("  grant: {}, {}", health.grant.as_str(), state(health)));
-    let scopes = if health.granted_scopes.is_empty() { &health.scopes } else { &health.granted_scopes };
-    if !scopes.is_empty() {
-        output::line(format!("  scopes: {}", scopes.join(" ")));
-    }
-    if let Some(at) = health.access_token_issued_at {
-        output::line(format!("  access token: {} old", age(now, at)));
-    }
-    if let (Some(at), Some(days)) = (health.refresh_token_used_at, health.days_until_unused_end) {
-        output::line(format!("  refresh token: used {} ago, would end unused in {days} days", age(now, at)));
-    }
-    let left =
-        |left: Option<u32>, unknown: &str| left.map_or_else(|| unknown.to_owned(), |left| left.to_string());
-    output::line(format!(
-        "  calls left: {} this minute, {} today",
-        left(health.calls_left_this_minute, "no limit"),
-        left(health.calls_left_today, "unknown"),
-    ));
-    if let Some(until) = health.paused_until {
-        output::line(format!("  paused until {until:.0}: a limit was hit"));
-    }
-    if let Some(foreign) = health.foreign_calls_today {
-        output::line(format!(
-            "  shared: {foreign} calls today were made with the same client id, and not by this stack: a second stack, \
-             or another program with this app"
-        ));
-    }
 }
 
 #[cfg(test)]

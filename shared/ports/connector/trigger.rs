@@ -1,0 +1,173 @@
+//! Triggers: how one page of what changed is read, and what a flow wants of it.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Account;
+use crate::domain::flow::Order;
+use crate::domain::outcome::{Failure, Fault};
+use crate::domain::record_id::RecordId;
+use crate::domain::{Object, Value};
+use crate::ports::changed::Changed;
+
+/// What a trigger is, for the catalog, the schema and the help texts.
+#[derive(Debug, Clone, Serialize)]
+pub struct TriggerDescription {
+    /// `salesforce.updated_record`
+    pub id: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    pub documentation: &'static str,
+    /// JSON Schema of the trigger's options.
+    pub options: Value,
+    #[serde(skip)]
+    pub order: Order,
+    /// How often it is polled when nothing wakes it; 0 where it isn't polled.
+    pub minutes: u32,
+    /// What the connection must be allowed, where the provider gives out leave piece by piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<&'static str>,
+    /// A trigger in YAML that passes `flow check`.
+    pub example: &'static str,
+    /// An event's `record` as this trigger gives it.
+    pub sample: Value,
+}
+
+/// A polled trigger: how one page of what changed is read.
+#[async_trait]
+pub trait Trigger: Send + Sync {
+    fn describe(&self) -> TriggerDescription;
+
+    /// The options, parsed: what is watched and what this flow wants of it.
+    fn interest(&self, options: &Object) -> Result<Interest, Failure>;
+
+    /// Records whose stamp is at or after `from`, in order of (stamp, id): one page.
+    async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault>;
+
+    /// One record as it is now, shaped as `poll` would: for reruns with `--refresh` and for tests of a flow.
+    async fn fetch(
+        &self,
+        interest: &Interest,
+        record: &RecordId,
+        account: &dyn Account,
+    ) -> Result<Option<Change>, Fault>;
+
+    /// When a record was made, for triggers that remember ids: asked only of records that changed while a flow went
+    /// live. `None`: the provider doesn't say.
+    async fn made_at(&self, _record: &RecordId, _account: &dyn Account) -> Result<Option<Timestamp>, Fault> {
+        Ok(None)
+    }
+
+    /// Whether a record counts as new since then, for a backfill of a trigger that remembers ids.
+    async fn is_new_since(
+        &self,
+        _change: &Change,
+        _since: Timestamp,
+        _account: &dyn Account,
+    ) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    /// How many records are watched, or have a stamp at or after `from`: one call. `None`: the provider can't say.
+    async fn count(
+        &self,
+        _interest: &Interest,
+        _from: Option<Timestamp>,
+        _account: &dyn Account,
+    ) -> Result<Option<Counted>, Fault> {
+        Ok(None)
+    }
+
+    /// What must be remembered when a flow with `changed` goes live: the watched fields of the records that satisfy it
+    /// already; of all records where the transition asks for the value before.
+    fn settled(&self, interest: &Interest) -> Interest;
+
+    /// The record with no more than the flow asked for: flows that share a poll don't see each other's fields.
+    fn project(&self, interest: &Interest, record: &Value) -> Value;
+}
+
+/// What one flow wants of a watch. Interests with the same `object` and `filter` share a poll.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interest {
+    pub object: String,
+    /// The user's `where`, as the provider understands it.
+    pub filter: Option<String>,
+    pub fields: Vec<String>,
+    /// Asked for only where the account has them.
+    pub optional_fields: Vec<String>,
+    /// Child relationship -> fields.
+    pub children: Vec<(String, Vec<String>)>,
+    pub changed: Option<Changed>,
+    pub ignore_own: bool,
+    pub events: Events,
+}
+
+/// Which versions of a record are events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Events {
+    /// Each one that is seen.
+    EachVersion,
+    /// One for each record: the trigger goes by when a record was made.
+    EachRecord,
+    /// The first of each record. The provider doesn't say when records were made, so their ids are remembered.
+    First,
+    /// Each one but the first.
+    AfterTheFirst,
+    /// Each one, and each is a deletion.
+    EachDeletion,
+}
+
+impl Events {
+    /// Whether the ids of records must be remembered.
+    pub fn remembers_ids(self) -> bool {
+        matches!(self, Self::First | Self::AfterTheFirst)
+    }
+}
+
+pub struct PollAsk<'a> {
+    /// What the flows that share the poll want together: the union of their fields and children.
+    pub union: &'a Interest,
+    /// Stamps from here on, included.
+    pub from: Timestamp,
+    /// What the page before said; None for the first page of a poll.
+    pub continuation: Option<&'a str>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PollPage {
+    pub changes: Vec<Change>,
+    pub continuation: Option<String>,
+    /// The provider's clock (the answer's `Date`).
+    pub provider_now: Timestamp,
+}
+
+/// How many records there are, and what a few of them are called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    pub count: u64,
+    pub bound: Bound,
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    Exact,
+    AtLeast,
+    /// A condition is left out that the provider can't be asked.
+    AtMost,
+}
+
+/// One record in one version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub id: RecordId,
+    /// What the trigger goes by: `SystemModstamp`, or `CreatedDate` for *new* triggers.
+    pub stamp: Timestamp,
+    /// Last written by the connection's own user.
+    pub own: bool,
+    pub record: Value,
+    /// Where a person finds it.
+    pub url: Option<String>,
+}
