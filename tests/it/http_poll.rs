@@ -342,6 +342,42 @@ async fn a_server_that_asks_for_a_pause_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_cut_off_in_its_middle_is_gone_on_with_there_and_begun_anew_when_that_never_works() {
+    let world = World::new().await;
+    let page = |number: u32| format!("{URL}?p={number}");
+    for number in 1..=4 {
+        world.web.answers(&page(number), &json!([]));
+    }
+    live(&world, &orders("paging: { page: p }")).await;
+    for number in 1..=3 {
+        world.web.answers(&page(number), &json!([item(number, "a")]));
+    }
+    world.web.says(&page(3), 429, &[("retry-after", "60")], "");
+    assert_eq!(five_minutes(&world).await.failures[0].1, "limited");
+    assert_eq!(keys(&world).await, ["1", "2"]);
+    world.web.answers(&page(3), &json!([item(3, "a")]));
+    world.web.asked();
+    assert_eq!(five_minutes(&world).await.failures, []);
+    let asked =
+        |world: &World| -> Vec<String> { world.web.asked().into_iter().map(|request| request.url).collect() };
+    assert_eq!(asked(&world), [page(3), page(4)], "the rest, and nothing a second time");
+    assert_eq!(keys(&world).await, ["1", "2", "3"]);
+
+    // A way to the page that has lapsed: after some failures the list is read from its beginning.
+    world.web.says(&page(3), 503, &[], "");
+    for _ in 0..5 {
+        five_minutes(&world).await;
+    }
+    let tried = asked(&world);
+    assert_eq!(tried.iter().filter(|url| **url == page(1)).count(), 1, "{tried:?}");
+    assert_eq!(tried.iter().filter(|url| **url == page(3)).count(), 5, "{tried:?}");
+    world.web.answers(&page(3), &json!([item(5, "a")]));
+    assert_eq!(five_minutes(&world).await.failures, []);
+    assert_eq!(asked(&world)[0], page(1));
+    assert_eq!(keys(&world).await, ["1", "2", "3", "5"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_and_headers_go_to_the_urls_own_origin_only() {
     let world = World::new().await;
     let flow = orders(

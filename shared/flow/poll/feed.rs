@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use reader::Reader;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use trail::Trail;
 
@@ -39,6 +40,8 @@ const LONGEST_PAGE: SignedDuration = SignedDuration::from_secs(35);
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
 /// How long a feed fails, and how often, before its owner is told.
 const TOLD_AFTER: (SignedDuration, u32) = (SignedDuration::from_mins(30), 3);
+/// So often a page is tried again before the list is read from its beginning: the way to it may have lapsed.
+const TRIES: u32 = 5;
 /// How often going live reads a list that moves under it.
 const SEED_ROUNDS: u32 = 5;
 
@@ -85,7 +88,7 @@ struct Place {
     /// The server asked not to be asked before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_before: Option<Timestamp>,
-    /// Where the last poll's time ended: the next one goes on from here.
+    /// Where the last poll's time ended, or the server wanted a pause: the next one goes on from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     goes_on_at: Option<Trail>,
     /// Pages whose items are all told of, by their address.
@@ -97,6 +100,24 @@ struct Place {
 
 impl Kept for Place {}
 
+impl Place {
+    /// Keeps no pages but those of this trail and of the last list that was read whole; not too many of these.
+    fn forget_pages(&mut self, trail: &Trail, max_pages: u32) {
+        let on_trail = |address: &u64| *address == trail.address() || trail.addresses.contains(address);
+        let most = usize::try_from(max_pages).unwrap_or(usize::MAX);
+        let of_trail = self.pages.keys().filter(|address| on_trail(address)).count();
+        let mut others = most.saturating_sub(of_trail);
+        self.pages.retain(|address, page| {
+            if on_trail(address) {
+                return true;
+            }
+            let stays = page.of_whole && others > 0;
+            others -= usize::from(stays);
+            stays
+        });
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct KnownPage {
     #[serde(flatten)]
@@ -105,6 +126,9 @@ struct KnownPage {
     pairs: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+    /// It was on the way when the list was last read to its end.
+    #[serde(default)]
+    of_whole: bool,
 }
 
 /// It fails, since when, how often in a row, and whether the owner knows.
@@ -200,7 +224,10 @@ fn is_due(place: &Place, rules: &FeedRules, now: Timestamp) -> bool {
     if place.not_before.is_some_and(|not_before| now < not_before) {
         return false;
     }
-    place.goes_on_at.is_some() || place.read_at.is_none_or(|at| now.duration_since(at) + EARLY >= rules.every)
+    // Who was sent away goes on when it was told to; without a word, when it is time anyway.
+    let goes_on = |trail: &Trail| trail.failures == 0 || place.not_before.is_some();
+    place.goes_on_at.as_ref().is_some_and(goes_on)
+        || place.read_at.is_none_or(|at| now.duration_since(at) + EARLY >= rules.every)
 }
 
 async fn troubled(stack: &Stack, head: &FlowHead, before: Option<Trouble>, failure: &Failure) -> Trouble {
@@ -222,7 +249,7 @@ pub async fn feed_trouble(stack: &Stack, flow: FlowId) -> Result<Option<(Failure
     Ok(place.trouble.map(|trouble| (Failure::new(trouble.code, trouble.message), trouble.since)))
 }
 
-/// All pages, or as many as there is time for. Each page's messages are queued before it is known.
+/// All pages, or as many as there is time for, or as the server gives.
 async fn read(
     reader: &Reader<'_>,
     lease: &mut Lease<Place>,
@@ -232,15 +259,35 @@ async fn read(
     let secrets = reader.secrets().await?;
     let first = || Trail::from(reader.source.first_page(reader.options()));
     let mut trail = lease.place.goes_on_at.take().unwrap_or_else(first);
+    let read = read_on(reader, lease, &mut trail, &secrets, deadline, report).await;
+    lease.place.forget_pages(&trail, reader.rules.max_pages);
+    if let Err(PollError::Fault(Fault::Retry(_))) = &read {
+        trail.failures += 1;
+        if !trail.addresses.is_empty() && trail.failures < TRIES {
+            lease.place.goes_on_at = Some(trail);
+        }
+    }
+    read
+}
+
+/// Each page's messages are queued before it is known.
+async fn read_on(
+    reader: &Reader<'_>,
+    lease: &mut Lease<Place>,
+    trail: &mut Trail,
+    secrets: &BTreeMap<String, SecretString>,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<(), PollError> {
     let mut bad: Option<Failure> = None;
     loop {
         if reader.stack.now() + LONGEST_PAGE > deadline {
-            lease.place.goes_on_at = Some(trail);
+            lease.place.goes_on_at = Some(trail.clone());
             return bad.map_or(Ok(()), |failure| Err(PollError::Fault(Fault::Terminal(failure))));
         }
         let known = lease.place.pages.get(&trail.address()).cloned();
         let validators = known.as_ref().map(|page| page.validators.clone()).unwrap_or_default();
-        let page = reader.page(&trail.url, &validators, &secrets).await.map_err(PollError::Fault)?;
+        let page = reader.page(&trail.url, &validators, secrets).await.map_err(PollError::Fault)?;
         report.pages += 1;
         let (next, pairs, is_empty) = match (page, known) {
             (Page::Unchanged, Some(known)) => (known.next, known.pairs, false),
@@ -252,12 +299,14 @@ async fn read(
                 let found = reader.found(&page);
                 let next = reader.next(&page).map_err(PollError::Fault)?;
                 let pairs = found.fingerprint();
+                let of_whole = known.as_ref().is_some_and(|known| known.of_whole);
                 if known.is_none_or(|known| known.pairs != pairs) {
                     report.events += reader.announce(&found, page.at).await?;
                 }
                 // A page with an item that nobody can name is looked at again.
                 if found.bad.is_none() {
-                    let known = KnownPage { validators: page.validators, pairs, next: next.clone() };
+                    let known =
+                        KnownPage { validators: page.validators, pairs, next: next.clone(), of_whole };
                     lease.place.pages.insert(trail.address(), known);
                 } else {
                     lease.place.pages.remove(&trail.address());
@@ -274,6 +323,7 @@ async fn read(
     }
     trail.addresses.insert(trail.address());
     lease.place.pages.retain(|address, _| trail.addresses.contains(address));
+    lease.place.pages.values_mut().for_each(|page| page.of_whole = true);
     bad.map_or(Ok(()), |failure| Err(PollError::Fault(Fault::Terminal(failure))))
 }
 

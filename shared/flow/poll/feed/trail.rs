@@ -15,6 +15,9 @@ pub(super) struct Trail {
     pub(super) addresses: BTreeSet<u64>,
     /// What the page before held.
     pairs: u64,
+    /// How often in a row this page could not be read.
+    #[serde(default)]
+    pub(super) failures: u32,
 }
 
 impl Trail {
@@ -46,7 +49,7 @@ impl Trail {
                 format!("the list goes on after {number} pages: narrow it in the URL, or raise `max_pages`");
             return Err(Failure::new("too_many_pages", message));
         }
-        *self = Self { url: next, pairs, addresses: std::mem::take(&mut self.addresses) };
+        *self = Self { url: next, pairs, failures: 0, addresses: std::mem::take(&mut self.addresses) };
         Ok(())
     }
 }
