@@ -10,6 +10,7 @@ mod row;
 mod tally;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 pub(super) use row::BACKFILLS;
@@ -22,7 +23,7 @@ use super::budget::Priority;
 use super::compile::Compiled;
 use super::flows::{FlowHead, FlowState};
 use super::lifecycle;
-use super::poll::Listener;
+use super::poll::{self, Listener};
 use super::stack::Stack;
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::event::RunMessage;
@@ -60,14 +61,10 @@ pub async fn start(stack: &Stack, name: &str, wish: &Wish) -> Result<Backfill, F
     let compiled = lifecycle::live(stack, &head).await?;
     check(stack, &head, &compiled, wish)?;
     let now = stack.now();
+    let lives_from = poll::read_up_to(stack, &head, &compiled).await?;
     let (listener, connection) = Listener::of(stack, head, compiled).await?;
-    let mut backfill = Backfill::new(
-        BackfillId(random_uuid(stack.ports.random.as_ref())),
-        &listener,
-        &connection,
-        wish,
-        now,
-    );
+    let id = BackfillId(random_uuid(stack.ports.random.as_ref()));
+    let mut backfill = Backfill { lives_from, ..Backfill::new(id, &listener, &connection, wish, now) };
     backfill.expected = feed::expected(stack, &listener, &connection, wish).await;
     if !row::begin(stack, &backfill).await? {
         let advice = format!(
@@ -182,10 +179,15 @@ async fn step(stack: &Stack, known: &mut Known, deadline: Timestamp) -> Result<N
         return Ok(Next::Later(now));
     };
     let ended = tally::bring_up_to_date(stack, backfill).await?;
+    if ended.open == 0
+        && now.duration_since(ended.last_change) >= STILL
+        && stack.ports.queue.depth(QueueName::RunsBulk).await? == 0
+    {
+        backfill.ended_elsewhere = backfill.queued.saturating_sub(ended.count);
+    }
+    let remaining = backfill.remaining(ended.count);
     if backfill.read {
-        let still = now.duration_since(ended.last_change) >= STILL
-            && stack.ports.queue.depth(QueueName::RunsBulk).await? == 0;
-        if ended.count >= backfill.queued || (still && ended.open == 0) {
+        if remaining == 0 {
             backfill.state = State::Done;
         }
         return Ok(Next::Later(now + NEXT));
@@ -197,11 +199,15 @@ async fn step(stack: &Stack, known: &mut Known, deadline: Timestamp) -> Result<N
     if head.state == FlowState::Paused {
         return later(backfill, now + NEXT, Failure::new("flow_paused", "the flow is paused"));
     }
-    if backfill.queued.saturating_sub(ended.count) >= AT_ONCE {
+    if remaining >= AT_ONCE {
         return later(backfill, now + NEXT, Failure::new("enough_queued", "what is queued goes first"));
     }
-    let compiled = lifecycle::live(stack, &head).await?;
-    let (listener, connection) = Listener::of(stack, head, compiled).await?;
+    let (listener, connection) = match listener(stack, head).await {
+        Ok(found) => found,
+        // Which account is meant, say: its owner mends that, and it goes on.
+        Err(FlowError::Asked(failure)) => return later(backfill, now + NEXT, failure),
+        Err(error) => return Err(error),
+    };
     if backfill.watch != row::watch_of(&listener, &connection) {
         backfill.state = State::Failed;
         backfill.failure =
@@ -217,6 +223,11 @@ async fn step(stack: &Stack, known: &mut Known, deadline: Timestamp) -> Result<N
             Ok(Next::Later(now))
         }
     }
+}
+
+async fn listener(stack: &Stack, head: FlowHead) -> Result<(Listener, Arc<Connection>), FlowError> {
+    let compiled = lifecycle::live(stack, &head).await?;
+    Listener::of(stack, head, compiled).await
 }
 
 /// Whether a message's backfill was stopped before its run began.
@@ -274,7 +285,7 @@ pub async fn progress(stack: &Stack, name: &str) -> Result<Option<Progress>, Flo
     let ended = backfill.tally.shown();
     let ended_count: u64 = ended.values().sum();
     let remaining = match backfill.state {
-        State::Running => backfill.queued.saturating_sub(ended_count),
+        State::Running => backfill.remaining(ended_count),
         _ => 0,
     };
     let compiled = lifecycle::live(stack, &head).await?;

@@ -110,9 +110,17 @@ async fn due(
         return Ok(true);
     }
     if let Some(flow) = item.key.partition.strip_prefix(BACKFILLS).and_then(|flow| flow.parse().ok()) {
-        backfill::work(stack, flow, deadline).await?;
-        report.backfilled += 1;
-        return Ok(true);
+        return match backfill::work(stack, flow, deadline).await {
+            Ok(()) => {
+                report.backfilled += 1;
+                Ok(true)
+            }
+            // It is due again when its lease has lapsed; the others don't wait for it.
+            Err(error) => {
+                tracing::warn!(%flow, %error, "a backfill can't go on");
+                Ok(false)
+            }
+        };
     }
     if let Some(grant) = grant_of(&item.key) {
         let cared = care(stack, Stored::of(&grant, Some(item))?, deadline).await?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use counterfoil::domain::connection::Connection;
+use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::run::Status;
 use counterfoil::flow::backfill::{self, AT_ONCE, Progress, State, Wish};
 use counterfoil::flow::{FlowError, Stack, lifecycle};
@@ -78,6 +78,8 @@ async fn old_records_run_once_each_and_what_ran_live_runs_no_second_time() {
     accounts(&world, 10, "Live");
     world.settle().await;
     assert_eq!(world.runs().await.len(), 10);
+    world.advance(DAY);
+    world.settle().await;
 
     start(&world, "notice", &wish(20)).await;
     let done = goes_on(&world, &world.stack, "notice", 10).await;
@@ -353,6 +355,95 @@ async fn new_invoices_of_xero_are_those_of_the_period_and_new_contacts_those_tha
         let done = goes_on(&world, &world.stack, &name, 5).await;
         assert_eq!((done.state, done.queued), (State::Done, found), "{trigger}: {done:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_account_stands_in_the_backfills_way_and_in_nobody_elses() {
+    let world = World::new().await;
+    accounts(&world, 5, "Old");
+    world.advance(DAY);
+    world.given_flow(&noticing(UPDATED)).await;
+    let schedule = "flow: tick\ntrigger: { type: schedule, cron: '* * * * *' }\nsteps:\n  - set: { a: b }\n";
+    world.given_flow(schedule).await;
+    start(&world, "notice", &wish(20)).await;
+    let connections = world.stack.connections.list().await.expect("read");
+    let crm = connections.iter().find(|one| one.provider == Provider::Salesforce).expect("there");
+    world.stack.connections.save(&Connection { id: "other".into(), ..(**crm).clone() }).await.expect("saved");
+    for _ in 0..3 {
+        world.advance(Duration::from_secs(60));
+        assert_eq!(world.keep().await.fired, 1);
+    }
+    let stands = progress(&world, "notice").await;
+    assert_eq!((stands.state, stands.queued), (State::Running, 0));
+    assert_eq!(stands.waits.map(|waits| waits.failure.code).as_deref(), Some("ambiguous_connection"));
+    assert!(world.stack.connections.remove(&"other".into()).await.expect("removed"));
+    let done = goes_on(&world, &world.stack, "notice", 5).await;
+    assert_eq!((done.state, done.queued), (State::Done, 5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_won_while_a_backfill_runs_is_the_live_flows_even_when_the_backfill_is_stopped() {
+    for stops in [false, true] {
+        let world = World::new().await;
+        let (won, open) = (opportunity(&world, "Won"), opportunity(&world, "Open"));
+        win(&world, &won);
+        world.advance(DAY);
+        world.given_flow(FLOW).await;
+        world.settle().await;
+        start(&world, MAIN, &wish(20)).await;
+        win(&world, &open);
+        // What was won before is the backfill's, though it has just been edited.
+        world.sandbox.salesforce.update("Opportunity", &won, json!({"Name": "More desks"}));
+        world.advance(Duration::from_secs(60));
+        world.keep().await;
+        assert_eq!(progress(&world, MAIN).await.queued, 1);
+        if stops {
+            backfill::stop(&world.stack, MAIN).await.expect("stopped");
+        }
+        world.settle().await;
+        world.advance(Duration::from_secs(60));
+        world.settle().await;
+        let of_backfill: BTreeMap<bool, usize> =
+            world.runs().await.iter().fold(BTreeMap::new(), |mut counts, run| {
+                *counts.entry(run.row.message.backfill.is_some()).or_default() += 1;
+                counts
+            });
+        let expected = if stops { vec![(false, 1)] } else { vec![(false, 1), (true, 1)] };
+        assert_eq!(of_backfill.into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(world.invoices().len(), if stops { 1 } else { 2 });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_whose_histories_cost_more_than_a_days_share_is_gone_on_with_day_by_day() {
+    let world = World::new().await;
+    let books = world.stack.connections.get(&"books".into()).await.expect("read").expect("there");
+    let starter = Connection { daily_limit: Some(1_000), ..(*books).clone() };
+    world.stack.connections.save(&starter).await.expect("saved");
+    for n in 0..200 {
+        world.sandbox.xero.ledger().add_contact_named(&format!("Contact {n:03}")).expect("a contact");
+    }
+    world.advance(DAY);
+    world.given_flow(&noticing("xero.new_or_updated_contact, only: new")).await;
+    start(&world, "notice", &wish(4)).await;
+    let histories = || {
+        let calls = world.sandbox.xero.calls().into_iter();
+        calls.filter(|call| call.path.ends_with("/History")).map(|call| call.path).collect::<Vec<_>>()
+    };
+    let (mut days, mut before) = (0, histories().len());
+    while progress(&world, "notice").await.state == State::Running {
+        assert!(days < 10, "{:?}", progress(&world, "notice").await);
+        goes_on(&world, &world.stack, "notice", 5).await;
+        assert!(histories().len() - before <= 40, "day {days}: {} calls", histories().len() - before);
+        before = histories().len();
+        world.advance(DAY);
+        days += 1;
+    }
+    let asked = histories();
+    assert_eq!((asked.len(), asked.iter().collect::<BTreeSet<_>>().len()), (200, 200), "each once");
+    let done = progress(&world, "notice").await;
+    assert_eq!((done.state, done.queued, done.looked_at), (State::Done, 200, 200));
+    assert_eq!(world.runs().await.len(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use super::{Backfill, Waits, Wish, old};
 use crate::domain::connection::Connection;
 use crate::domain::event::{OfBackfill, RunMessage};
 use crate::domain::outcome::{Failure, Fault};
-use crate::ports::connector::{Account as _, Change, Interest, PollAsk, Trigger};
+use crate::ports::connector::{Account as _, Change, Events, Interest, PollAsk, Trigger};
 
 /// What became of a page.
 pub(super) enum Fed {
@@ -74,32 +74,24 @@ pub(super) async fn page(
         Err(fault) => return Ok(not_now(stack, backfill, fault)),
     };
     let settled_before = page.provider_now - SETTLED_AFTER;
-    let ends = page.continuation.is_none() || all_later(&page.changes, backfill.until);
+    let until = until(backfill, &listener.interest);
+    let ends = page.continuation.is_none() || all_later(&page.changes, until);
     let mut fresh: Vec<Change> = page
         .changes
         .into_iter()
-        .filter(|change| backfill.until.is_none_or(|until| change.stamp < until))
+        .filter(|change| until.is_none_or(|until| change.stamp < until))
         .filter(|change| !backfill.place.met.contains(&hash(change)))
         .collect();
     poll::mark_own(stack, account.connection(), &mut fresh).await?;
-    let events = match old::events(
-        stack,
-        trigger.as_ref(),
-        &account,
-        listener,
-        backfill,
-        &fresh,
-        settled_before,
-    )
-    .await
-    {
-        Ok(events) => events,
-        Err(old::NotNow::Ground(error)) => return Err(error),
-        Err(old::NotNow::Fault(fault)) => return Ok(not_now(stack, backfill, fault)),
-    };
+    let decided =
+        old::events(stack, trigger.as_ref(), &account, listener, backfill, &fresh, settled_before).await?;
+    let fresh = &fresh[..decided.changes];
     let of = OfBackfill { id: backfill.id, share: backfill.share };
-    let messages: Vec<RunMessage> =
-        events.into_iter().map(|message| RunMessage { bulk: true, backfill: Some(of), ..message }).collect();
+    let messages: Vec<RunMessage> = decided
+        .messages
+        .into_iter()
+        .map(|message| RunMessage { bulk: true, backfill: Some(of), ..message })
+        .collect();
     let known = stack
         .ports
         .table
@@ -122,10 +114,25 @@ pub(super) async fn page(
     backfill.found += queued + ran_before;
     backfill.queued += queued;
     backfill.ran_before += ran_before;
-    move_on(backfill, &fresh);
+    move_on(backfill, fresh);
+    if let Some(fault) = decided.fault {
+        if !fresh.is_empty() {
+            // What is decided isn't asked for again: the rest is read from the place on.
+            backfill.place.continuation = None;
+        }
+        return Ok(not_now(stack, backfill, fault));
+    }
     backfill.place.continuation = page.continuation.filter(|_| !ends);
     backfill.read = ends;
     Ok(Fed::Page)
+}
+
+/// Up to when versions are the backfill's. Where the live flow would say that it knows the record, which satisfied
+/// `changed` or was there before, the version doesn't tell whose it is: [`old`] does.
+fn until(backfill: &Backfill, interest: &Interest) -> Option<Timestamp> {
+    let by_record = interest.changed.is_some() || interest.events == Events::First;
+    let lives_from = backfill.lives_from.filter(|_| !by_record);
+    backfill.until.into_iter().chain(lives_from).min()
 }
 
 fn all_later(changes: &[Change], until: Option<Timestamp>) -> bool {

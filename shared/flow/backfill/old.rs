@@ -21,15 +21,13 @@ use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account as _, Change, Changed, Events, Trigger};
 use crate::ports::table::{Condition, Key, MAX_TRANSACTION, TableError, Write};
 
-pub(super) enum NotNow {
-    Ground(FlowError),
-    Fault(Fault),
-}
-
-impl<E: Into<FlowError>> From<E> for NotNow {
-    fn from(error: E) -> Self {
-        Self::Ground(error.into())
-    }
+/// What some versions come to.
+pub(super) struct Decided {
+    pub(super) messages: Vec<RunMessage>,
+    /// How many of the versions, from the first on, are decided.
+    pub(super) changes: usize,
+    /// Why the next one couldn't be.
+    pub(super) fault: Option<Fault>,
 }
 
 pub(super) async fn events(
@@ -40,42 +38,43 @@ pub(super) async fn events(
     backfill: &Backfill,
     changes: &[Change],
     settled_before: Timestamp,
-) -> Result<Vec<RunMessage>, NotNow> {
+) -> Result<Decided, FlowError> {
     let connection = account.connection();
     let message =
         |change: &Change, key| poll::message(stack, connection, trigger, listener, change, key, Value::Null);
     if let Some(changed) = &listener.interest.changed {
-        let transitions = remembered(stack, listener, changed, changes).await?;
-        return Ok(transitions
-            .into_iter()
-            .map(|(change, stamp)| message(change, poll::versioned(change, stamp)))
-            .collect());
+        let transitions = remembered(stack, listener, changed, backfill.lives_from, changes).await?;
+        let transitions = transitions.into_iter();
+        let messages = transitions.map(|(change, stamp)| message(change, poll::versioned(change, stamp)));
+        return Ok(Decided { messages: messages.collect(), changes: changes.len(), fault: None });
     }
     let mut messages = Vec::new();
-    // What may still get company in its second is the live poll's.
-    for change in changes.iter().filter(|change| change.stamp <= settled_before) {
-        if change.own && listener.interest.ignore_own {
+    for (number, change) in changes.iter().enumerate() {
+        let is_ours = change.own && listener.interest.ignore_own;
+        // What may still get company in its second is the live poll's.
+        if is_ours || change.stamp > settled_before {
             continue;
         }
+        let later = |messages, fault| Ok(Decided { messages, changes: number, fault: Some(fault) });
         let key = match listener.interest.events {
             Events::EachVersion | Events::EachDeletion => poll::versioned(change, change.stamp),
             Events::EachRecord => EventKey::new(change.id.as_str()),
             Events::First => match trigger.is_new_since(change, backfill.since, account).await {
                 Ok(true) => EventKey::new(change.id.as_str()),
                 Ok(false) => continue,
-                Err(fault) => return Err(NotNow::Fault(fault)),
+                Err(fault) => return later(messages, fault),
             },
             Events::AfterTheFirst => match trigger.made_at(&change.id, account).await {
                 Ok(made_at) if made_at.is_none_or(|at| at < change.stamp) => {
                     poll::versioned(change, change.stamp)
                 }
                 Ok(_) => continue,
-                Err(fault) => return Err(NotNow::Fault(fault)),
+                Err(fault) => return later(messages, fault),
             },
         };
         messages.push(message(change, key));
     }
-    Ok(messages)
+    Ok(Decided { messages, changes: changes.len(), fault: None })
 }
 
 /// The records that satisfy `to`, each with the stamp of its transition, which is remembered from here on: the next
@@ -85,6 +84,7 @@ async fn remembered<'a>(
     stack: &Stack,
     listener: &Listener,
     changed: &Changed,
+    lives_from: Option<Timestamp>,
     changes: &'a [Change],
 ) -> Result<Vec<(&'a Change, Timestamp)>, FlowError> {
     let satisfying: Vec<&Change> = changes
@@ -99,7 +99,7 @@ async fn remembered<'a>(
         let mut writes: BTreeMap<Key, Write> = BTreeMap::new();
         for ((change, key), item) in satisfying.iter().zip(&keys).zip(items) {
             let memory = item.as_ref().map(Memory::read);
-            let Some(decided) = decide(changed, memory.as_ref(), change) else { continue };
+            let Some(decided) = decide(changed, lives_from, memory.as_ref(), change) else { continue };
             transitions.push((*change, decided.stamp));
             if let Some(next) = decided.memory {
                 let when = match item.as_ref().map(|item| item.integer("seen")) {
@@ -126,14 +126,20 @@ async fn remembered<'a>(
 }
 
 #[derive(Debug, PartialEq)]
-struct Decided {
+struct Transition {
     stamp: Timestamp,
     /// What to remember; `None`: it is remembered.
     memory: Option<Memory>,
 }
 
-/// `None`: a newer version, which a poll has seen, satisfies it no more.
-fn decide(changed: &Changed, memory: Option<&Memory>, change: &Change) -> Option<Decided> {
+/// `None`: a newer version, which a poll has seen, satisfies it no more; or it is the live flow's to tell that the
+/// record has come to satisfy it.
+fn decide(
+    changed: &Changed,
+    lives_from: Option<Timestamp>,
+    memory: Option<&Memory>,
+    change: &Change,
+) -> Option<Transition> {
     let now = change.stamp.as_millisecond();
     let values = watched_values(changed, &change.record);
     let known = memory.cloned().unwrap_or_default();
@@ -141,18 +147,22 @@ fn decide(changed: &Changed, memory: Option<&Memory>, change: &Change) -> Option
     if is_newer && !satisfies(changed, &known.values) {
         return None;
     }
+    let is_live = lives_from.is_some_and(|from| change.stamp >= from);
+    if is_live && !is_newer && known.values != values {
+        return None;
+    }
     if (is_newer || known.values == values)
         && let Some(transition) = known.transition
     {
         let stamp = Timestamp::from_millisecond(transition).unwrap_or(change.stamp);
-        return Some(Decided { stamp, memory: None });
+        return Some(Transition { stamp, memory: None });
     }
     // Queued before the place is saved, and once more if it couldn't be: so it is as good as announced.
     let values = if is_newer { known.values.clone() } else { values };
     let seen = known.seen.max(now);
     let memory =
         Memory { values, transition: Some(now), announced: true, previous: None, seen, open_until: 0 };
-    Some(Decided { stamp: change.stamp, memory: Some(memory) })
+    Some(Transition { stamp: change.stamp, memory: Some(memory) })
 }
 
 #[cfg(test)]
@@ -189,12 +199,12 @@ mod tests {
     }
 
     fn stamp(memory: Option<&Memory>, second: i64) -> Option<i64> {
-        decide(&to_won(), memory, &won_at(second)).map(|decided| decided.stamp.as_second())
+        decide(&to_won(), None, memory, &won_at(second)).map(|decided| decided.stamp.as_second())
     }
 
     #[test]
     fn a_record_whose_past_nobody_knows_is_an_event_at_its_version_and_the_same_the_next_time() {
-        let first = decide(&to_won(), None, &won_at(5)).unwrap();
+        let first = decide(&to_won(), None, None, &won_at(5)).unwrap();
         assert_eq!(first.stamp.as_second(), 5);
         assert_eq!(stamp(first.memory.as_ref(), 9), Some(5), "edited since, and still won");
     }
@@ -207,10 +217,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_won_while_the_flow_is_live_is_the_live_flows_and_what_was_won_before_is_not() {
+        let live =
+            |memory: Option<&Memory>| decide(&to_won(), won_at(7).stamp.into(), memory, &won_at(8)).is_some();
+        assert!(!live(None));
+        assert!(!live(Some(&remembers("New", None, 3))));
+        assert!(live(Some(&remembers("Closed Won", None, 3))), "edited since: the live flow says nothing");
+        assert!(live(Some(&remembers("Closed Won", Some(8), 8))), "told of, and known as such");
+    }
+
+    #[test]
     fn a_newer_version_that_a_poll_has_seen_counts() {
         assert_eq!(stamp(Some(&remembers("Lost", None, 9)), 8), None);
         assert_eq!(stamp(Some(&remembers("Closed Won", Some(9), 9)), 8), Some(9));
-        let decided = decide(&to_won(), Some(&remembers("Closed Won", None, 9)), &won_at(8)).unwrap();
+        let known = remembers("Closed Won", None, 9);
+        let decided = decide(&to_won(), None, Some(&known), &won_at(8)).unwrap();
         assert_eq!(decided.memory.unwrap().seen, 9_000, "the place of the poll is kept");
     }
 }

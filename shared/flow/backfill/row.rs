@@ -28,6 +28,9 @@ pub struct Backfill {
     pub(super) watch: String,
     pub since: Timestamp,
     pub until: Option<Timestamp>,
+    /// What changed from then on is the live flow's to tell of. `None`: begun by a version that didn't ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lives_from: Option<Timestamp>,
     pub share: u8,
     pub state: State,
     pub started_at: Timestamp,
@@ -37,6 +40,9 @@ pub struct Backfill {
     pub found: u64,
     pub ran_before: u64,
     pub queued: u64,
+    /// Of these, what ran as a live event meanwhile: its run doesn't bear this backfill's mark.
+    #[serde(default)]
+    pub(super) ended_elsewhere: u64,
     /// Every page is read.
     pub read: bool,
     pub(super) place: Place,
@@ -100,6 +106,7 @@ impl Backfill {
             watch: watch_of(listener, connection),
             since: wish.since,
             until: wish.until,
+            lives_from: None,
             share: wish.share,
             state: State::Running,
             started_at: now,
@@ -109,12 +116,18 @@ impl Backfill {
             found: 0,
             ran_before: 0,
             queued: 0,
+            ended_elsewhere: 0,
             read: false,
             place: Place { from: wish.since, continuation: None, met: BTreeSet::new() },
             tally: Tally::since(now),
             waits: None,
             failure: None,
         }
+    }
+
+    /// Queued, and not ended as far as is known.
+    pub(super) fn remaining(&self, ended: u64) -> u64 {
+        self.queued.saturating_sub(ended.saturating_add(self.ended_elsewhere))
     }
 
     fn item(&self, generation: i64, lease_until: i64, due: Option<Timestamp>) -> Item {
