@@ -191,7 +191,7 @@ impl Client {
         // A right that is given later is not in the token that is held now.
         self.tokens.forget(&self.connection).await;
         if failure.code == "tenant_not_authorised"
-            && let Err(error) = self.connections.needs_reconnect(&self.connection.id).await
+            && let Err(error) = self.connections.needs_reconnect(&self.connection).await
         {
             tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
         }

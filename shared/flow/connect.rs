@@ -16,6 +16,7 @@ use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::Identity;
+use crate::ports::random::time_ordered_uuid;
 
 /// What a person says of a connection; the account itself tells the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,36 +75,66 @@ impl Wanted {
 }
 
 /// Connects, or connects again: what waits for this connection goes on. Returns the connection, and how many runs
-/// went on. When it fails, everything is as it was.
+/// went on. When it fails, everything is as it was: what is new is tried under a grant of its own, whose name nobody
+/// else has, so that a typo ends no healthy connection and no worker meets another account's token.
 pub async fn connect(
     stack: &Stack,
     wanted: Wanted,
     secret: SecretString,
 ) -> Result<(Connection, u32), FlowError> {
-    let vault = &stack.ports.vault;
     let draft = wanted.connection();
-    let secret_name = client_secret_name(&draft.grant_id());
+    let identity = tried(stack, &draft, &secret).await?;
+    let connection = told(stack, draft, identity).await?;
+    let vault = &stack.ports.vault;
+    let secret_name = client_secret_name(&connection.grant_id());
     let old_secret = vault.read(&secret_name).await?;
     vault.write(&secret_name, secret).await?;
-    // An old token would answer for the new secret.
-    stack.tokens.forget(&draft).await;
-    let connected = identified(stack, draft.clone()).await;
-    if connected.is_err() {
+    // Before the connection is saved: an old token would answer for the new secret.
+    stack.tokens.forget(&connection).await;
+    let connection = Connection { connected_at: Some(stack.now()), ..connection };
+    if let Err(error) = stack.connections.save(&connection).await {
         match old_secret {
             Some(old) => vault.write(&secret_name, old).await?,
             None => vault.remove(&secret_name).await?,
         }
-        stack.tokens.forget(&draft).await;
+        stack.tokens.forget(&connection).await;
+        return Err(error);
     }
-    let connection = connected?;
-    stack.connections.save(&connection).await?;
     let unparked = keep::unpark(stack, true).await?;
     Ok((connection, unparked))
+}
+
+/// Who answers to the new secret.
+async fn tried(stack: &Stack, draft: &Connection, secret: &SecretString) -> Result<Identity, FlowError> {
+    let ports = &stack.ports;
+    let unique = time_ordered_uuid(ports.clock.as_ref(), ports.random.as_ref());
+    let trial =
+        Connection { id: ConnectionId::from(format!("connecting-{unique}").as_str()), ..draft.clone() };
+    let grant = trial.grant_id();
+    let answer = async {
+        ports.vault.write(&client_secret_name(&grant), secret.clone()).await?;
+        identify(stack, &trial).await
+    };
+    let answer = answer.await;
+    if let Err(error) = stack.tokens.was_tried(&grant).await {
+        tracing::warn!(%grant, %error, "what was tried could not be removed");
+    }
+    answer.map_err(|error| match error {
+        FlowError::Asked(failure) => {
+            let message = failure.message.replace(trial.id.as_str(), draft.id.as_str());
+            Failure::new(failure.code, message).into()
+        }
+        other => other,
+    })
 }
 
 /// The connection as the account at the other end tells it, which is the one that this name had before.
 pub(super) async fn identified(stack: &Stack, connection: Connection) -> Result<Connection, FlowError> {
     let identity = identify(stack, &connection).await?;
+    told(stack, connection, identity).await
+}
+
+async fn told(stack: &Stack, connection: Connection, identity: Identity) -> Result<Connection, FlowError> {
     if let Some(before) = stack.connections.get(&connection.id).await?
         && (before.account != identity.account || before.provider != connection.provider)
     {

@@ -66,6 +66,12 @@ impl Connections {
         Ok(self.list().await?.into_iter().find(|c| c.id == *id))
     }
 
+    /// As it is in the table now.
+    pub async fn newest(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, FlowError> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
+        self.get(id).await
+    }
+
     async fn of_kind(&self, provider: Provider) -> Result<Vec<Arc<Connection>>, Fault> {
         let list = self.list().await.map_err(|e| fault_of(&e, self.ports.clock.now()))?;
         Ok(list.into_iter().filter(|c| c.provider == provider).collect())
@@ -141,28 +147,26 @@ impl Connections {
 
     /// Returns whether it was there.
     pub async fn remove(&self, id: &ConnectionId) -> Result<bool, FlowError> {
-        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
-        let there = self.get(id).await?.is_some();
+        let there = self.newest(id).await?.is_some();
         let key = Key::new(PARTITION, id.as_str());
         self.ports.table.write(vec![Write::Delete { key, when: Condition::Always }]).await?;
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
         Ok(there)
     }
 
-    /// The grant is dead: runs park until a person connects again. Returns whether this is news.
-    pub async fn needs_reconnect(&self, id: &ConnectionId) -> Result<bool, FlowError> {
-        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();
-        let Some(connection) = self.get(id).await? else { return Ok(false) };
-        if connection.state == ConnectionState::NeedsReconnect {
+    /// The grant of this connection is dead: runs park until a person connects again. `connection` is as it was read
+    /// before that was found out, since what was connected again meanwhile is well. Returns whether this is news.
+    pub async fn needs_reconnect(&self, connection: &Connection) -> Result<bool, FlowError> {
+        let Some(newest) = self.newest(&connection.id).await? else { return Ok(false) };
+        if newest.state == ConnectionState::NeedsReconnect {
             return Ok(false);
         }
-        // Only as it was read: who was connected again meanwhile is well.
         let same = match connection.connected_at {
             Some(at) => Condition::equals(CONNECTED_AT, at.as_millisecond()),
             None => Condition::Missing(CONNECTED_AT.into()),
         };
         let when = Condition::All(vec![Condition::Exists, same]);
-        let ended = Connection { state: ConnectionState::NeedsReconnect, ..(*connection).clone() };
+        let ended = Connection { state: ConnectionState::NeedsReconnect, ..(*newest).clone() };
         match self.put(&ended, when).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused(_)) => Ok(false),

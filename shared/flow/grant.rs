@@ -205,6 +205,11 @@ impl Grants {
         }
     }
 
+    pub(super) async fn delete(&self, grant: &GrantId) -> Result<(), FlowError> {
+        let delete = Write::Delete { key: key(grant), when: Condition::Always };
+        Ok(write_patiently(&self.ports, vec![delete]).await?)
+    }
+
     /// Asked at once, whatever was found out a moment ago.
     pub(super) async fn ask_again(&self, grant: &GrantId) -> Result<(), FlowError> {
         let mut stored = self.read_one(grant).await?;

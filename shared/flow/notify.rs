@@ -43,6 +43,9 @@ impl Notices {
 
     /// Once for each pause, however many runs meet it.
     pub async fn long_pause(&self, connection: &Connection, pause: SignedDuration) {
+        if is_being_connected(connection) {
+            return;
+        }
         let id = &connection.id;
         let subject = format!("[Counterfoil] {id} has used up its daily limit");
         let body = format!(
@@ -52,6 +55,9 @@ impl Notices {
     }
 
     pub async fn parked(&self, connection: &Connection, failure: &Failure) {
+        if is_being_connected(connection) {
+            return;
+        }
         let id = &connection.id;
         let subject = format!("[Counterfoil] {id} needs you: {}", failure.code);
         let body = format!(
@@ -128,6 +134,11 @@ impl Notices {
             tracing::warn!(%error, "could not mail the owner");
         }
     }
+}
+
+/// Its account has told nothing yet: whoever connects it waits, and hears at once what is wrong.
+fn is_being_connected(connection: &Connection) -> bool {
+    connection.account.is_empty()
 }
 
 /// A subject line has room for a hundred characters.

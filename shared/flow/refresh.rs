@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::kept::Kept;
 use self::renew::UNANSWERED;
-use super::connections::{Connections, reconnect_failure};
+use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
 use super::grant::{GrantRow, Grants, LEASE, Stored, Trouble, TroubleKind, Turn};
 use super::notify::Notices;
 use super::{FlowError, fault_of};
@@ -46,7 +46,20 @@ pub struct Tokens {
     held: Arc<Mutex<HashMap<GrantId, Held>>>,
 }
 
-type Held = Arc<tokio::sync::Mutex<Option<Token>>>;
+type Held = Arc<tokio::sync::Mutex<Option<HeldToken>>>;
+
+/// What this process needn't ask the vault for.
+struct HeldToken {
+    token: Token,
+    /// When the connection that it was had for was connected: whoever was connected later has another.
+    connected_at: Option<Timestamp>,
+}
+
+impl HeldToken {
+    fn new(token: &Token, connection: &Connection) -> Self {
+        Self { token: token.clone(), connected_at: connection.connected_at }
+    }
+}
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -79,21 +92,33 @@ impl Tokens {
         refused: Option<&Token>,
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
-        if connection.state == ConnectionState::NeedsReconnect {
-            return Err(self.parked(connection, &Failure::new("needs_reconnect", "the grant has ended")));
-        }
+        let connected_again;
+        let connection = if connection.state == ConnectionState::NeedsReconnect {
+            // What this process believes may be from before a person mended it.
+            let newest = self.connections.newest(&connection.id).await.map_err(|error| self.fault(&error))?;
+            let active = newest.filter(|newest| newest.state == ConnectionState::Active);
+            connected_again = active.ok_or_else(|| {
+                self.parked(connection, &Failure::new("needs_reconnect", "the grant has ended"))
+            })?;
+            connected_again.as_ref()
+        } else {
+            connection
+        };
         let held = self.held(&connection.grant_id());
         let mut held = held.lock().await;
         let want = Want::Usable(refused);
-        if let Some(token) = held.as_ref().filter(|token| self.usable(token, refused)) {
-            return Ok(token.clone());
+        let fits = |held: &&HeldToken| {
+            held.connected_at >= connection.connected_at && self.usable(&held.token, refused)
+        };
+        if let Some(held) = held.as_ref().filter(fits) {
+            return Ok(held.token.clone());
         }
         let kept = self.read(&connection.grant_id()).await?;
         let token = match self.fits(kept.as_ref(), want) {
             Some(token) => token,
             None => self.next(connection, connector, want, deadline).await?,
         };
-        *held = Some(token.clone());
+        *held = Some(HeldToken::new(&token, connection));
         Ok(token)
     }
 
@@ -134,7 +159,7 @@ impl Tokens {
         };
         let first = self.keep_and_try(&mut stored, connection, connector, token).await;
         self.grants.release(stored).await;
-        *held = first.as_ref().ok().cloned();
+        *held = first.as_ref().ok().map(|token| HeldToken::new(token, connection));
         first
     }
 
@@ -146,12 +171,17 @@ impl Tokens {
         token: &Token,
     ) -> Result<Token, Fault> {
         let before = self.read(&stored.grant).await?;
-        let first = self.keep(stored, connector, before.as_ref(), token).await?;
+        let first = match self.persist(stored, connector, before.as_ref(), token).await {
+            Ok(Some(first)) => first,
+            Ok(None) => return Err(self.not_kept("another process dropped them")),
+            Err(error) => return Err(self.not_kept(&error.to_string())),
+        };
         if token.refresh.is_none() || connector.refresh_rules().grace.is_some() {
             return Ok(first);
         }
         stored.row.rotates = None;
-        let want = Want::NewerThan(stored.row.generation);
+        let generation = stored.row.generation;
+        let want = Want::NewerThan(generation);
         match self.renew(stored, connection, connector, want).await {
             // Nothing was spent: what there is will do, and the next refresh tells whether they rotate.
             Err(Fault::Retry(Again { reason: Reason::Failed, failure, .. }))
@@ -159,8 +189,16 @@ impl Tokens {
             {
                 Ok(first)
             }
+            // It was sent, and what came for it isn't in the vault.
+            Ok(_) if stored.row.spending == Some(generation) => Err(self.not_kept("no answer in time")),
             renewed => renewed,
         }
+    }
+
+    /// The person is still there to consent once more.
+    fn not_kept(&self, why: &str) -> Fault {
+        let message = format!("the new tokens could not be kept in the vault ({why}): connect once more");
+        self.later(Failure::new("tokens_not_kept", message))
     }
 
     /// Uses the refresh token before it ends unused.
@@ -175,7 +213,7 @@ impl Tokens {
         let Some(kept) = self.read(&connection.grant_id()).await? else { return Ok(()) };
         let want = Want::NewerThan(kept.generation);
         match self.next(connection, connector, want, deadline).await {
-            Ok(token) => *held = Some(token),
+            Ok(token) => *held = Some(HeldToken::new(&token, connection)),
             Err(fault) if fault.failure().code == UNANSWERED => {
                 self.notices.refresh_unanswered(connection, kept.generation).await;
             }
@@ -238,6 +276,14 @@ impl Tokens {
         if let Err(error) = forgotten.await {
             tracing::warn!(%grant, %error, "the grant's row stays until the keeper meets it");
         }
+    }
+
+    /// Nothing is left of a grant that was only tried.
+    pub(super) async fn was_tried(&self, grant: &GrantId) -> Result<(), FlowError> {
+        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);
+        self.ports.vault.remove(&client_secret_name(grant)).await?;
+        self.ports.vault.remove(&token_name(grant)).await?;
+        self.grants.delete(grant).await
     }
 
     fn held(&self, grant: &GrantId) -> Held {

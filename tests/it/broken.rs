@@ -1,7 +1,7 @@
-//! Ports that refuse on request: the queue and the table as they are on a bad day.
+//! Ports that refuse on request: the queue, the table and the vault as they are on a bad day.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,25 +10,32 @@ use counterfoil::flow::stack::Times;
 use counterfoil::ports::Unavailable;
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
+use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::runtime::{catalog, engine};
+
+use secrecy::SecretString;
 
 use crate::world::World;
 
-/// Another process whose queue or table is down while the switch is on.
+/// Another process whose queue or table is down, while the switch is on, or whose vault is full.
 pub(crate) struct Broken {
     pub(crate) stack: Stack,
     pub(crate) queue_down: Arc<AtomicBool>,
     pub(crate) table_down: Arc<AtomicBool>,
+    /// How many more tokens the vault keeps.
+    pub(crate) vault_room: Arc<AtomicI64>,
 }
 
 impl Broken {
     pub(crate) fn process(world: &World) -> Self {
         let (queue_down, table_down) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let vault_room = Arc::new(AtomicI64::new(i64::MAX));
         let mut ports = world.ports();
         ports.queue = Arc::new(Switched { inner: Arc::clone(&ports.queue), down: Arc::clone(&queue_down) });
         ports.table = Arc::new(Switched { inner: Arc::clone(&ports.table), down: Arc::clone(&table_down) });
+        ports.vault = Arc::new(Filling { inner: Arc::clone(&ports.vault), room: Arc::clone(&vault_room) });
         let stack = Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default());
-        Self { stack, queue_down, table_down }
+        Self { stack, queue_down, table_down, vault_room }
     }
 }
 
@@ -91,5 +98,37 @@ impl Table for Switched<dyn Table> {
             return Err(TableError::Unavailable("it is down".into()));
         }
         self.inner.write(writes).await
+    }
+}
+
+struct Filling {
+    inner: Arc<dyn Vault>,
+    room: Arc<AtomicI64>,
+}
+
+#[async_trait]
+impl Vault for Filling {
+    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
+        self.inner.read(name).await
+    }
+
+    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
+        self.inner.write(name, secret).await
+    }
+
+    async fn write_generation(
+        &self,
+        name: &str,
+        generation: u64,
+        secret: SecretString,
+    ) -> Result<Written, Unavailable> {
+        if self.room.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(Unavailable::new("vault", "it is full"));
+        }
+        self.inner.write_generation(name, generation, secret).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
+        self.inner.remove(name).await
     }
 }

@@ -290,7 +290,8 @@ async fn connecting_again_revives_all_connections_of_the_person_and_no_other_acc
     let known = connection(&world, "branch").await.expect("connected");
     assert_eq!(known.consent, connection(&world, "ledger").await.expect("connected").consent);
     for name in ["branch", "ledger"] {
-        world.stack.connections.needs_reconnect(&ConnectionId::from(name)).await.expect("marked");
+        let known = connection(&world, name).await.expect("connected");
+        assert!(world.stack.connections.needs_reconnect(&known).await.expect("marked"));
     }
 
     // Nothing new is ticked: the organisation is the one that it was.

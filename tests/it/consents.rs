@@ -45,7 +45,7 @@ pub(crate) fn forget_calls(world: &World) {
     world.sandbox.salesforce.counters().clear();
 }
 
-fn xero_fault(world: &World, fault: Fault) {
+pub(crate) fn xero_fault(world: &World, fault: Fault) {
     world.sandbox.xero.harness().faults.add(fault);
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn state(world: &World, name: &str) -> ConnectionState {
     connections.get(&ConnectionId::from(name)).await.expect("read").expect("there").state
 }
 
-async fn kept(world: &World, connection: &Connection) -> String {
+pub(crate) async fn kept(world: &World, connection: &Connection) -> String {
     let secret = world.ports().vault.read(&token_name(&connection.grant_id())).await.expect("the vault");
     secret.expect("a pair").expose_secret().to_owned()
 }
@@ -87,7 +87,7 @@ pub(crate) fn mails(world: &World) -> Vec<String> {
 }
 
 /// Seconds go by while work is under way.
-async fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> T {
+pub(crate) async fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> T {
     let clock = Arc::clone(&world.clock);
     let pass = async move {
         let mut tick = tokio::time::interval(Duration::from_millis(10));

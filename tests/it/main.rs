@@ -28,6 +28,7 @@ mod plain;
 mod polling;
 mod polling_costs;
 mod previews;
+mod reconnecting;
 mod reruns;
 mod schedules;
 mod scopes;

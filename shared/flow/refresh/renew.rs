@@ -1,5 +1,7 @@
 //! One turn: the next token is asked for, kept, or known not to come.
 
+use std::sync::Arc;
+
 use super::super::FlowError;
 use super::super::connections::client_secret_name;
 use super::super::grant::{LEASE, Stored, Trouble, TroubleKind};
@@ -7,6 +9,7 @@ use super::kept::{self, Kept, Newest};
 use super::{TOKEN_TIMEOUT, Tokens, Want};
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
+use crate::ports::Unavailable;
 use crate::ports::connector::{Connector, GrantFault, Token, TokenAsk};
 use crate::ports::table::TableError;
 
@@ -60,7 +63,10 @@ impl Tokens {
             if let Some(previous) = before.previous(self.ports.clock.now()) {
                 let ask = TokenAsk::Refresh(&previous);
                 let second = self.exchange(connection, connector, &ask, secret.as_ref()).await;
-                answer = second.or(answer);
+                // Only an answer can confirm that the grant is dead.
+                if !matches!(second, Err(GrantFault::Dead(_) | GrantFault::Misconfigured(_))) {
+                    answer = second;
+                }
             }
         }
         match answer {
@@ -81,30 +87,44 @@ impl Tokens {
         }
     }
 
-    /// Durable before anyone uses it, and before the lease is let go.
-    pub(super) async fn keep(
+    /// Durable before anyone uses it, and before the lease is let go; where that can't be had, it is used all the same.
+    async fn keep(
         &self,
         stored: &mut Stored,
         connector: &dyn Connector,
         before: Option<&Kept>,
         token: &Token,
     ) -> Result<Token, Fault> {
+        match self.persist(stored, connector, before, token).await {
+            Ok(kept) => {
+                kept.ok_or_else(|| self.later(Failure::new("token_unavailable", "the token was dropped")))
+            }
+            Err(error) => {
+                tracing::error!(grant = %stored.grant, %error, "a new token could not be kept; it is used while this process lives");
+                Ok(token.clone())
+            }
+        }
+    }
+
+    /// What the vault has after this one was written; None: another process dropped the newest.
+    pub(super) async fn persist(
+        &self,
+        stored: &mut Stored,
+        connector: &dyn Connector,
+        before: Option<&Kept>,
+        token: &Token,
+    ) -> Result<Option<Token>, Unavailable> {
         let mut next = Kept::next(token, before, connector.refresh_rules().grace);
         // A vault that was emptied goes on with the numbers all the same.
         next.generation = next.generation.max(stored.row.generation + 1);
         let patience = self.ports.clock.now() + LEASE - TOKEN_TIMEOUT - TOKEN_TIMEOUT;
-        let kept = match kept::write(&self.ports, &stored.grant, next, patience).await {
-            Ok(Newest::Ours(kept) | Newest::Theirs(kept)) => kept,
-            Err(error) => {
-                tracing::error!(grant = %stored.grant, %error, "a new token could not be kept; it is used while this process lives");
-                return Ok(token.clone());
-            }
-        };
+        let (Newest::Ours(kept) | Newest::Theirs(kept)) =
+            kept::write(&self.ports, &stored.grant, next, patience).await?;
         let row = &mut stored.row;
         row.renewed(&stored.grant, kept.generation, kept.issued_at);
         row.expires_at = token.expires_at;
         row.refreshes = kept.refresh().is_some();
-        kept.token().ok_or_else(|| self.later(Failure::new("token_unavailable", "the token was dropped")))
+        Ok(kept.token())
     }
 
     /// The refresh token was sent and no answer is known, and the provider takes it only once. It may be that nothing
@@ -136,21 +156,35 @@ impl Tokens {
     /// Every connection of the grant needs a person. Nothing is deleted; the owner hears of it once.
     async fn ended(&self, stored: &mut Stored, connection: &Connection, failure: Failure) -> Fault {
         self.trouble(stored, TroubleKind::Ended, &failure);
+        // Before the row is written: what is connected after that is another grant.
+        let shared = self.connections.of_grant(&stored.grant).await;
         // Who has lost the lease knows nothing of what came after it.
         if let Err(error) = self.grants.write(stored).await {
             return self.overtaken(error);
         }
-        if let Err(error) = self.tell_ended(stored, &failure).await {
+        let told = async { self.tell_ended(stored, connection, &shared?, &failure).await };
+        if let Err(error) = told.await {
             tracing::warn!(grant = %stored.grant, %error, "could not mark the connections");
         }
         self.parked(connection, &failure)
     }
 
-    async fn tell_ended(&self, stored: &Stored, failure: &Failure) -> Result<(), FlowError> {
-        let shared = self.connections.of_grant(&stored.grant).await?;
-        self.notices.grant_ended(&stored.grant, stored.row.generation, &shared, failure).await;
-        for connection in shared {
-            self.connections.needs_reconnect(&connection.id).await?;
+    async fn tell_ended(
+        &self,
+        stored: &Stored,
+        connection: &Connection,
+        shared: &[Arc<Connection>],
+        failure: &Failure,
+    ) -> Result<(), FlowError> {
+        if shared.is_empty() {
+            // Who is connecting right now hears it at once.
+            return Ok(());
+        }
+        self.notices.grant_ended(&stored.grant, stored.row.generation, shared, failure).await;
+        for one in shared {
+            // New credentials of a machine take no turn: those that failed are the caller's.
+            let as_it_was = if connection.consent.is_none() { connection } else { one.as_ref() };
+            self.connections.needs_reconnect(as_it_was).await?;
         }
         Ok(())
     }

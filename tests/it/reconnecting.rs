@@ -1,0 +1,149 @@
+//! Connecting again while everything goes on: what fails leaves all as it was, what succeeds is taken up by every
+//! process, and who comes late with old news changes nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use counterfoil::domain::connection::{Connection, ConnectionState};
+use counterfoil::domain::ids::ConnectionId;
+use counterfoil::domain::outcome::{Failure, Fault as Outcome, Reason};
+use counterfoil::flow::connect::{self, Wanted};
+use counterfoil::flow::connections::client_secret_name;
+use counterfoil_sandbox::xero::App;
+use counterfoil_sandbox::{Fault, FaultKind};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use crate::broken::Broken;
+use crate::consents::{kept, mails, seconds_pass, spent, state, token, with_books, with_crm, xero_fault};
+use crate::trouble::{each_is_invoiced_once, won};
+use crate::world::World;
+
+const XERO_TOKEN: &str = "/connect/token";
+
+async fn books(world: &World) -> Arc<Connection> {
+    let found = world.another_process().connections.get(&ConnectionId::from("books")).await;
+    found.expect("read").expect("there")
+}
+
+async fn reconnect(world: &World, wanted: Wanted, secret: &str) -> Result<Connection, Failure> {
+    let connected = connect::connect(&world.stack, wanted, SecretString::from(secret));
+    world.flowing(connected).await.map(|(connection, _)| connection).map_err(|error| error.failure())
+}
+
+// ------------------------------------------------------------ what fails
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_fail_leave_a_healthy_connection_as_it_was_and_its_runs_go_on() {
+    let world = World::new().await;
+    let ids = won(&world, 2).await;
+    world.settle_later().await;
+    token(&world.stack, "books", None).await.expect("a token");
+    let secret = async |connection: &Connection| {
+        let name = client_secret_name(&connection.grant_id());
+        let secret = world.ports().vault.read(&name).await.expect("the vault").expect("a secret");
+        secret.expose_secret().to_owned()
+    };
+    let before = books(&world).await;
+    let as_it_is = async || (books(&world).await, secret(&before).await, kept(&world, &before).await);
+    let as_it_was = as_it_is().await;
+
+    for word in ["invalid_client", "invalid_grant"] {
+        xero_fault(&world, Fault::on("POST", XERO_TOKEN, Fault::status(400, json!({"error": word}))));
+        let failure = reconnect(&world, Wanted::again(&before), "a typo").await.expect_err("refused");
+        assert!(failure.message.contains("books") && !failure.message.contains("connecting-"), "{failure}");
+        assert_eq!(as_it_is().await, as_it_was, "{word}");
+    }
+    let foreign = world.sandbox.xero.add_organisation("Shop Ltd");
+    let app = App::custom_connection("their-app", "their-secret", "Theirs", foreign);
+    world.sandbox.xero.register_app(app).expect("an app");
+    let theirs = Wanted { client_id: "their-app".to_owned(), ..Wanted::again(&before) };
+    let failure = reconnect(&world, theirs, "their-secret").await.expect_err("another account");
+    assert_eq!(failure.code, "another_account");
+    assert_eq!(as_it_is().await, as_it_was);
+    assert_eq!(mails(&world), Vec::<String>::new(), "who connects hears it at once");
+
+    world.drain().await;
+    each_is_invoiced_once(&world, &ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_pair_that_the_vault_does_not_keep_is_no_success_and_no_older_one_is_spent() {
+    // The pair itself isn't kept, or the one that its first refresh brings.
+    for room in [0, 1] {
+        let world = World::new().await;
+        let crm = with_crm(&world, true).await;
+        let pair = token(&world.stack, "crm", None).await.expect("a token");
+        let broken = Broken::process(&world);
+        broken.vault_room.store(room, Ordering::SeqCst);
+        let connector = broken.stack.catalog.connector(crm.provider).expect("a connector");
+        let keeping = broken.stack.tokens.keep_first(&crm, connector.as_ref(), &pair);
+        let fault = seconds_pass(&world, keeping).await.expect_err("not kept");
+        assert_eq!(fault.failure().code, "tokens_not_kept");
+        assert_eq!(spent(&world).len(), usize::try_from(room).expect("a number"));
+        assert_eq!(state(&world, "crm").await, ConnectionState::Active);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_has_not_ended_while_nothing_answers_to_the_refresh_token_before() {
+    for silence in [Fault::status(503, Value::Null), FaultKind::Reset] {
+        let world = World::new().await;
+        with_books(&world).await;
+        world.advance(Duration::from_mins(31));
+        let second = world.flowing(token(&world.stack, "books", None)).await.expect("a token");
+        let dead = Fault::status(400, json!({"error": "invalid_grant"}));
+        xero_fault(&world, Fault::on("POST", XERO_TOKEN, dead));
+        xero_fault(&world, Fault::on("POST", XERO_TOKEN, silence));
+        let fault = world.flowing(token(&world.stack, "books", Some(&second))).await.expect_err("no token");
+        let Outcome::Retry(again) = &fault else { panic!("{fault:?}") };
+        assert_eq!(again.reason, Reason::Failed, "{fault:?}");
+        let spent = spent(&world);
+        assert!(spent.len() == 3 && spent[0] == spent[2], "the one before was tried: {spent:?}");
+        assert_eq!(state(&world, "books").await, ConnectionState::Active);
+        world.advance(Duration::from_mins(1));
+        world.flowing(token(&world.stack, "books", Some(&second))).await.expect("a token");
+    }
+}
+
+// ------------------------------------------------------------ who comes late
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_late_with_the_end_of_a_grant_marks_no_connection_that_was_connected_again() {
+    let world = World::new().await;
+    let late = books(&world).await;
+    let again = reconnect(&world, Wanted::again(&late), "sandbox-secret").await.expect("connected");
+    let other = world.another_process();
+    assert!(!other.connections.needs_reconnect(&late).await.expect("read"));
+    assert_eq!(state(&world, "books").await, ConnectionState::Active);
+    assert!(other.connections.needs_reconnect(&again).await.expect("marked"));
+    assert_eq!(state(&world, "books").await, ConnectionState::NeedsReconnect);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_holds_a_token_takes_the_new_one_after_a_reconnect() {
+    let world = World::new().await;
+    let warm = world.another_process();
+    let old = token(&warm, "books", None).await.expect("a token");
+    world.advance(Duration::from_secs(1));
+    reconnect(&world, Wanted::again(&*books(&world).await), "sandbox-secret").await.expect("connected");
+    // It reads the connections anew.
+    world.advance(Duration::from_secs(16));
+    let new = world.flowing(token(&warm, "books", None)).await.expect("a token");
+    assert_ne!(new.access.expose_secret(), old.access.expose_secret());
+    let held = token(&warm, "books", None).await.expect("a token");
+    assert_eq!(held.access.expose_secret(), new.access.expose_secret());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_believes_a_grant_dead_looks_once_more_before_it_parks() {
+    let world = World::new().await;
+    let dead = books(&world).await;
+    world.stack.connections.needs_reconnect(&dead).await.expect("marked");
+    let warm = world.another_process();
+    let parked = token(&warm, "books", None).await.expect_err("it has ended");
+    assert_eq!(parked.failure().code, "needs_reconnect");
+    reconnect(&world, Wanted::again(&dead), "sandbox-secret").await.expect("connected");
+    world.flowing(token(&warm, "books", None)).await.expect("it was mended a moment ago");
+}
