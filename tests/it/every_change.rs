@@ -101,7 +101,7 @@ impl Http for Watching {
         let answer = self.inner.send(request).await;
         self.moments.lock().expect("the moments").extend([before, self.people.now()]);
         if self.busy.load(Ordering::SeqCst) {
-            self.people.act();
+            self.people.meddle();
         }
         answer
     }

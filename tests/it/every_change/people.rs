@@ -84,6 +84,18 @@ impl People {
         }
     }
 
+    /// Somebody changes what a poll is reading.
+    pub(super) fn meddle(&self) {
+        match self.place {
+            _ if self.draw(3) == 0 => self.act(),
+            Where::Org => self.update(None),
+            Where::Books => {
+                self.edit_a_quote();
+                self.note_books();
+            }
+        }
+    }
+
     // ------------------------------------------------------------ the org
 
     fn act_in_the_org(&self) {
@@ -225,13 +237,7 @@ impl People {
                 }
             }
             16..18 => self.quote(),
-            _ => {
-                let quotes = ledger.stamped_since(QUOTES, Timestamp::UNIX_EPOCH);
-                let Some((quote, _)) = self.one_of(&quotes) else { return };
-                let title = format!("Quote {}", self.draw(u64::MAX));
-                let fields = json!({"Title": title, "Date": "2026-11-20"});
-                ledger.edit_quote(quote, fields.as_object().expect("fields").clone()).expect("edited");
-            }
+            _ => self.edit_a_quote(),
         }
         self.note_books();
     }
@@ -259,6 +265,15 @@ impl People {
         let fields =
             json!({"Contact": {"ContactID": self.contact()}, "Date": "2026-11-20", "LineItems": [line]});
         self.sandbox.xero.ledger().add_quote(fields).expect("a quote");
+    }
+
+    fn edit_a_quote(&self) {
+        let ledger = self.sandbox.xero.ledger();
+        let quotes = ledger.stamped_since(QUOTES, Timestamp::UNIX_EPOCH);
+        let Some((quote, _)) = self.one_of(&quotes) else { return };
+        let title = format!("Quote {}", self.draw(u64::MAX));
+        let fields = Map::from_iter([("Title".into(), title.into()), ("Date".into(), "2026-11-20".into())]);
+        ledger.edit_quote(quote, fields).expect("edited");
     }
 
     fn invoice(&self) -> Option<Invoice> {
