@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use counterfoil::domain::connection::{Connection, Provider};
+use counterfoil::domain::event::RunMessage;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::backfill::{self, AT_ONCE, Progress, State, Wish};
 use counterfoil::flow::{FlowError, Stack, lifecycle};
-use counterfoil::ports::queue::QueueName;
+use counterfoil::ports::queue::{QueueName, Settle};
 use counterfoil_sandbox::Fault;
 use jiff::Timestamp;
 use serde_json::json;
@@ -444,6 +445,40 @@ async fn a_page_whose_histories_cost_more_than_a_days_share_is_gone_on_with_day_
     let done = progress(&world, "notice").await;
     assert_eq!((done.state, done.queued, done.looked_at), (State::Done, 200, 200));
     assert_eq!(world.runs().await.len(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_that_ran_as_live_events_meanwhile_are_not_waited_for() {
+    let world = World::with(|settings| settings.salesforce.page_size = 500).await;
+    accounts(&world, 1_200, "Old");
+    world.advance(DAY);
+    world.given_flow(&noticing(UPDATED)).await;
+    start(&world, "notice", &wish(20)).await;
+    world.keep().await;
+    // The same runs, claimed by messages that bear no mark of the backfill.
+    let queue = &world.ports().queue;
+    loop {
+        let some = queue.receive(QueueName::RunsBulk, 10, Duration::from_secs(60)).await.expect("received");
+        if some.is_empty() {
+            break;
+        }
+        for delivery in some {
+            let message: RunMessage = serde_json::from_str(&delivery.body).expect("a message");
+            let live = [RunMessage { bulk: false, backfill: None, ..message }];
+            counterfoil::flow::settle::send_all(&world.stack, &live).await.expect("queued");
+            queue
+                .settle(QueueName::RunsBulk, vec![(delivery.receipt, Settle::Delete)])
+                .await
+                .expect("deleted");
+        }
+    }
+    world.drain().await;
+    let waiting = progress(&world, "notice").await;
+    assert_eq!((world.runs().await.len(), waiting.remaining), (1_000, 1_000));
+    let done = goes_on(&world, &world.stack, "notice", 40).await;
+    assert_eq!((done.state, done.queued, done.remaining), (State::Done, 1_200, 0));
+    assert_eq!(done.ended, BTreeMap::from([(Status::Succeeded, 200)]));
+    assert_eq!(world.runs().await.len(), 1_200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -368,3 +368,26 @@ pub(super) async fn remember_all(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_neither_this_trail_nor_the_last_whole_list_came_by_are_forgotten_and_no_more_kept_than_a_list_has()
+     {
+        let mut trail = Trail::from("https://shop.example".into());
+        trail.addresses = [1, 2].into();
+        let page = |of_whole| KnownPage { validators: Validators::default(), pairs: 0, next: None, of_whole };
+        let left = |max_pages| {
+            let pages = [(1, false), (2, true), (3, false), (4, true), (5, true)];
+            let pages = pages.into_iter().map(|(address, of_whole)| (address, page(of_whole))).collect();
+            let mut place = Place { pages, ..Place::default() };
+            place.forget_pages(&trail, max_pages);
+            place.pages.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(left(100), [1, 2, 4, 5]);
+        assert_eq!(left(3), [1, 2, 4]);
+        assert_eq!(left(1), [1, 2]);
+    }
+}
