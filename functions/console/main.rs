@@ -6,5 +6,5 @@ use counterfoil::runtime::{aws_stack, handlers, lambda};
 async fn main() -> Result<(), lambda::Error> {
     lambda::start_logging();
     let stack = aws_stack::from_environment().await?;
-    lambda::run(async |event, _| Ok(handlers::console(&stack, event).await)).await
+    lambda::run(async |event, deadline| Ok(handlers::console(&stack, event, deadline).await)).await
 }

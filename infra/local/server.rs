@@ -61,7 +61,8 @@ async fn console(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    answered(handlers::console(&stack, request(&method, &uri, &headers, &body)).await)
+    let deadline = stack.now() + stack.times.function;
+    answered(handlers::console(&stack, request(&method, &uri, &headers, &body), deadline).await)
 }
 
 fn event(uri: &Uri, headers: &HeaderMap, body: &Bytes) -> ApiGatewayV2httpRequest {

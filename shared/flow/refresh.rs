@@ -8,6 +8,7 @@
 //! note stands and no newer token is there, an answer was lost: the token is never sent again, since that would end
 //! what the lost answer had given; what the access token still allows goes on, and then a person is asked.
 
+mod first;
 mod kept;
 mod renew;
 
@@ -21,7 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 use self::kept::Kept;
 use self::renew::UNANSWERED;
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
-use super::grant::{GrantRow, Grants, LEASE, Stored, Trouble, TroubleKind, Turn};
+use super::grant::{GrantRow, Grants, Stored, Trouble, TroubleKind, Turn};
 use super::notify::Notices;
 use super::{FlowError, fault_of};
 use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind};
@@ -34,6 +35,10 @@ use crate::ports::{Ports, Unavailable};
 const LEAST_LIFE: SignedDuration = SignedDuration::from_mins(2);
 /// The time limit of the token call: long, since an answer that is given up on may be the only one of its kind.
 pub const TOKEN_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+/// With less time than this before a deadline no token call is begun of which a person waits for the answer.
+pub(super) const TOKEN_TIME: SignedDuration = SignedDuration::from_secs(10);
+/// What came must be kept before the deadline too.
+const TIME_TO_KEEP: SignedDuration = SignedDuration::from_secs(3);
 /// Who waits for another's refresh looks again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -122,83 +127,25 @@ impl Tokens {
         Ok(token)
     }
 
-    /// What the provider gives for this; nothing is kept yet.
+    /// What the provider gives for this before `deadline`; nothing is kept yet.
     pub async fn exchange(
         &self,
         connection: &Connection,
         connector: &dyn Connector,
         ask: &TokenAsk<'_>,
         secret: Option<&SecretString>,
+        deadline: Timestamp,
     ) -> Result<Token, GrantFault> {
+        let left = deadline.duration_since(self.ports.clock.now()) - TIME_TO_KEEP;
+        if !left.is_positive() {
+            return Err(GrantFault::Unavailable(no_time()));
+        }
         let mut request = connector
             .token_request(connection, ask, secret, self.ports.clock.now())
             .map_err(GrantFault::Misconfigured)?;
-        request.timeout = TOKEN_TIMEOUT.unsigned_abs();
+        request.timeout = left.min(TOKEN_TIMEOUT).unsigned_abs();
         let exchange = self.ports.http.send(request).await;
         connector.read_token(exchange, self.ports.clock.now())
-    }
-
-    /// Keeps the first pair of a consent, or of one that was given anew: from now on all connections that share it use
-    /// this one. The client's secret must be in the vault.
-    ///
-    /// Where a spent refresh token is never taken again, the first refresh is made at once: it tells whether they
-    /// rotate, and if its answer is lost, the person is still there to consent once more.
-    pub async fn keep_first(
-        &self,
-        connection: &Connection,
-        connector: &dyn Connector,
-        token: &Token,
-    ) -> Result<Token, Fault> {
-        let grant = connection.grant_id();
-        let held = self.held(&grant);
-        let mut held = held.lock().await;
-        let deadline = self.ports.clock.now() + LEASE;
-        let mut stored = match self.turn(connection, Want::First, deadline).await? {
-            Won::Turn(stored) => stored,
-            Won::Token(token) => return Ok(token),
-        };
-        let first = self.keep_and_try(&mut stored, connection, connector, token).await;
-        self.grants.release(stored).await;
-        *held = first.as_ref().ok().map(|token| HeldToken::new(token, connection));
-        first
-    }
-
-    async fn keep_and_try(
-        &self,
-        stored: &mut Stored,
-        connection: &Connection,
-        connector: &dyn Connector,
-        token: &Token,
-    ) -> Result<Token, Fault> {
-        let before = self.read(&stored.grant).await?;
-        let first = match self.persist(stored, connector, before.as_ref(), token).await {
-            Ok(Some(first)) => first,
-            Ok(None) => return Err(self.not_kept("another process dropped them")),
-            Err(error) => return Err(self.not_kept(&error.to_string())),
-        };
-        if token.refresh.is_none() || connector.refresh_rules().grace.is_some() {
-            return Ok(first);
-        }
-        stored.row.rotates = None;
-        let generation = stored.row.generation;
-        let want = Want::NewerThan(generation);
-        match self.renew(stored, connection, connector, want).await {
-            // Nothing was spent: what there is will do, and the next refresh tells whether they rotate.
-            Err(Fault::Retry(Again { reason: Reason::Failed, failure, .. }))
-                if failure.code != UNANSWERED =>
-            {
-                Ok(first)
-            }
-            // It was sent, and what came for it isn't in the vault.
-            Ok(_) if stored.row.spending == Some(generation) => Err(self.not_kept("no answer in time")),
-            renewed => renewed,
-        }
-    }
-
-    /// The person is still there to consent once more.
-    fn not_kept(&self, why: &str) -> Fault {
-        let message = format!("the new tokens could not be kept in the vault ({why}): connect once more");
-        self.later(Failure::new("tokens_not_kept", message))
     }
 
     /// Uses the refresh token before it ends unused.
@@ -319,7 +266,7 @@ impl Tokens {
         match self.turn(connection, want, deadline).await? {
             Won::Token(token) => Ok(token),
             Won::Turn(mut stored) => {
-                let token = self.renew(&mut stored, connection, connector, want).await;
+                let token = self.renew(&mut stored, connection, connector, want, deadline).await;
                 self.grants.release(stored).await;
                 token
             }
@@ -329,12 +276,13 @@ impl Tokens {
     async fn turn(&self, connection: &Connection, want: Want<'_>, deadline: Timestamp) -> Result<Won, Fault> {
         let grant = connection.grant_id();
         let believes = !matches!(want, Want::First);
+        // The first pair is there already.
+        let needed = if believes { TOKEN_TIMEOUT } else { TIME_TO_KEEP };
         let mut seen = None;
         loop {
             let now = self.ports.clock.now();
-            if now + TOKEN_TIMEOUT > deadline {
-                let failure = Failure::new("not_started", "no time is left to get a token");
-                return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure }));
+            if now + needed > deadline {
+                return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure: no_time() }));
             }
             match self.grants.turn(&grant, believes).await.map_err(|error| self.fault(&error))? {
                 Turn::Ours(stored) => return Ok(Won::Turn(stored)),
@@ -383,6 +331,10 @@ impl Tokens {
             failure,
         })
     }
+}
+
+fn no_time() -> Failure {
+    Failure::new("not_started", "no time is left to get a token")
 }
 
 /// What waiting for a turn came to.

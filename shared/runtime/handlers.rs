@@ -53,9 +53,13 @@ pub async fn http_webhook(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiG
 }
 
 /// A browser that a person connects an account with.
-pub async fn console(stack: &Stack, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+pub async fn console(
+    stack: &Stack,
+    event: ApiGatewayV2httpRequest,
+    deadline: Timestamp,
+) -> ApiGatewayV2httpResponse {
     http_response(match visit(event) {
-        Some(visit) => consent::answer(stack, &visit).await,
+        Some(visit) => consent::answer(stack, &visit, deadline).await,
         None => bad_body(),
     })
 }

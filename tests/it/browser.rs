@@ -8,6 +8,7 @@ use counterfoil::flow::Stack;
 use counterfoil::flow::receive::WebhookRequest;
 use counterfoil::ports::http::{Method, Request, header};
 use counterfoil::runtime::{events, handlers};
+use jiff::SignedDuration;
 
 /// Where Counterfoil's own pages are.
 pub(crate) const ADDRESS: &str = "https://connect.example";
@@ -16,6 +17,8 @@ pub(crate) const ADDRESS: &str = "https://connect.example";
 pub(crate) struct Person {
     stack: Stack,
     cookies: BTreeMap<String, String>,
+    /// How long our own pages may take.
+    pub(crate) patience: SignedDuration,
     /// Every page and every address of ours that the person saw.
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
 }
@@ -30,7 +33,8 @@ pub(crate) struct Page {
 
 impl Person {
     pub(crate) fn new(stack: &Stack) -> Self {
-        Self { stack: stack.clone(), cookies: BTreeMap::new(), seen: Arc::default() }
+        let patience = stack.times.function;
+        Self { stack: stack.clone(), cookies: BTreeMap::new(), patience, seen: Arc::default() }
     }
 
     /// Opens an address, and goes where it leads.
@@ -118,7 +122,8 @@ impl Person {
             headers: vec![("cookie".to_owned(), cookies.join("; "))],
             body: body.as_bytes().to_vec(),
         };
-        let answer = handlers::console(&self.stack, events::http_event(method, request)).await;
+        let deadline = self.stack.now() + self.patience;
+        let answer = handlers::console(&self.stack, events::http_event(method, request), deadline).await;
         for cookie in &answer.cookies {
             let (name, value) = cookie.split(';').next().and_then(|it| it.split_once('=')).expect("a cookie");
             self.cookies.insert(name.to_owned(), value.to_owned());

@@ -14,6 +14,7 @@ use counterfoil::flow::lifecycle;
 use counterfoil::ports::table::{self, Item, Key, Query, Table, TableError, Write};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -205,6 +206,23 @@ async fn a_state_is_good_once_in_one_browser_for_one_provider_and_ten_minutes() 
     world.advance(Duration::from_mins(11));
     refused(&person.open(&back).await, "unknown_ticket");
     assert_eq!(token_calls(&world), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_not_redeemed_when_no_time_is_left_and_the_page_can_be_loaded_again() {
+    let world = world().await;
+    let before = token_calls(&world);
+    let invited = invited(&world, "ledger", Provider::Xero).await;
+    let mut person = Person::new(&world.stack);
+    let page = person.open(invited.url.expose_secret()).await;
+    let back = person.send(&page, "allow", &[]).await.leads_to().expect("the way back");
+    let usual = std::mem::replace(&mut person.patience, SignedDuration::from_secs(8));
+    let late = person.open(&back).await;
+    assert!(late.status == 400 && late.text.contains("no_time_left"), "{}", late.text);
+    assert_eq!(token_calls(&world), before);
+    person.patience = usual;
+    let done = person.open(&back).await;
+    assert!(done.text.contains("<b>ledger</b> is connected to"), "{}", done.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

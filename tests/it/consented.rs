@@ -134,7 +134,8 @@ impl World {
         let connector = self.stack.catalog.connector(draft.provider).expect("a connector");
         let [code, verifier, secret] = [code, VERIFIER, SECRET].map(SecretString::from);
         let ask = TokenAsk::Code { code: &code, redirect_uri: BACK, verifier: &verifier };
-        let token = self.stack.tokens.exchange(draft, connector.as_ref(), &ask, Some(&secret));
+        let deadline = self.clock_now() + Times::default().function;
+        let token = self.stack.tokens.exchange(draft, connector.as_ref(), &ask, Some(&secret), deadline);
         self.flowing(token).await.expect("a token")
     }
 
@@ -143,7 +144,8 @@ impl World {
         let secret = client_secret_name(&first.grant_id());
         self.ports().vault.write(&secret, SecretString::from(SECRET)).await.expect("the vault");
         let connector = self.stack.catalog.connector(first.provider).expect("a connector");
-        let kept = self.stack.tokens.keep_first(first, connector.as_ref(), token);
+        let deadline = self.clock_now() + Times::default().function;
+        let kept = self.stack.tokens.keep_first(first, connector.as_ref(), token, deadline);
         self.flowing(kept).await.expect("kept");
         for connection in connections {
             self.stack.connections.save(connection).await.expect("saved");

@@ -10,8 +10,11 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::{Failure, Fault as Outcome, Reason};
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::client_secret_name;
+use counterfoil::flow::stack::Times;
+use counterfoil::ports::connector::{GrantFault, TokenAsk};
 use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, FaultKind};
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
@@ -78,7 +81,8 @@ async fn a_first_pair_that_the_vault_does_not_keep_is_no_success_and_no_older_on
         let broken = Broken::process(&world);
         broken.vault_room.store(room, Ordering::SeqCst);
         let connector = broken.stack.catalog.connector(crm.provider).expect("a connector");
-        let keeping = broken.stack.tokens.keep_first(&crm, connector.as_ref(), &pair);
+        let deadline = world.clock_now() + Times::default().function;
+        let keeping = broken.stack.tokens.keep_first(&crm, connector.as_ref(), &pair, deadline);
         let fault = seconds_pass(&world, keeping).await.expect_err("not kept");
         assert_eq!(fault.failure().code, "tokens_not_kept");
         assert_eq!(spent(&world).len(), usize::try_from(room).expect("a number"));
@@ -105,6 +109,46 @@ async fn a_consent_has_not_ended_while_nothing_answers_to_the_refresh_token_befo
         world.advance(Duration::from_mins(1));
         world.flowing(token(&world.stack, "books", Some(&second))).await.expect("a token");
     }
+}
+
+// ------------------------------------------------------------ little time
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_refresh_that_has_no_time_is_left_to_the_next_worker() {
+    let world = World::new().await;
+    let crm = with_crm(&world, true).await;
+    let pair = token(&world.stack, "crm", None).await.expect("a token");
+    let connector = world.stack.catalog.connector(crm.provider).expect("a connector");
+    let tokens = &world.stack.tokens;
+    let deadline = world.clock_now() + SignedDuration::from_secs(9);
+    let kept = world.flowing(tokens.keep_first(&crm, connector.as_ref(), &pair, deadline)).await;
+    assert_eq!(kept.expect("kept").access.expose_secret(), pair.access.expose_secret());
+    let row = tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
+    assert_eq!((row.rotates, row.spending, spent(&world).len()), (None, None, 0));
+    world.flowing(token(&world.stack, "crm", Some(&pair))).await.expect("a token");
+    let row = tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
+    assert_eq!(row.rotates, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_call_gives_up_before_its_caller_must() {
+    let world = World::new().await;
+    let books = books(&world).await;
+    let connector = world.stack.catalog.connector(books.provider).expect("a connector");
+    xero_fault(&world, Fault::on("POST", XERO_TOKEN, FaultKind::Late(300)));
+    let (secret, began) = (SecretString::from("sandbox-secret"), world.clock_now());
+    let asked = async |seconds: i64| {
+        let deadline = world.clock_now() + SignedDuration::from_secs(seconds);
+        let ask = TokenAsk::Machine;
+        world.stack.tokens.exchange(&books, connector.as_ref(), &ask, Some(&secret), deadline).await
+    };
+    let lost = seconds_pass(&world, asked(24)).await;
+    assert!(matches!(lost, Err(GrantFault::Lost(_))), "{lost:?}");
+    let took = world.clock_now().duration_since(began);
+    assert!(took < SignedDuration::from_secs(60), "{took}");
+    let calls = world.sandbox.xero.calls().len();
+    assert!(matches!(asked(2).await, Err(GrantFault::Unavailable(_))));
+    assert_eq!(world.sandbox.xero.calls().len(), calls, "none is begun that can't be kept");
 }
 
 // ------------------------------------------------------------ who comes late

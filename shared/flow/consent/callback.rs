@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::super::FlowError;
 use super::super::budget::Priority;
 use super::super::connections::client_secret_name;
+use super::super::refresh::TOKEN_TIME;
 use super::super::stack::Stack;
 use super::begin::Begun;
 use super::browser::Browser;
@@ -24,7 +26,12 @@ use crate::domain::outcome::Failure;
 use crate::ports::connector::{Connector, GrantFault, Identity, TokenAsk};
 use crate::ports::notification::Reply;
 
-pub(super) async fn callback(stack: &Stack, provider: Provider, visit: &Visit) -> Result<Reply, FlowError> {
+pub(super) async fn callback(
+    stack: &Stack,
+    provider: Provider,
+    visit: &Visit,
+    deadline: Timestamp,
+) -> Result<Reply, FlowError> {
     let state = visit.query("state").unwrap_or_default();
     let begun: Option<Begun> = ticket::look(stack, Step::State, &state).await?;
     let Begun { invitation, browser } = begun.ok_or_else(over)?;
@@ -38,13 +45,18 @@ pub(super) async fn callback(stack: &Stack, provider: Provider, visit: &Visit) -
     if invitation.wanted.provider != provider || !is_its {
         return Err(other_provider(provider).into());
     }
+    if stack.now() + TOKEN_TIME > deadline {
+        let message =
+            "There is no time left to ask for the tokens, and nothing has changed. Load this page again.";
+        return Err(Failure::new("no_time_left", message).into());
+    }
     if !ticket::take(stack, Step::State, &state).await? {
         return Err(over().into());
     }
     if let Some(error) = visit.query("error") {
         return not_given(stack, &invitation, &error).await;
     }
-    let came = given(stack, connector.as_ref(), &invitation, &browser, &state, visit).await;
+    let came = given(stack, connector.as_ref(), &invitation, &browser, &state, visit, deadline).await;
     let given = match came {
         Ok(given) => given,
         Err(error) => return Err(ended(stack, &invitation, error).await),
@@ -99,6 +111,7 @@ async fn given(
     browser: &Browser,
     state: &str,
     visit: &Visit,
+    deadline: Timestamp,
 ) -> Result<Given, FlowError> {
     let mut connection = invitation.wanted.connection();
     let secret = stack.ports.vault.read(&invitation.secret_name()).await?;
@@ -108,7 +121,7 @@ async fn given(
     let (redirect_uri, verifier) = (invitation.redirect_uri(), browser.verifier(state));
     let ask = TokenAsk::Code { code: &code, redirect_uri: &redirect_uri, verifier: &verifier };
     // Once: a code that was sent and not answered may be used up.
-    let exchanged = stack.tokens.exchange(&connection, connector, &ask, secret.as_ref()).await;
+    let exchanged = stack.tokens.exchange(&connection, connector, &ask, secret.as_ref(), deadline).await;
     let token = exchanged.map_err(GrantFault::failure)?;
     let unknown = || Failure::new("unknown_user", "the provider's answer doesn't say whose consent it is");
     let user = token.user.clone().ok_or_else(unknown)?;
@@ -125,7 +138,7 @@ async fn given(
     if let Some(secret) = secret {
         stack.ports.vault.write(&client_secret_name(&GrantId::Consent(consent)), secret).await?;
     }
-    stack.tokens.keep_first(&connection, connector, &token).await?;
+    stack.tokens.keep_first(&connection, connector, &token, deadline).await?;
     let deadline = stack.now() + stack.times.function;
     let client = stack.client(Arc::new(connection), Priority::Live, deadline)?;
     let accounts = connector.consented(&token, &client).await?;

@@ -21,7 +21,7 @@ mod ticket;
 pub use address::{address, listen_at};
 pub use invitation::{Invited, Outcome, again, invite, outcome, sweep};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use invitation::Invitation;
 
@@ -58,13 +58,13 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
-/// Answers a browser, always with a page that a person can read or with the way to the next one.
-pub async fn answer(stack: &Stack, visit: &Visit) -> Reply {
+/// Answers a browser before `deadline`, always with a page that a person can read or with the way to the next one.
+pub async fn answer(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Reply {
     let path = visit.path.strip_prefix(CONNECT).unwrap_or_default();
     let (name, step) = path.split_once('/').unwrap_or((path, ""));
     let answered = match (Provider::of(name), visit.method.as_str(), step) {
         (Some(provider), "GET", "") => begin::begin(stack, provider, visit).await,
-        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit).await,
+        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit, deadline).await,
         (Some(provider), "POST", choose::ORGANISATIONS) => choose::choose(stack, provider, visit).await,
         _ => return page::refused(404, &Failure::new("not_found", "There is nothing here.")),
     };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::super::FlowError;
 use super::super::connections::client_secret_name;
 use super::super::grant::{LEASE, Stored, Trouble, TroubleKind};
@@ -24,6 +26,7 @@ impl Tokens {
         connection: &Connection,
         connector: &dyn Connector,
         want: Want<'_>,
+        deadline: Timestamp,
     ) -> Result<Token, Fault> {
         let grant = stored.grant.clone();
         let before = self.read(&grant).await?;
@@ -33,7 +36,10 @@ impl Tokens {
         let secret = self.ports.vault.read(&client_secret_name(&grant)).await;
         let secret = secret.map_err(|error| self.fault(&error.into()))?;
         if connection.grant != GrantKind::AuthorizationCode {
-            return match self.exchange(connection, connector, &TokenAsk::Machine, secret.as_ref()).await {
+            return match self
+                .exchange(connection, connector, &TokenAsk::Machine, secret.as_ref(), deadline)
+                .await
+            {
                 Ok(token) => self.keep(stored, connector, before.as_ref(), &token).await,
                 Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
                 Err(fault) => Err(self.refused(stored, connection, fault).await),
@@ -54,7 +60,7 @@ impl Tokens {
             self.grants.write(stored).await.map_err(|error| self.overtaken(error))?;
         }
         let ask = TokenAsk::Refresh(&refresh);
-        let mut answer = self.exchange(connection, connector, &ask, secret.as_ref()).await;
+        let mut answer = self.exchange(connection, connector, &ask, secret.as_ref(), deadline).await;
         if let Err(GrantFault::Dead(_)) = answer {
             let newer = self.read(&grant).await?;
             if let Some(token) = self.fits(newer.as_ref(), Want::NewerThan(before.generation)) {
@@ -62,7 +68,7 @@ impl Tokens {
             }
             if let Some(previous) = before.previous(self.ports.clock.now()) {
                 let ask = TokenAsk::Refresh(&previous);
-                let second = self.exchange(connection, connector, &ask, secret.as_ref()).await;
+                let second = self.exchange(connection, connector, &ask, secret.as_ref(), deadline).await;
                 // Only an answer can confirm that the grant is dead.
                 if !matches!(second, Err(GrantFault::Dead(_) | GrantFault::Misconfigured(_))) {
                     answer = second;
