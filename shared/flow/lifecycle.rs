@@ -35,43 +35,48 @@ pub async fn push(
 ) -> Result<Pushed, FlowError> {
     stack.flows.forget_heads();
     let before = stack.flows.head(name).await?;
-    let head = stack.flows.push(name, file_name, text, files).await?;
-    let unchanged = before.as_ref().is_some_and(|before| before.live_version == head.live_version);
-    let Some(before) = before.filter(|_| !unchanged) else {
-        return Ok(Pushed { head, unchanged, live_again: None });
+    let compiled = Compiled::read(text, file_name, &files, &stack.catalog)?;
+    let Some(before) = before else {
+        let head = stack.flows.push(name, file_name, text, files).await?;
+        return Ok(Pushed { head, unchanged: false, live_again: None });
     };
-    let (head, live_again) = followed(stack, &before, head).await?;
-    Ok(Pushed { head, unchanged, live_again })
+    let anew = begins_anew(stack, &before, &compiled).await?;
+    let pushed = async {
+        let head = stack.flows.push(name, file_name, text, files).await?;
+        if anew { go_live_anew(stack, head, &compiled).await } else { Ok((head, None)) }
+    };
+    let (head, live_again) = or_as_before(stack, &before, anew, pushed).await?;
+    Ok(Pushed { unchanged: before.live_version == head.live_version, head, live_again })
 }
 
 /// Makes an earlier version live: `to`, or the one before the live one.
 pub async fn roll_back(stack: &Stack, name: &str, to: Option<u32>) -> Result<Pushed, FlowError> {
     let before = current(stack, name).await?;
     let version = to.unwrap_or_else(|| before.live_version.saturating_sub(1));
-    if stack.flows.version(before.id, version).await?.is_none() {
+    let Some(compiled) = stack.flows.compiled(before.id, version).await? else {
         let known = format!("`{name}` has versions 1 to {}", before.newest_version);
         return Err(Failure::new("unknown_version", format!("there is no version {version}; {known}")).into());
-    }
+    };
     if version == before.live_version {
         return Ok(Pushed { head: before, unchanged: true, live_again: None });
     }
-    let head = FlowHead { live_version: version, changed_at: stack.now(), ..before.clone() };
-    stack.flows.change(&head).await?;
-    let (head, live_again) = followed(stack, &before, head).await?;
+    let anew = begins_anew(stack, &before, &compiled).await?;
+    let rolled_back = async {
+        let now = current(stack, name).await?;
+        let head = FlowHead { live_version: version, changed_at: stack.now(), ..now };
+        stack.flows.change(&head).await?;
+        if anew { go_live_anew(stack, head, &compiled).await } else { Ok((head, None)) }
+    };
+    let (head, live_again) = or_as_before(stack, &before, anew, rolled_back).await?;
     Ok(Pushed { head, unchanged: false, live_again })
 }
 
-/// Another version is live: where it watches for something else, it goes live anew.
-async fn followed(
-    stack: &Stack,
-    before: &FlowHead,
-    head: FlowHead,
-) -> Result<(FlowHead, Option<Timestamp>), FlowError> {
-    if head.state != FlowState::Enabled {
-        return Ok((head, None));
+/// Whether an enabled flow would watch for something else now. Then it notices nothing, as if it were paused, until the
+/// new version is live: no old record may be taken for news of it.
+async fn begins_anew(stack: &Stack, before: &FlowHead, is: &Compiled) -> Result<bool, FlowError> {
+    if before.state != FlowState::Enabled {
+        return Ok(false);
     }
-    let was = stack.flows.compiled(before.id, before.live_version).await?;
-    let is = live(stack, &head).await?;
     let watches = |compiled: &Compiled| {
         let interest = compiled.interest.clone().and_then(Result::ok);
         let trigger = &compiled.flow.trigger;
@@ -79,13 +84,38 @@ async fn followed(
         let feed = compiled.feed.is_some().then(|| poll::feed::watched(&trigger.options));
         (trigger.id.clone(), trigger.connection.clone(), watched, feed)
     };
-    if was.is_some_and(|was| watches(&was) == watches(&is)) {
-        return Ok((head, None));
+    let was = stack.flows.compiled(before.id, before.live_version).await?;
+    if was.is_some_and(|was| watches(&was) == watches(is)) {
+        return Ok(false);
     }
-    let head = FlowHead { catch_up_from: None, ..poll::go_live(stack, &head, &is).await? };
+    stack.flows.change(&paused(stack, before.clone()).await?).await?;
+    Ok(true)
+}
+
+async fn go_live_anew(
+    stack: &Stack,
+    head: FlowHead,
+    compiled: &Compiled,
+) -> Result<(FlowHead, Option<Timestamp>), FlowError> {
+    let head = FlowHead { catch_up_from: None, ..poll::go_live(stack, &head, compiled).await? };
     stack.flows.change(&head).await?;
     let from = head.live_from;
     Ok((head, from))
+}
+
+/// A new version that could not go live leaves the one before as it was, which has missed nothing.
+async fn or_as_before<T>(
+    stack: &Stack,
+    before: &FlowHead,
+    anew: bool,
+    switched: impl Future<Output = Result<T, FlowError>>,
+) -> Result<T, FlowError> {
+    let switched = switched.await;
+    if anew && switched.is_err() {
+        let newest_version = current(stack, &before.name).await?.newest_version;
+        stack.flows.change(&FlowHead { newest_version, ..before.clone() }).await?;
+    }
+    switched
 }
 
 /// Goes live: from now on. Nothing changes for a flow that is enabled.
@@ -130,12 +160,16 @@ pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
         FlowState::Disabled => return Err(disabled(name)),
         FlowState::Enabled => {}
     }
+    let head = paused(stack, head).await?;
+    stack.flows.change(&head).await?;
+    Ok(head)
+}
+
+async fn paused(stack: &Stack, head: FlowHead) -> Result<FlowHead, FlowError> {
     // What a poll under way queues after this look is noticed again on resume, and is one run.
     let compiled = live(stack, &head).await?;
     let catch_up_from = poll::read_up_to(stack, &head, &compiled).await?;
-    let head = FlowHead { state: FlowState::Paused, catch_up_from, changed_at: stack.now(), ..head };
-    stack.flows.change(&head).await?;
-    Ok(head)
+    Ok(FlowHead { state: FlowState::Paused, catch_up_from, changed_at: stack.now(), ..head })
 }
 
 /// Reads on from where it was paused. A schedule that missed ticks fires once.

@@ -122,7 +122,8 @@ impl Notices {
 
     async fn once(&self, topic: &str, quiet: SignedDuration, subject: &str, body: &str) {
         let now: Timestamp = self.ports.clock.now();
-        let mut item = Item::new(Key::new(format!("N#{topic}"), "told"));
+        let key = Key::new(format!("N#{topic}"), "told");
+        let mut item = Item::new(key.clone());
         item.expires_at = Some(now + quiet);
         match self.ports.table.write(vec![Write::put(item, Condition::Absent)]).await {
             Ok(()) => {}
@@ -130,8 +131,12 @@ impl Notices {
             Err(error) => tracing::warn!(%error, "could not note that the owner was told"),
         }
         if let Err(error) = self.ports.mailer.send(subject, body).await {
-            // The run list has the failure all the same; the mail is a courtesy.
+            // The run list has the failure all the same; and the next one mails.
             tracing::warn!(%error, "could not mail the owner");
+            let forget = Write::Delete { key, when: Condition::Always };
+            if let Err(error) = self.ports.table.write(vec![forget]).await {
+                tracing::warn!(%error, "could not note that the owner was not told");
+            }
         }
     }
 }

@@ -127,12 +127,18 @@ pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<R
         return Err(Failure::new("unknown_trigger", format!("no trigger is called {trigger}")).into());
     };
     let mut report = Report::default();
-    for (connection, watches) in watches(stack, trigger, &mut report).await? {
+    let mut ground = Ok(());
+    let mut all = watches(stack, trigger, &mut report).await?;
+    // In turns: an account with much to read isn't always before the others.
+    let turn = usize::try_from(stack.now().as_second() / 60).unwrap_or(0) % all.len().max(1);
+    all.rotate_left(turn);
+    for (connection, watches) in all {
         for watch in watches {
             report.watches += 1;
             match poll_watch(stack, polled.as_ref(), &connection, &watch, deadline, &mut report).await {
                 Ok(()) => {}
-                Err(PollError::Ground(error)) => return Err(error),
+                // The others are polled all the same.
+                Err(PollError::Ground(error)) => ground = Err(error),
                 Err(PollError::Fault(fault)) => {
                     let failure = fault.failure();
                     tracing::warn!(connection = %connection.id, trigger, code = %failure.code, "poll failed; the place is kept");
@@ -144,7 +150,7 @@ pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<R
     if report.unsettled {
         wake::soon(stack, trigger).await?;
     }
-    Ok(report)
+    ground.map(|()| report)
 }
 
 enum PollError {
@@ -252,15 +258,13 @@ async fn read(
     report: &mut Report,
 ) -> Result<(), PollError> {
     let union = union_of(listeners.iter().map(|listener| &listener.interest));
-    let start = lease.place.cursor.or_else(|| {
-        let from =
-            listeners.iter().filter_map(|listener| listener.head.catch_up_from.or(listener.head.live_from));
-        from.min()
-    });
-    let Some(start) = start else { return Ok(()) };
+    let heads = || listeners.iter().map(|listener| &listener.head);
+    let Some(start) = lease.start(heads()) else { return Ok(()) };
     let now = stack.now();
     let (overlap, looks_back) = lease.overlap(now);
-    let from = start - overlap;
+    let oldest = start - overlap;
+    // A read that had to stop goes on where it came to: one that is longer than a worker's time ends all the same.
+    let from = lease.reached(heads()).map_or(oldest, |reached| reached.max(oldest));
     let mut continuation: Option<String> = None;
     let mut read_at: Option<Timestamp> = None;
     let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
@@ -285,6 +289,7 @@ async fn read(
         // Who has just begun to listen here wasn't told of what the others know.
         let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
         let version = |change: &Change| (change.id.clone(), change.stamp);
+        let last = page.changes.iter().map(|change| change.stamp).max();
         let mut changes: Vec<Change> = page
             .changes
             .into_iter()
@@ -301,7 +306,10 @@ async fn read(
             let announcing = Announcing { stack, connection, trigger, listener, lease };
             report.events += announcing.announce(&news).await?;
         }
-        lease.passed(&changes, from);
+        lease.passed(&changes, oldest);
+        if let Some(last) = last.filter(|_| page.continuation.is_some()) {
+            lease.reaches(last.min(settled_before), heads());
+        }
         told_now.extend(changes.iter().map(version));
         match page.continuation {
             Some(next) => {
@@ -313,7 +321,7 @@ async fn read(
             None => {
                 // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
                 lease.read_up_to(settled_before.max(start));
-                lease.told(listeners.iter().map(|listener| &listener.head));
+                lease.told(heads());
                 if looks_back {
                     lease.looked_back(now);
                 }

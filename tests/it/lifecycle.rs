@@ -7,6 +7,7 @@ use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowState;
 use counterfoil::flow::{keep, lifecycle, poll};
+use counterfoil_sandbox::Fault;
 use serde_json::json;
 
 use crate::main_job::{FLOW, opportunity, win};
@@ -117,4 +118,38 @@ async fn a_worker_that_remembers_a_flow_as_disabled_runs_what_was_sent_after_it_
 
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]));
     assert_eq!(world.runs().await[0].row.flow_name, "greeting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_can_not_go_live_leaves_the_one_before_and_the_next_push_is_no_repeat() {
+    let world = World::new().await;
+    let flow = |object: &str| {
+        format!(
+            "flow: notice\ntrigger:\n  type: salesforce.updated_record\n  object: {object}\n  fields: [Id, Name]\nsteps:\n  - set: {{ name: '{{{{ record.Name }}}}' }}\n"
+        )
+    };
+    let push = async |text: String| {
+        lifecycle::push(&world.stack, "notice", "flow.yaml", &text, BTreeMap::new()).await
+    };
+    push(flow("Account")).await.expect("pushed");
+    lifecycle::enable(&world.stack, "notice").await.expect("enabled");
+    world.advance(Duration::from_hours(24));
+    world.sandbox.salesforce.insert("Contact", json!({"LastName": "Of yesterday"}));
+    world.sandbox.salesforce.insert("Account", json!({"Name": "Noticed"}));
+    world.advance(Duration::from_secs(60));
+
+    let unavailable =
+        Fault::status(503, json!([{"errorCode": "SERVER_UNAVAILABLE", "message": "Server Unavailable"}]));
+    world.sandbox.salesforce.faults().add(Fault::on("GET", "/query", unavailable).always());
+    push(flow("Contact")).await.expect_err("the org doesn't answer");
+    let head = world.stack.flows.named("notice").await.expect("there");
+    assert_eq!((head.state, head.live_version), (FlowState::Enabled, 1));
+
+    world.sandbox.salesforce.faults().clear();
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1, "the version before goes on");
+    let pushed = push(flow("Contact")).await.expect("pushed");
+    assert!(!pushed.unchanged && pushed.live_again.is_some());
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1, "what was there before is no news");
 }

@@ -421,3 +421,66 @@ async fn the_place_moves_on_though_the_filter_takes_nothing() {
     world.settle().await;
     assert_eq!(names(&world.runs().await), ["Volt"]);
 }
+
+/// Where each query of Accounts begins.
+fn beginnings(world: &World) -> Vec<String> {
+    let calls = world.sandbox.salesforce.calls();
+    let queries = calls.iter().filter(|call| call.path.ends_with("/query"));
+    let begins = |query: &str| {
+        let (_, after) = query.split_once("SystemModstamp%20%3E%3D%20")?;
+        Some(after.split("%20").next().unwrap_or_default().to_owned())
+    };
+    queries.filter_map(|call| begins(&call.query)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_has_to_stop_goes_on_where_it_came_to() {
+    let world = World::with(|settings| settings.salesforce.page_size = 200).await;
+    world.given_flow(&noticing("notice", UPDATED, "  fields: [Id, Name]")).await;
+    for n in 0..1_000 {
+        if n % 100 == 0 {
+            world.advance(Duration::from_secs(60));
+        }
+        world.sandbox.salesforce.insert("Account", json!({"Name": format!("Account {n:03}")}));
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1_000);
+
+    // A day later the last two days are read again, and the third page doesn't come.
+    world.advance(Duration::from_hours(25));
+    let unavailable =
+        Fault::status(503, json!([{"errorCode": "SERVER_UNAVAILABLE", "message": "Server Unavailable"}]));
+    world.sandbox.salesforce.faults().add(Fault::on("GET", "/query/", unavailable).skip(1));
+    let before = beginnings(&world).len();
+    world.poll().await;
+    world.advance(Duration::from_mins(1));
+    world.poll().await;
+    world.advance(Duration::from_mins(1));
+    world.poll().await;
+    let mut begun = beginnings(&world).split_off(before);
+    // A session ends within a day: the first query is asked twice.
+    begun.dedup();
+    assert_eq!(begun.len(), 3, "{begun:?}");
+    assert!(begun[0] < begun[1], "it doesn't begin anew: {begun:?}");
+    assert!(begun[1] < begun[2], "and then the two days are done: {begun:?}");
+    assert_eq!(world.runs().await.len(), 1_000, "nothing is told twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_a_flow_takes_long_to_go_live_is_told_also_where_others_share_the_poll() {
+    let world = World::new().await;
+    world.given_flow(&noticing("first", UPDATED, "  fields: [Id, Name]")).await;
+    let second = noticing("second", UPDATED, "  fields: [Id, Name]");
+    let head = world.stack.flows.push("second", "flow.yaml", &second, BTreeMap::new()).await.expect("pushed");
+    let compiled = world.stack.flows.compiled(head.id, 1).await.expect("read").expect("there");
+    let live = poll::go_live(&world.stack, &head, &compiled).await.expect("live");
+    world.advance(Duration::from_mins(1));
+    world.sandbox.salesforce.insert("Account", json!({"Name": "Meanwhile"}));
+    world.advance(Duration::from_mins(25));
+    world.settle().await;
+    world.stack.flows.change(&live).await.expect("changed");
+    world.settle().await;
+    for flow in ["first", "second"] {
+        assert_eq!(names(&runs_of(&world, flow).await), ["Meanwhile"], "{flow}");
+    }
+}

@@ -31,6 +31,9 @@ pub(super) struct Place {
     /// Who has been told of all that (hashes of a flow and since when it is live).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     listeners: Vec<u64>,
+    /// How far a read came that could not be finished, and of whom (a hash of the listeners): the next one goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reached: Option<(Timestamp, u64)>,
     /// When the last two days were read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_back_at: Option<Timestamp>,
@@ -51,6 +54,8 @@ pub struct Failed {
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// …the last two are read again: for what no overlap caught.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+/// Going live reads what is there, which takes no longer than this.
+const LONGEST_START: SignedDuration = SignedDuration::from_hours(2);
 
 pub(in crate::flow) fn watch_key(
     connection: &ConnectionId,
@@ -190,6 +195,26 @@ impl Lease {
         if now.duration_since(last) < A_DAY { (OVERLAP, false) } else { (LOOK_BACK, true) }
     }
 
+    /// Where a read begins, before its overlap: at the cursor, or earlier for a flow that went live since, whose going
+    /// live took a while.
+    pub(super) fn start<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
+        let from = |head: &FlowHead| head.catch_up_from.or(head.live_from);
+        let Some(cursor) = self.place.cursor else { return heads.filter_map(from).min() };
+        let joined = heads.filter(|head| !self.tells(head)).filter_map(from);
+        Some(joined.filter(|live_from| *live_from >= cursor - LONGEST_START).fold(cursor, Timestamp::min))
+    }
+
+    /// Where an unfinished read of the same listeners came to.
+    pub(super) fn reached<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
+        let listeners = together(heads);
+        self.place.reached.filter(|(_, of)| *of == listeners).map(|(reached, _)| reached)
+    }
+
+    /// Everything up to here is queued, and there is more.
+    pub(super) fn reaches<'a>(&mut self, stamp: Timestamp, heads: impl Iterator<Item = &'a FlowHead>) {
+        self.place.reached = Some((stamp, together(heads)));
+    }
+
     pub(super) fn looked_back(&mut self, now: Timestamp) {
         self.place.looked_back_at = Some(now);
     }
@@ -243,6 +268,7 @@ impl Lease {
 
     /// All rows that were there at that time are queued; those that commit late are in the overlap.
     pub(super) fn read_up_to(&mut self, time: Timestamp) {
+        self.place.reached = None;
         let cursor = self.place.cursor.map_or(time, |cursor| cursor.max(time));
         self.place.cursor = Some(cursor);
         self.forget_before(cursor - OVERLAP);
@@ -267,6 +293,10 @@ pub(super) fn lease_lost() -> FlowError {
 
 fn listening(head: &FlowHead) -> u64 {
     fingerprint(&[&head.id.to_string(), &head.live_from.unwrap_or_default().to_string()])
+}
+
+fn together<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
+    heads.map(listening).fold(0, |all, one| all ^ one)
 }
 
 fn fingerprint_of(change: &Change) -> u64 {
