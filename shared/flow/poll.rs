@@ -263,8 +263,10 @@ async fn read(
     let now = stack.now();
     let (overlap, looks_back) = lease.overlap(now);
     let oldest = start - overlap;
-    // A read that had to stop goes on where it came to: one that is longer than a worker's time ends all the same.
-    let from = lease.reached(heads()).map_or(oldest, |reached| reached.max(oldest));
+    // A look back that had to stop goes on where it came to: one that is longer than a worker's time ends all the same.
+    // The overlap itself is always read whole, since rows may have become visible in it meanwhile.
+    let newest = start - OVERLAP;
+    let from = lease.reached(heads()).map_or(oldest, |reached| reached.clamp(oldest, newest));
     let mut continuation: Option<String> = None;
     let mut read_at: Option<Timestamp> = None;
     let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
