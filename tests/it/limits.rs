@@ -184,3 +184,28 @@ async fn runs_that_have_waited_for_a_limit_more_than_once_still_share_their_call
     each_is_invoiced_once(&world, &ids).await;
     assert_eq!(world.sandbox.xero.calls_to("PUT /Invoices"), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_the_poll_of_one_flow_meets_is_waited_for_by_the_polls_of_all_others_of_the_account() {
+    let world = World::new().await;
+    for (name, trigger) in
+        [("contacts", "xero.new_or_updated_contact"), ("invoices", "xero.new_or_updated_invoice")]
+    {
+        let text =
+            format!("flow: {name}\ntrigger: {{ type: {trigger} }}\nsteps:\n  - set: {{ seen: yes }}\n");
+        world.given_flow(&text).await;
+    }
+    world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
+    let fault = too_many(&[("retry-after", "47"), ("x-rate-limit-problem", "minute")]);
+    world.sandbox.xero.harness().faults.add(Fault::new(fault));
+    world.settle_later().await;
+    let after_the_hit = world.sandbox.xero.calls().len();
+    for _ in 0..3 {
+        world.settle_later().await;
+    }
+    assert_eq!(world.sandbox.xero.calls().len(), after_the_hit, "nobody asks until then");
+    world.advance(Duration::from_secs(30));
+    world.settle().await;
+    assert!(world.sandbox.xero.calls_to("GET /Invoices") > 0);
+    assert_eq!(world.runs().await.len(), 1, "and nothing is lost over it");
+}

@@ -35,7 +35,11 @@ async fn xero_to(stack: &Stack, world: &World, key: &str, sequence: u64) -> Repl
     let tenant = world.sandbox.xero.ledger().tenant_id().to_string();
     let event = json!({"eventCategory": "CONTACT", "eventType": "UPDATE", "tenantId": tenant});
     let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence});
-    let body = body.to_string();
+    signed(stack, key, &body.to_string()).await
+}
+
+/// As Xero signs what it posts.
+async fn signed(stack: &Stack, key: &str, body: &str) -> Reply {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("any length");
     mac.update(body.as_bytes());
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
@@ -115,6 +119,19 @@ async fn a_missing_notification_has_everything_looked_at_and_a_late_or_repeated_
         assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
     }
     assert_eq!(woken(&world, "salesforce.updated_record").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_intent_to_receive_is_answered_with_200_or_401_and_an_empty_body_and_wakes_nobody() {
+    let world = world().await;
+    let body =
+        json!({"events": [], "firstEventSequence": 0, "lastEventSequence": 0, "entropy": "S0m3"}).to_string();
+    for (key, status) in [("key", 200), ("another", 401), ("key", 200)] {
+        assert_eq!(signed(&world.stack, key, &body).await, Reply::empty(status));
+    }
+    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 0);
+    assert_eq!(xero(&world, "key", 40).await.status, 200);
+    assert_eq!(woken(&world, "xero.new_payment").await, 0, "the first number that is heard is no gap");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -293,3 +293,43 @@ async fn a_new_invoice_is_no_update_when_two_days_are_read_again() {
     }
     assert_eq!(seen(&world, "updated").await, Vec::<Value>::new());
 }
+
+/// Calls that change something, in Salesforce and in Xero.
+fn writes(world: &World) -> (usize, usize) {
+    let org = world.sandbox.salesforce.calls();
+    let books = world.sandbox.xero.calls();
+    let in_org = org.iter().filter(|call| call.method == "PATCH").count();
+    let in_books = books.iter().filter(|call| call.method != "GET" && call.path.contains("Contacts")).count();
+    (in_org, in_books)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_flows_in_both_directions_one_edit_is_one_write_on_the_other_side_and_then_silence() {
+    let world = world().await;
+    let org = &world.sandbox.salesforce;
+    let account = org.insert("Account", json!({"Name": "Acme Ltd"}));
+    world.advance(Duration::from_secs(5));
+    for text in [
+        "flow: to-books\ntrigger: { type: salesforce.updated_record, object: Account, fields: [Id, Name] }\nsteps:\n  \
+         - action: xero.upsert_contact\n    with: { ContactNumber: '{{ record.Id }}', Name: '{{ record.Name }}' }\n",
+        "flow: to-org\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - action: salesforce.update_record\n    \
+         with: { object: Account, id: '{{ record.ContactNumber }}', fields: { Name: '{{ record.Name }}' } }\n",
+    ] {
+        world.given_flow(text).await;
+    }
+    org.update("Account", &account, json!({"Name": "Acme Limited"}));
+    for _ in 0..10 {
+        world.advance(Duration::from_mins(1));
+        world.settle().await;
+    }
+    assert_eq!(writes(&world), (0, 1), "a person's edit in the org");
+    let contact = world.sandbox.xero.ledger().contact_named("Acme Limited").expect("there");
+    let edited = json!({"Name": "Acme Holdings"});
+    world.sandbox.xero.ledger().edit_contact(contact.id, edited).expect("edited");
+    for _ in 0..10 {
+        world.advance(Duration::from_mins(1));
+        world.settle().await;
+    }
+    assert_eq!(writes(&world), (1, 1), "and one in the books");
+    assert_eq!(org.get("Account", &account).expect("there")["Name"], "Acme Holdings");
+}
