@@ -6,20 +6,14 @@ mod deployed;
 #[path = "aws/triggers.rs"]
 mod triggers;
 
-use base64::Engine as _;
 use counterfoil::domain::Value;
-use counterfoil::domain::connection::Provider;
 use counterfoil::domain::run::Status;
-use counterfoil::flow::hear;
 use counterfoil::flow::rows::{run_key, sortable};
 use counterfoil::ports::table::{Condition, Index, Key, Write};
 use counterfoil_sandbox::Fault;
 use deployed::Deployed;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
-use secrecy::SecretString;
 use serde_json::json;
-use sha2::Sha256;
 
 const INVOICE: &str = include_str!("../flows/won-opportunity-to-invoice.yaml");
 const TASK: &str = include_str!("../flows/webhook-to-task.yaml");
@@ -165,21 +159,15 @@ async fn a_run_that_waits_for_longer_than_a_queue_can_is_put_back_by_the_keeper(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_xero_notifies_us_of_is_found_by_the_poll_that_it_wakes() {
     let deployed = Deployed::new().await;
-    let key = SecretString::from("signing-key");
-    hear::add_key(&deployed.stack, Provider::Xero, key).await.expect("kept");
+    deployed.given_xero_signs_with_our_key().await;
     let head = deployed
         .given_flow("flow: contacts\ntrigger:\n  type: xero.new_or_updated_contact\nsteps:\n  - action: salesforce.create_task\n    with: { Subject: \"{{ record.Name }} is in the books\" }\n")
         .await;
     // Stamps have whole seconds: what is made in the second of going live may be older.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let ledger = deployed.sandbox.xero.ledger();
-    ledger.add_contact_named("Acme Ltd").expect("a contact");
+    deployed.sandbox.xero.ledger().add_contact_named("Acme Ltd").expect("a contact");
 
-    let event = json!({"eventCategory": "CONTACT", "eventType": "CREATE", "tenantId": ledger.tenant_id()});
-    let body = json!({"events": [event], "firstEventSequence": 1, "lastEventSequence": 1}).to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing-key").expect("any length");
-    mac.update(body.as_bytes());
-    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    let (body, signature) = deployed.notification(1);
     let answer = deployed.post_to("/hooks/xero", &[("x-xero-signature", &signature)], &body).await;
     assert_eq!((answer.status, answer.body.len(), answer.header("set-cookie")), (200, 0, None));
     let forged = deployed.post_to("/hooks/xero", &[("x-xero-signature", "Zm9yZ2Vk")], &body).await;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use base64::Engine as _;
 use counterfoil::domain::Value;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantId, GrantKind, Provider};
 use counterfoil::domain::ids::{ConnectionId, RunId};
@@ -17,7 +18,7 @@ use counterfoil::flow::connections::client_secret_name;
 use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{Stack, file, poll};
+use counterfoil::flow::{Stack, file, hear, poll};
 use counterfoil::ports::clock::Clock;
 use counterfoil::ports::http::{Http, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, QueueName};
@@ -28,14 +29,18 @@ use counterfoil::runtime::settings::Settings;
 use counterfoil::runtime::system_clock::SystemClock;
 use counterfoil::runtime::system_random::SystemRandom;
 use counterfoil_sandbox::Sandbox;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
 use serde_json::json;
+use sha2::Sha256;
 use tokio::net::TcpListener;
 
 use crate::aws::{emulator, variable};
 
 /// The emulator's functions start cold, its schedules tick each minute, and both wait for a processor.
 const PATIENCE: Duration = Duration::from_secs(150);
+
+const SIGNING_KEY: &str = "signing-key";
 
 pub(crate) struct Deployed {
     pub(crate) sandbox: Sandbox,
@@ -181,6 +186,23 @@ impl Deployed {
     pub(crate) async fn post(&self, head: &FlowHead, body: &str) -> Response {
         let path = head.webhook_path.as_deref().expect("a webhook has a secret");
         self.post_to(&format!("/webhook/{}/{path}", head.name), &[], body).await
+    }
+
+    /// Notifications are known by [`SIGNING_KEY`].
+    pub(crate) async fn given_xero_signs_with_our_key(&self) {
+        hear::add_key(&self.stack, Provider::Xero, SecretString::from(SIGNING_KEY)).await.expect("kept");
+    }
+
+    /// What Xero posts of a new contact, and how it signs that.
+    pub(crate) fn notification(&self, sequence: u64) -> (String, String) {
+        let tenant = self.sandbox.xero.ledger().tenant_id();
+        let event = json!({"eventCategory": "CONTACT", "eventType": "CREATE", "tenantId": tenant});
+        let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence})
+            .to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(SIGNING_KEY.as_bytes()).expect("any length");
+        mac.update(body.as_bytes());
+        let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+        (body, signature)
     }
 
     /// What a person makes in Xero, by an app of their own.

@@ -2,24 +2,20 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
 use counterfoil::domain::Value;
 use counterfoil::domain::connection::Provider;
 use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowHead;
+use counterfoil::flow::keep;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{hear, keep};
 use counterfoil::ports::clock::Clock as _;
 use counterfoil::ports::queue::POLLED;
 use counterfoil::runtime::system_clock::SystemClock;
 use futures::StreamExt as _;
 use futures::stream;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::SecretString;
 use serde_json::json;
-use sha2::Sha256;
 
 use crate::deployed::Deployed;
 
@@ -118,28 +114,18 @@ async fn the_keepers_minute_and_a_persons_word_start_a_run_for_each_account_that
     }
 }
 
-fn signed(body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"signing-key").expect("any length");
-    mac.update(body.as_bytes());
-    base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes())
-}
-
 /// The answer's time is printed, not asserted: it is the emulator's and this machine's as much as ours.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_three_polls() {
     let deployed = Deployed::new().await;
-    let key = SecretString::from("signing-key");
-    hear::add_key(&deployed.stack, Provider::Xero, key).await.expect("kept");
+    deployed.given_xero_signs_with_our_key().await;
     let head = deployed.given_flow(&noticing("xero.new_or_updated_contact")).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let ledger = deployed.sandbox.xero.ledger();
-    let tenant = ledger.tenant_id().to_string();
     let notify = async |sequence: u64| {
-        let event = json!({"eventCategory": "CONTACT", "eventType": "CREATE", "tenantId": tenant});
-        let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence})
-            .to_string();
+        let (body, signature) = deployed.notification(sequence);
         let began = SystemClock.now();
-        let answer = deployed.post_to("/hooks/xero", &[("x-xero-signature", &signed(&body))], &body).await;
+        let answer = deployed.post_to("/hooks/xero", &[("x-xero-signature", &signature)], &body).await;
         (answer.status, SystemClock.now().duration_since(began).unsigned_abs())
     };
     for sequence in 1..=20 {

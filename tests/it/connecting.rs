@@ -79,6 +79,12 @@ async fn allowed(person: &mut Person, invited: &Invited) -> Page {
     person.press(&page, "allow", &[]).await
 }
 
+/// The person allows it on the provider's page. Where that leads back to isn't opened yet.
+async fn allow(person: &mut Person, invited: &Invited) -> String {
+    let page = person.open(invited.url.expose_secret()).await;
+    person.send(&page, "allow", &[]).await.leads_to().expect("the way back")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_connects_a_salesforce_org_and_its_tokens_work() {
     let world = world().await;
@@ -175,8 +181,7 @@ async fn a_state_is_good_once_in_one_browser_for_one_provider_and_ten_minutes() 
     let before = token_calls(&world);
     let invited = invited(&world, "ledger", Provider::Xero).await;
     let mut person = Person::new(&world.stack);
-    let page = person.open(invited.url.expose_secret()).await;
-    let back = person.send(&page, "allow", &[]).await.leads_to().expect("the way back");
+    let back = allow(&mut person, &invited).await;
     let refused = |page: &Page, code: &str| {
         assert_eq!(page.status, 400, "{}", page.text);
         assert!(page.text.contains(code), "{}", page.text);
@@ -201,8 +206,7 @@ async fn a_state_is_good_once_in_one_browser_for_one_provider_and_ten_minutes() 
     assert_eq!(token_calls(&world), before + 1, "a code is exchanged once");
 
     let late = self::invited(&world, "late", Provider::Xero).await;
-    let page = person.open(late.url.expose_secret()).await;
-    let back = person.send(&page, "allow", &[]).await.leads_to().expect("the way back");
+    let back = allow(&mut person, &late).await;
     world.advance(Duration::from_mins(11));
     refused(&person.open(&back).await, "unknown_ticket");
     assert_eq!(token_calls(&world), before + 1);
@@ -214,8 +218,7 @@ async fn a_code_is_not_redeemed_when_no_time_is_left_and_the_page_can_be_loaded_
     let before = token_calls(&world);
     let invited = invited(&world, "ledger", Provider::Xero).await;
     let mut person = Person::new(&world.stack);
-    let page = person.open(invited.url.expose_secret()).await;
-    let back = person.send(&page, "allow", &[]).await.leads_to().expect("the way back");
+    let back = allow(&mut person, &invited).await;
     let usual = std::mem::replace(&mut person.patience, SignedDuration::from_secs(8));
     let late = person.open(&back).await;
     assert!(late.status == 400 && late.text.contains("no_time_left"), "{}", late.text);
@@ -265,13 +268,9 @@ async fn a_code_of_another_consent_is_of_no_use() {
     let world = world().await;
     for provider in [Provider::Xero, Provider::Salesforce] {
         let (one, other) = (invited(&world, "one", provider).await, invited(&world, "other", provider).await);
-        let back = async |invited: &Invited, person: &mut Person| {
-            let page = person.open(invited.url.expose_secret()).await;
-            person.send(&page, "allow", &[]).await.leads_to().expect("the way back")
-        };
         let (mut victim, mut thief) = (Person::new(&world.stack), Person::new(&world.stack));
-        let stolen = parameter(&back(&one, &mut victim).await, "code");
-        let own = back(&other, &mut thief).await;
+        let stolen = parameter(&allow(&mut victim, &one).await, "code");
+        let own = allow(&mut thief, &other).await;
         // The verifier is the victim's browser's.
         let page = thief.open(&own.replace(&parameter(&own, "code"), &stolen)).await;
         assert_eq!(page.status, 400, "{}", page.text);

@@ -18,6 +18,10 @@ use sha2::Sha256;
 use crate::broken::Broken;
 use crate::world::World;
 
+/// A flow that does nothing but take notice.
+const CONTACTS: &str =
+    "flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n";
+
 async fn world() -> World {
     let world = World::new().await;
     for provider in [Provider::Xero, Provider::Salesforce] {
@@ -92,9 +96,7 @@ async fn a_key_that_another_process_was_given_is_taken_within_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_too_young_to_be_told_of_has_another_poll_follow_in_seconds() {
     let world = world().await;
-    world
-        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
-        .await;
+    world.given_flow(CONTACTS).await;
     world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
     world.poll().await;
     world.drain().await;
@@ -194,9 +196,7 @@ async fn an_outbound_message_is_acknowledged_when_its_wake_up_is_durable() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_notification_brings_the_change_in_seconds() {
     let world = world().await;
-    world
-        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
-        .await;
+    world.given_flow(CONTACTS).await;
     world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
     xero(&world, "key", 1).await;
     world.advance(Duration::from_secs(4));
@@ -209,9 +209,7 @@ async fn a_notification_brings_the_change_in_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_change_by_notification_and_poll_and_the_daily_look_back_is_one_run() {
     let world = world().await;
-    world
-        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
-        .await;
+    world.given_flow(CONTACTS).await;
     world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
     xero(&world, "key", 1).await;
     xero(&world, "key", 1).await;
@@ -226,9 +224,7 @@ async fn the_same_change_by_notification_and_poll_and_the_daily_look_back_is_one
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_no_notification_comes_for_25_hours_nothing_is_lost() {
     let world = world().await;
-    world
-        .given_flow("flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - set: { seen: yes }\n")
-        .await;
+    world.given_flow(CONTACTS).await;
     for hour in 0..25 {
         world.sandbox.xero.ledger().add_contact_named(&format!("Contact {hour}")).expect("a contact");
         world.advance(Duration::from_hours(1));

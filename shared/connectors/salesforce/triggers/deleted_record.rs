@@ -5,107 +5,64 @@
 //! this one. The price: what leaves the bin before a poll has seen it (a hard delete, a bin that is emptied within
 //! the minute) is not told of; `getDeleted` would know its id and nothing else.
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::options;
-use super::watch::{self, By};
+use super::kind::Kind;
+use super::watch::By;
 use crate::domain::flow::Order;
-use crate::domain::outcome::{Failure, Fault};
-use crate::domain::record_id::RecordId;
-use crate::domain::{Object, Value};
-use crate::ports::connector::{
-    Account, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
-};
+use crate::ports::connector::Events;
 
-pub(super) struct DeletedRecord;
-
-/// Options that mean nothing here: what is deleted changes no more, and its children are deleted with it.
-const WITHOUT: [&str; 2] = ["changed", "children"];
-
-#[async_trait]
-impl Trigger for DeletedRecord {
-    fn describe(&self) -> TriggerDescription {
-        TriggerDescription {
-            id: "salesforce.deleted_record",
-            title: "Deleted Salesforce record",
-            about: "Once for each time that a record goes into the recycle bin, by itself, with its parent or as the \
-                    loser of a merge (MasterRecordId says into which), with its fields as they were last. Deleted, \
-                    restored and deleted again are two events. What skips the bin (a hard delete, or a bin emptied \
-                    within the minute) is not seen, and the bin forgets after 15 days: a flow that is paused for \
-                    longer misses what was deleted before. What your own connection deleted is left out, unless \
-                    ignore_own is false.",
-            documentation: "https://developer.salesforce.com/docs/platform/api-rest/guide/resources-queryall.html",
-            options: options::schema(&WITHOUT),
-            minutes: 1,
-            scope: None,
-            order: Order::Every,
-            example: "\
+pub(super) const KIND: Kind = Kind {
+    id: "salesforce.deleted_record",
+    title: "Deleted Salesforce record",
+    about: "Once for each time that a record goes into the recycle bin, by itself, with its parent or as the \
+            loser of a merge (MasterRecordId says into which), with its fields as they were last. Deleted, \
+            restored and deleted again are two events. What skips the bin (a hard delete, or a bin emptied \
+            within the minute) is not seen, and the bin forgets after 15 days: a flow that is paused for \
+            longer misses what was deleted before. What your own connection deleted is left out, unless \
+            ignore_own is false.",
+    documentation: "https://developer.salesforce.com/docs/platform/api-rest/guide/resources-queryall.html",
+    order: Order::Every,
+    by: By::Deletion,
+    events: Events::EachDeletion,
+    without: &[
+        (
+            "changed",
+            "`changed` can't be used here: a deleted record changes no more, and its children are deleted with it. \
+             Leave it out.",
+        ),
+        (
+            "children",
+            "`children` can't be used here: a deleted record changes no more, and its children are deleted with it. \
+             Leave it out.",
+        ),
+    ],
+    example: "\
 type: salesforce.deleted_record
 object: Opportunity
 fields: [Id, Name, Account.Name]
 where: StageName = 'Closed Won'
 ",
-            sample: json!({
-                "Id": "006dM000001aBcDQAU",
-                "SystemModstamp": "2026-05-06T11:56:44Z",
-                "CreatedDate": "2026-05-01T08:00:00Z",
-                "CreatedById": "005dM000001aBcDQAU",
-                "LastModifiedDate": "2026-05-06T11:56:44Z",
-                "LastModifiedById": "005dM000001aBcDQAU",
-                "Name": "Acme, 20 desks",
-                "Account": {"Name": "Acme Ltd"},
-            }),
-        }
-    }
-
-    fn interest(&self, options: &Object) -> Result<Interest, Failure> {
-        if let Some(name) = WITHOUT.into_iter().find(|name| options.contains_key(*name)) {
-            let why = "a deleted record changes no more, and its children are deleted with it";
-            return Err(Failure::new(
-                "bad_options",
-                format!("`{name}` can't be used here: {why}. Leave it out."),
-            ));
-        }
-        options::interest(options, Events::EachDeletion)
-    }
-
-    async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
-        watch::poll(By::Deletion, ask, account).await
-    }
-
-    async fn fetch(
-        &self,
-        interest: &Interest,
-        record: &RecordId,
-        account: &dyn Account,
-    ) -> Result<Option<Change>, Fault> {
-        watch::fetch(By::Deletion, interest, record, account).await
-    }
-
-    async fn count(
-        &self,
-        interest: &Interest,
-        from: Option<Timestamp>,
-        account: &dyn Account,
-    ) -> Result<Option<Counted>, Fault> {
-        watch::count(By::Deletion, interest, from, account).await
-    }
-
-    fn settled(&self, interest: &Interest) -> Interest {
-        options::settled(interest)
-    }
-
-    fn project(&self, interest: &Interest, record: &Value) -> Value {
-        watch::project(interest, record)
-    }
-}
+    sample: || {
+        json!({
+            "Id": "006dM000001aBcDQAU",
+            "SystemModstamp": "2026-05-06T11:56:44Z",
+            "CreatedDate": "2026-05-01T08:00:00Z",
+            "CreatedById": "005dM000001aBcDQAU",
+            "LastModifiedDate": "2026-05-06T11:56:44Z",
+            "LastModifiedById": "005dM000001aBcDQAU",
+            "Name": "Acme, 20 desks",
+            "Account": {"Name": "Acme Ltd"},
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::connectors::salesforce::fake::{Scripted, records};
+    use crate::domain::record_id::RecordId;
+    use crate::ports::connector::{PollAsk, Trigger as _};
 
     #[test]
     fn what_is_deleted_has_no_changes_and_no_children_to_ask_for() {
@@ -113,7 +70,7 @@ mod tests {
             json!({"object": "Account", "changed": {"any": ["Name"]}}),
             json!({"object": "Account", "children": {"Contacts": {"fields": ["Id"]}}}),
         ] {
-            assert_eq!(DeletedRecord.interest(options.as_object().unwrap()).unwrap_err().code, "bad_options");
+            assert_eq!(KIND.interest(options.as_object().unwrap()).unwrap_err().code, "bad_options");
         }
     }
 
@@ -121,17 +78,17 @@ mod tests {
     async fn the_recycle_bin_is_asked_and_the_flows_condition_holds_there_too() {
         let options =
             json!({"object": "Account", "fields": ["Name"], "where": "Type = 'Customer' OR Rating = 'Hot'"});
-        let interest = DeletedRecord.interest(options.as_object().unwrap()).unwrap();
+        let interest = KIND.interest(options.as_object().unwrap()).unwrap();
         let account = Scripted::new().answer(records(&[])).answer(records(&[]));
         let from = "2026-05-06T11:50:00Z".parse().unwrap();
-        DeletedRecord.poll(PollAsk { union: &interest, from, continuation: None }, &account).await.unwrap();
+        KIND.poll(PollAsk { union: &interest, from, continuation: None }, &account).await.unwrap();
         assert_eq!(account.asked()[0].path, "/services/data/v67.0/queryAll");
         assert!(account.soql(0).ends_with(
             "FROM Account WHERE SystemModstamp >= 2026-05-06T11:50:00.000Z AND IsDeleted = true AND \
              (Type = 'Customer' OR Rating = 'Hot') ORDER BY SystemModstamp, Id"
         ));
         let id = RecordId::salesforce("001dM00003kRs59QAC").unwrap();
-        assert_eq!(DeletedRecord.fetch(&interest, &id, &account).await.unwrap(), None, "not in the bin");
+        assert_eq!(KIND.fetch(&interest, &id, &account).await.unwrap(), None, "not in the bin");
         assert!(account.soql(1).ends_with("WHERE Id = '001dM00003kRs59QAC' AND IsDeleted = true"));
     }
 }

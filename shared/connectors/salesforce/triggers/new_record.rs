@@ -1,104 +1,57 @@
 //! `salesforce.new_record`: records that were made, known by their id.
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::options;
-use super::watch::{self, By};
+use super::kind::Kind;
+use super::watch::By;
 use crate::domain::flow::Order;
-use crate::domain::outcome::{Failure, Fault};
-use crate::domain::record_id::RecordId;
-use crate::domain::{Object, Value};
-use crate::ports::connector::{
-    Account, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
-};
+use crate::ports::connector::Events;
 
-pub(super) struct NewRecord;
-
-#[async_trait]
-impl Trigger for NewRecord {
-    fn describe(&self) -> TriggerDescription {
-        TriggerDescription {
-            id: "salesforce.new_record",
-            title: "New Salesforce record",
-            about: "Once for each new record of an object, standard or your own, with fields over relationships and \
-                    children. Records that your own connection made are left out, unless ignore_own is false.",
-            documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
-            options: options::schema(&["changed"]),
-            minutes: 1,
-            scope: None,
-            order: Order::Every,
-            example: "\
+pub(super) const KIND: Kind = Kind {
+    id: "salesforce.new_record",
+    title: "New Salesforce record",
+    about: "Once for each new record of an object, standard or your own, with fields over relationships and \
+            children. Records that your own connection made are left out, unless ignore_own is false.",
+    documentation: "https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm",
+    order: Order::Every,
+    by: By::CreatedDate,
+    events: Events::EachRecord,
+    without: &[(
+        "changed",
+        "A new record has not changed yet: use salesforce.updated_record with `changed`, or leave it out.",
+    )],
+    example: "\
 type: salesforce.new_record
 object: Account
 fields: [Id, Name, Phone, BillingCountry]
 where: Type = 'Customer'
 ",
-            sample: json!({
-                "Id": "001dM00003kRs59QAC",
-                "SystemModstamp": "2026-05-06T11:56:44Z",
-                "CreatedDate": "2026-05-06T11:56:44Z",
-                "CreatedById": "005dM000001aBcDQAU",
-                "LastModifiedDate": "2026-05-06T11:56:44Z",
-                "LastModifiedById": "005dM000001aBcDQAU",
-                "Name": "Acme Ltd",
-                "Phone": "+64 9 555 0101",
-                "BillingCountry": "New Zealand",
-            }),
-        }
-    }
-
-    fn interest(&self, options: &Object) -> Result<Interest, Failure> {
-        if options.contains_key("changed") {
-            return Err(Failure::new(
-                "bad_options",
-                "A new record has not changed yet: use salesforce.updated_record with `changed`, or leave it out.",
-            ));
-        }
-        options::interest(options, Events::EachRecord)
-    }
-
-    async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
-        watch::poll(By::CreatedDate, ask, account).await
-    }
-
-    async fn fetch(
-        &self,
-        interest: &Interest,
-        record: &RecordId,
-        account: &dyn Account,
-    ) -> Result<Option<Change>, Fault> {
-        watch::fetch(By::CreatedDate, interest, record, account).await
-    }
-
-    async fn count(
-        &self,
-        interest: &Interest,
-        from: Option<Timestamp>,
-        account: &dyn Account,
-    ) -> Result<Option<Counted>, Fault> {
-        watch::count(By::CreatedDate, interest, from, account).await
-    }
-
-    fn settled(&self, interest: &Interest) -> Interest {
-        options::settled(interest)
-    }
-
-    fn project(&self, interest: &Interest, record: &Value) -> Value {
-        watch::project(interest, record)
-    }
-}
+    sample: || {
+        json!({
+            "Id": "001dM00003kRs59QAC",
+            "SystemModstamp": "2026-05-06T11:56:44Z",
+            "CreatedDate": "2026-05-06T11:56:44Z",
+            "CreatedById": "005dM000001aBcDQAU",
+            "LastModifiedDate": "2026-05-06T11:56:44Z",
+            "LastModifiedById": "005dM000001aBcDQAU",
+            "Name": "Acme Ltd",
+            "Phone": "+64 9 555 0101",
+            "BillingCountry": "New Zealand",
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Object;
+    use crate::ports::connector::Trigger as _;
 
     #[test]
     fn a_new_record_cant_have_changed() {
         let options = json!({"object": "Account", "changed": {"any": ["Name"]}});
-        assert_eq!(NewRecord.interest(options.as_object().unwrap()).unwrap_err().code, "bad_options");
-        assert!(NewRecord.describe().options["properties"].get("changed").is_none());
+        assert_eq!(KIND.interest(options.as_object().unwrap()).unwrap_err().code, "bad_options");
+        assert!(KIND.describe().options["properties"].get("changed").is_none());
     }
 
     #[test]

@@ -48,10 +48,10 @@ fn yes() -> bool {
 }
 
 /// The options' schema, without those that mean nothing to a trigger.
-pub(super) fn schema(without: &[&str]) -> Value {
+pub(super) fn schema(without: &[(&str, &str)]) -> Value {
     let mut schema = schemars::schema_for!(Options).to_value();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.retain(|name, _| !without.contains(&name.as_str()));
+        properties.retain(|name, _| !without.iter().any(|(option, _)| name == option));
     }
     schema
 }
