@@ -45,7 +45,7 @@ pub async fn push(
         let head = stack.flows.push(name, file_name, text, files).await?;
         if anew { go_live_anew(stack, head, &compiled).await } else { Ok((head, None)) }
     };
-    let (head, live_again) = or_as_before(stack, &before, anew, pushed).await?;
+    let (head, live_again) = switched(stack, &before, anew, pushed).await?;
     Ok(Pushed { unchanged: before.live_version == head.live_version, head, live_again })
 }
 
@@ -67,12 +67,11 @@ pub async fn roll_back(stack: &Stack, name: &str, to: Option<u32>) -> Result<Pus
         stack.flows.change(&head).await?;
         if anew { go_live_anew(stack, head, &compiled).await } else { Ok((head, None)) }
     };
-    let (head, live_again) = or_as_before(stack, &before, anew, rolled_back).await?;
+    let (head, live_again) = switched(stack, &before, anew, rolled_back).await?;
     Ok(Pushed { head, unchanged: false, live_again })
 }
 
-/// Whether an enabled flow would watch for something else now. Then it notices nothing, as if it were paused, until the
-/// new version is live: no old record may be taken for news of it.
+/// Whether an enabled flow would watch for something else now.
 async fn begins_anew(stack: &Stack, before: &FlowHead, is: &Compiled) -> Result<bool, FlowError> {
     if before.state != FlowState::Enabled {
         return Ok(false);
@@ -85,11 +84,7 @@ async fn begins_anew(stack: &Stack, before: &FlowHead, is: &Compiled) -> Result<
         (trigger.id.clone(), trigger.connection.clone(), watched, feed)
     };
     let was = stack.flows.compiled(before.id, before.live_version).await?;
-    if was.is_some_and(|was| watches(&was) == watches(is)) {
-        return Ok(false);
-    }
-    stack.flows.change(&paused(stack, before.clone()).await?).await?;
-    Ok(true)
+    Ok(was.is_none_or(|was| watches(&was) != watches(is)))
 }
 
 async fn go_live_anew(
@@ -103,14 +98,18 @@ async fn go_live_anew(
     Ok((head, from))
 }
 
-/// A new version that could not go live leaves the one before as it was, which has missed nothing.
-async fn or_as_before<T>(
+/// Switches to another version. One that begins anew notices nothing, as if it were paused, until it is live: no old
+/// record may be taken for news of it. If it can't go live, the one before is as it was, and has missed nothing.
+async fn switched<T>(
     stack: &Stack,
     before: &FlowHead,
     anew: bool,
-    switched: impl Future<Output = Result<T, FlowError>>,
+    switch: impl Future<Output = Result<T, FlowError>>,
 ) -> Result<T, FlowError> {
-    let switched = switched.await;
+    if anew {
+        stack.flows.change(&paused(stack, before.clone()).await?).await?;
+    }
+    let switched = switch.await;
     if anew && switched.is_err() {
         let newest_version = current(stack, &before.name).await?.newest_version;
         stack.flows.change(&FlowHead { newest_version, ..before.clone() }).await?;

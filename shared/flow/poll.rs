@@ -2,7 +2,8 @@
 //!
 //! The cursor moves on only after the queue has the messages, never back, and only under the lease. Rows commit
 //! late, so each poll reads the last ten minutes again, and once a day the last two days; fingerprints beside the
-//! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and its clock in the answer's `Date`.
+//! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and
+//! its clock in the answer's `Date`.
 
 mod announce;
 pub(super) mod feed;
