@@ -66,12 +66,15 @@ impl Deployed {
                 .expect("the queue's visibility");
         }
         let stack = aws_stack::stack(&configuration, settings).expect("a stack");
+        let id = random_uuid(&SystemRandom);
+        let scope = id.simple().to_string()[..8].to_owned();
         let sandbox = Sandbox::new(counterfoil_sandbox::Settings {
             time: Arc::new(|| SystemClock.now()),
+            // An organisation of its own: those of several tests would share one's limits.
+            seed: id.as_u64_pair().0,
             ..counterfoil_sandbox::Settings::default()
         });
         sandbox.salesforce.add_field("Opportunity", "Xero_Invoice__c: string(50)").expect("a field");
-        let scope = random_uuid(&SystemRandom).simple().to_string()[..8].to_owned();
         let deployed = Self { sandbox, stack, scope };
         deployed.connect().await;
         deployed
