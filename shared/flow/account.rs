@@ -117,7 +117,7 @@ impl Client {
         let Verdict::Unauthorised(failure) = &exchange.verdict else { return Ok(exchange) };
         let fresh = self.token(Some(&token)).await?;
         tracing::info!(connection = %self.connection.id, code = %failure.code, "token refreshed after a 401");
-        let permit = self.reserve().await?;
+        let permit = self.reserved(permit.is_free()).await?;
         self.exchange(&permit, call, key, &fresh).await
     }
 

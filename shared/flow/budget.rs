@@ -87,7 +87,7 @@ impl Budgets {
         limited: Option<(LimitKind, Option<Duration>)>,
     ) -> Result<News, TableError> {
         self.change(connection, |budget, now| {
-            let write = !permit.slot.is_nil() || limited.is_some() || budget.is_news(usage, limits);
+            let write = !permit.is_free() || limited.is_some() || budget.is_news(usage, limits);
             budget.give_back(now, permit, usage);
             let shared = budget.compare(limits, usage);
             let long_pause =

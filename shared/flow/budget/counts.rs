@@ -71,6 +71,13 @@ pub struct Permit {
     pub(super) slot: Uuid,
 }
 
+impl Permit {
+    /// Whether it was for a read that took nothing.
+    pub fn is_free(&self) -> bool {
+        self.slot.is_nil()
+    }
+}
+
 /// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotYet {
@@ -155,11 +162,11 @@ impl Budget {
         Ok(())
     }
 
-    /// Whether what an answer says of the day is more than a hundredth away from what is known of it.
+    /// Whether what an answer says of the day is more than a tenth of it away from what is known: often where little
+    /// is left, and hardly ever on a quiet day.
     pub(super) fn is_news(&self, usage: &Usage, limits: &Limits) -> bool {
         let Some(said) = usage.day_remaining else { return false };
-        let hundredth = usage.day_limit.unwrap_or(0) / 100;
-        self.day_left(limits).is_none_or(|known| known.abs_diff(said) > hundredth)
+        self.day_left(limits).is_none_or(|known| known.abs_diff(said) > said / 10)
     }
 
     /// A call has ended.
