@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn connections_of_one_consent_have_one_grant() {
-        let consent = ConsentId::of("xero", "app", "ada");
+        let consent = ConsentId::of("xero", "app", None, "ada");
         assert_eq!(GrantId::Consent(consent).to_string(), format!("consent/{consent}"));
         assert_eq!(GrantId::Own(ConnectionId::from("books")).to_string(), "connection/books");
     }

@@ -109,9 +109,11 @@ impl RunId {
 
 impl ConsentId {
     /// The same person letting the same app in again renews the same consent: a provider keeps one set of tokens for
-    /// the two, whatever they are used for.
-    pub fn of(provider: &str, client_id: &str, user: &str) -> Self {
-        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{provider}\n{client_id}\n{user}").as_bytes()))
+    /// the two, whatever they are used for. `org`: where tokens are bound to one. A sandbox that was copied from an
+    /// org has its users and apps under the same ids, and is another.
+    pub fn of(provider: &str, client_id: &str, org: Option<&str>, user: &str) -> Self {
+        let name = format!("{provider}\n{client_id}\n{}\n{user}", org.unwrap_or_default());
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
     }
 }
 
@@ -191,10 +193,15 @@ mod tests {
 
     #[test]
     fn a_person_and_an_app_are_one_consent_however_often_it_is_given() {
-        let consent = ConsentId::of("xero", "app", "ada");
-        assert_eq!(consent, ConsentId::of("xero", "app", "ada"));
-        for other in [("salesforce", "app", "ada"), ("xero", "other", "ada"), ("xero", "app", "bob")] {
-            assert_ne!(consent, ConsentId::of(other.0, other.1, other.2));
+        let consent = ConsentId::of("salesforce", "app", Some("00D1"), "ada");
+        assert_eq!(consent, ConsentId::of("salesforce", "app", Some("00D1"), "ada"));
+        for (provider, app, org, user) in [
+            ("xero", "app", None, "ada"),
+            ("salesforce", "other", Some("00D1"), "ada"),
+            ("salesforce", "app", Some("00D1"), "bob"),
+            ("salesforce", "app", Some("00D2"), "ada"),
+        ] {
+            assert_ne!(consent, ConsentId::of(provider, app, org, user));
         }
     }
 

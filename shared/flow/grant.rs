@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_rows_key_says_whose_it_is() {
-        let consent = GrantId::Consent(ConsentId::of("xero", "app", "ada"));
+        let consent = GrantId::Consent(ConsentId::of("xero", "app", None, "ada"));
         for grant in [GrantId::Own(ConnectionId::from("a/b")), consent] {
             assert_eq!(grant_of(&key(&grant)), Some(grant));
         }

@@ -38,7 +38,7 @@ impl World {
         let code = xero.consent(APP, &tenants, &XERO_SCOPES.map(str::to_owned)).expect("a consent");
         let mut draft = self.draft(Provider::Xero, XERO);
         let token = self.redeemed(&draft, &code).await;
-        draft.consent = Some(ConsentId::of("xero", APP, &claim(&token, "xero_userid")));
+        draft.consent = Some(ConsentId::of("xero", APP, None, &claim(&token, "xero_userid")));
         draft.granted_scopes.clone_from(&token.scopes);
         let listed: Value = json_of(&self.bearing(&token, Method::Get, "/connections").await);
         let mut connections = Vec::new();
@@ -91,7 +91,7 @@ impl World {
             id: ConnectionId::from(name),
             title: name.to_owned(),
             own_user: user.clone(),
-            consent: Some(ConsentId::of("salesforce", APP, &user)),
+            consent: Some(ConsentId::of("salesforce", APP, token.org.as_deref(), &user)),
             granted_scopes: token.scopes.clone(),
             ..draft
         };

@@ -174,7 +174,8 @@ pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) 
             access: SecretString::from(access.to_owned()),
             refresh: text("refresh_token").filter(|token| !token.is_empty()).map(SecretString::from),
             scopes: text("scope").into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect(),
-            user: text("id").and_then(user),
+            user: text("id").and_then(|url| identity(url, 0)),
+            org: text("id").and_then(|url| identity(url, 1)),
             issued_at: now,
             expires_at: None,
             api_url: text("instance_url").map(|url| url.trim_end_matches('/').to_owned()),
@@ -191,11 +192,11 @@ pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) 
     }
 }
 
-/// `https://login.salesforce.com/id/ORGANISATION/USER`
+/// An id of `https://login.salesforce.com/id/ORGANISATION/USER`, counted from its end.
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_using_openid.htm>
-fn user(identity_url: &str) -> Option<String> {
-    let user = RecordId::salesforce(identity_url.rsplit('/').next()?)?;
-    Some(user.as_str().to_owned())
+fn identity(url: &str, from_the_end: usize) -> Option<String> {
+    let id = RecordId::salesforce(url.rsplit('/').nth(from_the_end)?)?;
+    Some(id.as_str().to_owned())
 }
 
 /// The table of the token endpoint's errors.
@@ -354,6 +355,18 @@ mod tests {
         let rotated = r#"{"access_token":"00D!AQ","refresh_token":"5Aep","scope":"refresh_token api"}"#;
         let response = Response { status: 200, headers: Vec::new(), body: rotated.into() };
         assert_eq!(read_token(Ok(response), now()).unwrap().refresh.unwrap().expose_secret(), "5Aep");
+    }
+
+    #[test]
+    fn a_user_of_a_sandbox_copy_has_the_same_id_in_another_org() {
+        let token = |org: &str| {
+            let id = format!("https://login.salesforce.com/id/{org}/005bm00000ABCDEAA4");
+            let body = serde_json::json!({"access_token": "00D!AQ", "id": id}).to_string();
+            read_token(Ok(Response { status: 200, headers: Vec::new(), body: body.into() }), now()).unwrap()
+        };
+        let (live, copy) = (token("00Dbm00000AAAAAEA4"), token("00Dbm00000BBBBBEAN"));
+        assert!(live.user.is_some() && live.user == copy.user);
+        assert!(live.org.is_some() && copy.org.is_some() && live.org != copy.org);
     }
 
     #[test]

@@ -188,6 +188,7 @@ mod tests {
             refresh: None,
             scopes: Vec::new(),
             user: None,
+            org: None,
             issued_at: "2026-05-06T11:00:00Z".parse().unwrap(),
             expires_at: None,
             api_url: api_url.map(str::to_owned),

@@ -129,6 +129,7 @@ fn token(body: &Value, now: Timestamp) -> Option<Token> {
             .map(str::to_owned)
             .collect(),
         user: claims(access).and_then(|claims| claims["xero_userid"].as_str().map(str::to_owned)),
+        org: None,
         issued_at: now,
         expires_at: lives.and_then(|lives| now.checked_add(lives).ok()),
         api_url: None,
@@ -361,6 +362,7 @@ mod tests {
             expires_at: None,
             api_url: None,
             user: None,
+            org: None,
         };
         let read = Call::get("/api.xro/2.0/Contacts").with_query("where", "Name==\"A & B\"");
         let request = authorise(&testing::connection(), &token, &read, Some("key"));

@@ -130,7 +130,8 @@ async fn given(
                       offline_access (Xero) or refresh_token (Salesforce), and ask again";
         return Err(Failure::new("no_refresh_token", advice).into());
     }
-    let consent = ConsentId::of(connection.provider.as_str(), &connection.client_id, &user);
+    let org = token.org.as_deref();
+    let consent = ConsentId::of(connection.provider.as_str(), &connection.client_id, org, &user);
     connection.consent = Some(consent);
     if let Some(known) = stack.connections.get(&connection.id).await? {
         connection.account.clone_from(&known.account);

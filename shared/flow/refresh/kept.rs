@@ -66,6 +66,7 @@ impl Kept {
             refresh: self.refresh(),
             scopes: self.scopes.clone(),
             user: None,
+            org: None,
             issued_at: self.issued_at,
             expires_at: self.expires_at,
             api_url: self.api_url.clone(),

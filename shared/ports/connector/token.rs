@@ -27,6 +27,8 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// As whom it acts, where the provider says so: its id of the user.
     pub user: Option<String>,
+    /// The one organisation in which it acts, by the provider's id; None where a token isn't bound to one (Xero's).
+    pub org: Option<String>,
     /// When it was had, by our clock.
     pub issued_at: Timestamp,
     /// When it ends, where the provider says so.
