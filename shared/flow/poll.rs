@@ -299,7 +299,7 @@ async fn read(
             .filter(|change| change.stamp <= settled_before && !told_now.contains(&version(change)))
             .filter(|change| someone_new || !lease.knows(change))
             .collect();
-        own::mark(stack, account.connection(), &mut changes).await?;
+        own::mark(stack, account.connection(), &mut changes, from).await?;
         for listener in listeners {
             let is_new = !lease.tells(&listener.head);
             let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Value;
 use crate::domain::event::RunMessage;
 use crate::domain::ids::{ConnectionId, EffectKey, FlowId, GroupId, LinkName, RunId};
 use crate::domain::link::{Link, LinkState};
@@ -240,7 +241,17 @@ pub struct GroupRow {
     pub results: Option<Vec<MemberOutcome>>,
     /// Which versions of which records the call wrote, where the provider doesn't say who wrote a version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub versions: Vec<(RecordId, Timestamp)>,
+    pub versions: Vec<Written>,
+}
+
+/// A version of a record that a call wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    pub record: RecordId,
+    pub stamp: Timestamp,
+    /// Whether it is the first: the call didn't name the record that it wrote.
+    #[serde(default)]
+    pub made: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -300,11 +311,14 @@ impl GroupRow {
     /// Notes the versions that the call wrote. Of its own answer only: what is looked up later may have been edited by
     /// a person since.
     pub fn wrote(&mut self, outcomes: &[MemberOutcome], connector: &dyn Connector) {
-        let documents = outcomes.iter().filter_map(|outcome| match outcome {
-            MemberOutcome::Done(document) => Some(document),
-            _ => None,
-        });
-        self.versions = documents.filter_map(|document| connector.version_of(document)).collect();
+        let written = |(outcome, element): (&MemberOutcome, Element)| {
+            let MemberOutcome::Done(document) = outcome else { return None };
+            let (record, stamp) = connector.version_of(document)?;
+            let names = |value: &Value| value.as_str() == Some(record.as_str());
+            let made = !element.value.as_object().is_some_and(|members| members.values().any(names));
+            Some(Written { record, stamp, made })
+        };
+        self.versions = outcomes.iter().zip(self.elements()).filter_map(written).collect();
     }
 
     /// The Idempotency-Key of the next send.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use counterfoil::domain::connection::{Connection, ConnectionState};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::run::Status;
-use counterfoil::flow::lifecycle;
 use counterfoil::flow::rows::StoredRun;
+use counterfoil::flow::{lifecycle, poll};
+use counterfoil::runtime::pump;
 use counterfoil_sandbox::xero::{Contact, Invoice};
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use serde_json::{Map, Value, json};
@@ -189,6 +190,70 @@ async fn our_own_invoice_starts_no_flow_and_a_persons_edit_of_it_does() {
     let seen = seen(&world, "invoices").await;
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0]["Reference"], "a person was here");
+}
+
+const TO_BOOKS: &str = "flow: to-books\ntrigger: { type: salesforce.updated_record, object: Account, \
+     fields: [Id, Name, Description] }\nsteps:\n  - action: xero.upsert_contact\n    with: { ContactNumber: \
+     '{{ record.Id }}', Name: '{{ record.Name }}', EmailAddress: '{{ record.Description }}' }\n";
+
+/// Our call fills in the contact's number; nothing has been polled in Xero meanwhile.
+async fn filled_in(world: &World, account: &str, email: &str) {
+    world.sandbox.salesforce.update("Account", account, json!({"Description": email}));
+    world.advance(Duration::from_secs(30));
+    poll::wake(&world.stack, "salesforce.updated_record", "test").await.expect("woken");
+    world.flowing(pump::wakes(&world.stack, "salesforce.updated_record")).await.expect("polled");
+    world.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_new_contact_is_new_though_we_have_written_to_it_before_the_poll() {
+    let world = world().await;
+    let account = world.sandbox.salesforce.insert("Account", json!({"Name": "Acme Ltd"}));
+    later(&world).await;
+    world.given_flow(TO_BOOKS).await;
+    world.given_flow(&noticing("new", "xero.new_or_updated_contact", "  only: new")).await;
+    let made = contact(&world, "Acme Ltd");
+    filled_in(&world, &account, "ada@acme.example").await;
+    let now = world.sandbox.xero.ledger().contact_named("Acme Ltd").expect("there");
+    assert_eq!((now.id, now.number()), (made.id, Some(account.as_str())), "ours is the newest version");
+    later(&world).await;
+    assert_eq!(seen(&world, "new").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_new_contact_is_an_update_and_not_new_when_a_person_has_edited_it_before_the_poll() {
+    let world = world().await;
+    let account = world.sandbox.salesforce.insert("Account", json!({"Name": "Acme Ltd"}));
+    later(&world).await;
+    world.given_flow(TO_BOOKS).await;
+    world.given_flow(&noticing("new", "xero.new_or_updated_contact", "  only: new")).await;
+    world.given_flow(&noticing("updated", "xero.new_or_updated_contact", "  only: updated")).await;
+    filled_in(&world, &account, "ada@acme.example").await;
+    let made = world.sandbox.xero.ledger().contact_named("Acme Ltd").expect("there");
+    world.advance(Duration::from_secs(5));
+    world.sandbox.xero.ledger().edit_contact(made.id, json!({"FirstName": "Ada"})).expect("edited");
+    later(&world).await;
+    assert_eq!((seen(&world, "new").await.len(), seen(&world, "updated").await.len()), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_field_of_a_contact_that_we_set_ourselves_is_no_change() {
+    let world = world().await;
+    let account = world.sandbox.salesforce.insert("Account", json!({"Name": "Acme Ltd"}));
+    let made = contact(&world, "Acme Ltd");
+    later(&world).await;
+    world.given_flow(TO_BOOKS).await;
+    let changed = "  changed: { any: [EmailAddress] }";
+    world.given_flow(&noticing("email", "xero.new_or_updated_contact", changed)).await;
+    filled_in(&world, &account, "ada@acme.example").await;
+    later(&world).await;
+    let now = world.sandbox.xero.ledger().contact_named("Acme Ltd").expect("there");
+    assert_eq!(now.email(), Some("ada@acme.example"));
+    assert_eq!(seen(&world, "email").await, Vec::<Value>::new());
+    let edited = json!({"EmailAddress": "bob@acme.example"});
+    world.sandbox.xero.ledger().edit_contact(made.id, edited).expect("edited");
+    later(&world).await;
+    assert_eq!(seen(&world, "email").await.len(), 1, "a person's edit of it is one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

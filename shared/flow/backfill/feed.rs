@@ -82,7 +82,7 @@ pub(super) async fn page(
         .filter(|change| until.is_none_or(|until| change.stamp < until))
         .filter(|change| !backfill.place.met.contains(&hash(change)))
         .collect();
-    poll::mark_own(stack, account.connection(), &mut fresh).await?;
+    poll::mark_own(stack, account.connection(), &mut fresh, backfill.since).await?;
     let decided =
         old::events(stack, trigger.as_ref(), &account, listener, backfill, &fresh, settled_before).await?;
     let fresh = &fresh[..decided.changes];

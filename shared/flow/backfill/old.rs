@@ -50,9 +50,8 @@ pub(super) async fn events(
     }
     let mut messages = Vec::new();
     for (number, change) in changes.iter().enumerate() {
-        let is_ours = change.own && listener.interest.ignore_own;
         // What may still get company in its second is the live poll's.
-        if is_ours || change.stamp > settled_before {
+        if listener.interest.leaves_out(change) || change.stamp > settled_before {
             continue;
         }
         let later = |messages, fault| Ok(Decided { messages, changes: number, fault: Some(fault) });
@@ -183,6 +182,7 @@ mod tests {
             id: RecordId::new("006"),
             stamp: Timestamp::from_second(second).unwrap(),
             own: false,
+            made: false,
             record: json!({"StageName": "Closed Won"}),
             url: None,
         }

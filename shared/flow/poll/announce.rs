@@ -52,13 +52,14 @@ impl Announcing<'_> {
             let met = known.meet(change);
             let key = match interest.events {
                 Events::First if met.before() => continue,
-                Events::AfterTheFirst if met.as_first() => continue,
+                // What we made and somebody has edited since is an update, though we meet it for the first time.
+                Events::AfterTheFirst if met.as_first() && (change.own || !change.made) => continue,
                 Events::EachRecord | Events::First => EventKey::new(change.id.as_str()),
                 Events::EachVersion | Events::AfterTheFirst | Events::EachDeletion => {
                     versioned(change, change.stamp)
                 }
             };
-            if !(change.own && interest.ignore_own) {
+            if !interest.leaves_out(change) {
                 messages.push(self.message(change, key, Value::Null));
             }
         }

@@ -103,6 +103,14 @@ pub struct Interest {
     pub events: Events,
 }
 
+impl Interest {
+    /// Whether a version is none of the flow's business, being ours. A new record is its maker's, whoever has written
+    /// to it since.
+    pub fn leaves_out(&self, change: &Change) -> bool {
+        self.ignore_own && if self.events == Events::First { change.made } else { change.own }
+    }
+}
+
 /// Which versions of a record are events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Events {
@@ -165,8 +173,10 @@ pub struct Change {
     pub id: RecordId,
     /// What the trigger goes by: `SystemModstamp`, or `CreatedDate` for *new* triggers.
     pub stamp: Timestamp,
-    /// Last written by the connection's own user.
+    /// This version was written by the connection's own user, or by a call of ours.
     pub own: bool,
+    /// The record was made by a call of ours, where the provider doesn't say who made it.
+    pub made: bool,
     pub record: Value,
     /// Where a person finds it.
     pub url: Option<String>,

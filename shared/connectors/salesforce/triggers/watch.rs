@@ -208,6 +208,7 @@ async fn change(
         url: Some(record_url(account.connection(), id.as_str())),
         stamp: stamp.0,
         own: author.is_some() && author == own_user,
+        made: false,
         id,
         record,
     })

@@ -14,8 +14,9 @@ use crate::connectors::xero::wire::{Became, document, result, text};
 use crate::domain::effect::EffectKind;
 use crate::domain::flow::{IfFound, IfMissing};
 use crate::domain::outcome::{Failure, Fault};
+use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Action, ActionDescription, Operation, Plan, Planning};
+use crate::ports::connector::{Action, ActionDescription, Operation, Plan, Planning, Sets};
 
 pub(super) struct UpsertContact {
     pub(super) directory: Arc<Directory>,
@@ -285,13 +286,22 @@ fn adoption(contact: &Contact, input: &Object) -> Object {
 }
 
 fn perform(short_code: String, element: Object) -> Plan {
+    let sets = sets(&element);
     let element = Value::Object(element);
     let value = |member: &str| text(&element, member).map(normalised);
     let unique = [("id", "ContactID"), ("number", "ContactNumber"), ("name", "Name")]
         .into_iter()
         .filter_map(|(prefix, member)| value(member).map(|value| format!("{prefix}:{value}")))
         .collect();
-    Plan::Perform(Operation { endpoint: CONTACTS_UPSERT, shape: short_code, element, unique, sets: None })
+    Plan::Perform(Operation { endpoint: CONTACTS_UPSERT, shape: short_code, element, unique, sets })
+}
+
+/// What is set in a contact that is there. Phones, addresses and people come back otherwise than they are sent.
+fn sets(element: &Object) -> Option<Sets> {
+    let record = RecordId::new(element.get("ContactID")?.as_str()?);
+    let is_plain = |(name, value): &(&String, &Value)| *name != "ContactID" && !value.is_array();
+    let fields = element.iter().filter(is_plain).map(|(name, value)| (name.clone(), value.clone()));
+    Some(Sets { record, fields: fields.collect() })
 }
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ impl Watch {
             stamp,
             // Xero doesn't say who wrote a version: our calls' own notes do.
             own: false,
+            made: false,
             url: Some(deep_link(short_code, &format!("{}{id}", self.kind.page))),
             record: document(record),
         })
