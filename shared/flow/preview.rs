@@ -14,7 +14,7 @@ use super::flows::FlowHead;
 use super::poll::{self, Listener, watch_key};
 use super::scopes::{self, Missing};
 use super::stack::Stack;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::{Object, Value};
@@ -29,6 +29,9 @@ pub struct Preview {
     pub connection: Option<ConnectionId>,
     /// In words: each Opportunity whose StageName becomes Closed Won.
     pub fires: String,
+    /// In words: what doesn't fire though a person has done it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
     /// What is there now and won't fire; `None`: there is nothing to count, or it could not be counted.
     pub already: Option<Already>,
     /// Why it could not be counted.
@@ -69,6 +72,7 @@ pub async fn preview(stack: &Stack, head: &FlowHead, compiled: Arc<Compiled>) ->
         trigger: trigger.id.clone(),
         connection: None,
         fires: unpolled(&head.name, &trigger.id, &trigger.options),
+        left_out: None,
         already: None,
         not_counted: None,
         polls: None,
@@ -78,6 +82,7 @@ pub async fn preview(stack: &Stack, head: &FlowHead, compiled: Arc<Compiled>) ->
     let (listener, connection) = Listener::of(stack, head.clone(), Arc::clone(&compiled)).await?;
     preview.connection = Some(connection.id.clone());
     preview.fires = fires(about, &listener);
+    preview.left_out = left_out(stack, &listener.interest, &connection);
     if preview.missing.is_empty() {
         match count(stack, &listener, Arc::clone(&connection), None).await {
             Ok(counted) => {
@@ -183,6 +188,19 @@ fn fires(about: &TriggerDescription, listener: &Listener) -> String {
         words.push_str(&format!(", where {condition}"));
     }
     words
+}
+
+/// A connection that was made in a browser acts as the person who allowed it, and the provider can't tell the two apart.
+fn left_out(stack: &Stack, interest: &Interest, connection: &Connection) -> Option<String> {
+    let connector = stack.catalog.connector(connection.provider)?;
+    let acts_as_a_person = connection.grant == GrantKind::AuthorizationCode && connector.tells_authors();
+    (acts_as_a_person && interest.ignore_own && interest.changed.is_none()).then(|| {
+        format!(
+            "what {} does by hand is left out, being the user as whom `{}` acts: connect as a user of its own, or set \
+             `ignore_own: false`",
+            connection.own_user, connection.id
+        )
+    })
 }
 
 /// `StageName becomes Closed Won or Signed`, `Status leaves DRAFT`, `Amount changes`.

@@ -150,3 +150,18 @@ async fn a_poll_that_fails_is_remembered_until_one_goes_well() {
         "{well:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_a_persons_own_work_is_left_out_is_said_where_the_connection_acts_as_a_person() {
+    let world = World::new().await;
+    let person = world.given_salesforce_consent("ada", false).await;
+    let of_ada = "salesforce.new_record, connection: ada, object: Account";
+    let said = previewed(&world, "hers", of_ada).await.left_out.expect("said");
+    assert!(said.contains(&person.own_user) && said.contains("`ada`") && said.contains("ignore_own: false"));
+    let all = previewed(&world, "all", &format!("{of_ada}, ignore_own: false")).await;
+    let machine =
+        previewed(&world, "machine", "salesforce.new_record, connection: crm, object: Account").await;
+    let changed = "salesforce.updated_record, connection: ada, object: Account, changed: { any: [Rating] }";
+    let changed = previewed(&world, "changed", changed).await;
+    assert_eq!([all.left_out, machine.left_out, changed.left_out], [None, None, None]);
+}

@@ -60,6 +60,9 @@ fn say(preview: &Preview, head: &FlowHead) {
     };
     let at = preview.connection.as_ref().map(|connection| format!(" of {connection}")).unwrap_or_default();
     output::line(format!("{name}: fires for {}{at}, {from}", preview.fires));
+    if let Some(left_out) = &preview.left_out {
+        output::line(format!("  {left_out}"));
+    }
     if let Some(already) = &preview.already
         && already.counted.count > 0
     {

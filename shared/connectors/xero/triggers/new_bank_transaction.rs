@@ -7,7 +7,7 @@ use super::kind::{Asked, Kind, Statuses};
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_bank_transaction",
     title: "New Xero bank transaction",
-    about: "Once for each new bank transaction: money received or spent that belongs to no invoice. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
+    about: "Once for each new bank transaction: money received or spent that belongs to no invoice. What Counterfoil itself made is left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/banktransactions",
     scope: "accounting.banktransactions.read",
     collection: "BankTransactions",

@@ -7,7 +7,7 @@ use super::kind::{Asked, INVOICE_STATUSES, Kind, Statuses};
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_credit_note",
     title: "New Xero credit note",
-    about: "Once for each new credit note, for sales or for bills. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
+    about: "Once for each new credit note, for sales or for bills. What Counterfoil itself made is left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/creditnotes",
     scope: "accounting.invoices.read",
     collection: "CreditNotes",

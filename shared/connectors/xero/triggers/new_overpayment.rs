@@ -8,7 +8,7 @@ use super::new_prepayment;
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_overpayment",
     title: "New Xero overpayment",
-    about: "Once for each new overpayment: money beyond what was invoiced. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
+    about: "Once for each new overpayment: money beyond what was invoiced. What Counterfoil itself made is left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/overpayments",
     collection: "Overpayments",
     key: "OverpaymentID",

@@ -7,7 +7,7 @@ use super::kind::{Asked, Kind, Statuses};
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_payment",
     title: "New Xero payment",
-    about: "Once for each new payment of an invoice, a bill or a credit note, also of an old one. A payment that was removed is no new payment: watch the invoice's Status for that. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
+    about: "Once for each new payment of an invoice, a bill or a credit note, also of an old one. A payment that was removed is no new payment: watch the invoice's Status for that. What Counterfoil itself made is left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/payments",
     scope: "accounting.payments.read",
     collection: "Payments",

@@ -7,7 +7,7 @@ use super::kind::{Asked, Kind, Statuses};
 pub(super) const KIND: Kind = Kind {
     id: "xero.new_prepayment",
     title: "New Xero prepayment",
-    about: "Once for each new prepayment: money for what isn't invoiced yet. Versions that Counterfoil itself wrote are left out, unless ignore_own is false.",
+    about: "Once for each new prepayment: money for what isn't invoiced yet. What Counterfoil itself made is left out, unless ignore_own is false.",
     documentation: "https://developer.xero.com/documentation/api/accounting/prepayments",
     scope: "accounting.payments.read",
     collection: "Prepayments",

@@ -99,7 +99,8 @@ pub(super) fn schema(kind: &Kind) -> Value {
     add(
         "ignore_own",
         json!({"type": "boolean", "default": true,
-            "description": "Whether versions that Counterfoil wrote are left out. True unless you say otherwise."}),
+            "description": "Whether what Counterfoil itself made or wrote is left out. True unless you say otherwise. \
+                A change that ours follows before the next poll is seen as part of ours; `changed` tells the two apart."}),
     );
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
