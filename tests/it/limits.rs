@@ -45,6 +45,26 @@ async fn a_minute_that_is_used_up_pauses_its_account_until_the_time_given() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_of_limit_is_waited_for_as_long_as_it_says_and_costs_no_attempt() {
+    for (problem, seconds) in [("concurrent", 2), ("appminute", 26), ("app-minute", 26)] {
+        let world = World::new().await;
+        let ids = won(&world, 3).await;
+        let fault = too_many(&[("retry-after", &seconds.to_string()), ("x-rate-limit-problem", problem)]);
+        world.sandbox.xero.harness().faults.add(Fault::on("PUT", "/Invoices", fault));
+        world.settle().await;
+        assert_eq!(world.invoices().len(), 0, "{problem}");
+        time_goes_on(&world, &world.stack, 10).await;
+        each_is_invoiced_once(&world, &ids).await;
+        let calls = world.sandbox.xero.calls();
+        let hit = calls.iter().position(|call| call.status == 429).expect("the fault");
+        let waited = calls[hit + 1].at.duration_since(calls[hit].at);
+        assert!(waited >= SignedDuration::from_secs(seconds), "{problem}: asked again after {waited:#}");
+        let steps = world.runs().await.into_iter().flat_map(|run| run.row.steps.into_values());
+        assert!(steps.into_iter().all(|step| step.attempts == 0), "{problem}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_429_without_body_or_headers_is_waited_out_without_a_hot_loop() {
     let world = World::new().await;
     let ids = won(&world, 3).await;

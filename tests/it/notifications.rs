@@ -10,6 +10,7 @@ use counterfoil::flow::{Stack, hear};
 use counterfoil::ports::notification::{Notification, Reply};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
+use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
 use serde_json::json;
@@ -207,18 +208,32 @@ async fn a_notification_brings_the_change_in_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_change_by_notification_and_poll_and_the_daily_look_back_is_one_run() {
+async fn the_same_change_by_notification_and_poll_and_the_daily_look_back_has_one_effect() {
     let world = world().await;
-    world.given_flow(CONTACTS).await;
+    world
+        .given_flow(
+            "flow: contacts\ntrigger: { type: xero.new_or_updated_contact }\nsteps:\n  - action: \
+             salesforce.create_task\n    with: { Subject: '{{ record.Name }}' }\n",
+        )
+        .await;
     world.sandbox.xero.ledger().add_contact_named("Acme").expect("a contact");
-    xero(&world, "key", 1).await;
-    xero(&world, "key", 1).await;
-    for _ in 0..3 {
-        world.settle().await;
-        world.advance(Duration::from_hours(12));
+    for _ in 0..2 {
+        xero(&world, "key", 1).await;
     }
+    world.advance(Duration::from_secs(4));
+    let notified = world.flowing(pump::wakes(&world.stack, "xero.new_or_updated_contact")).await;
+    assert_eq!(notified.expect("polled").expect("woken").events, 1, "by the notification");
+    world.drain().await;
+    assert_eq!(world.tasks().len(), 1);
     world.settle().await;
-    assert_eq!(world.runs().await.len(), 1);
+    let mut told_again = 0;
+    for _ in 0..3 {
+        world.advance(Duration::from_hours(12));
+        told_again += world.poll().await.iter().map(|report| report.events).sum::<u32>();
+        world.drain().await;
+    }
+    assert_eq!(told_again, 1, "by the look back of the day");
+    assert_eq!((world.tasks().len(), world.runs().await.len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,4 +246,35 @@ async fn when_no_notification_comes_for_25_hours_nothing_is_lost() {
     }
     world.settle().await;
     assert_eq!(world.runs().await.len(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_answer_has_left_out_is_found_by_the_look_back_though_the_place_has_passed_it() {
+    let world = world().await;
+    world.given_flow(CONTACTS).await;
+    world.sandbox.xero.ledger().add_contact_named("Left out").expect("a contact");
+    let nobody = FaultKind::Status { code: 200, body: json!({"Contacts": []}), headers: Vec::new() };
+    let faults = &world.sandbox.xero.harness().faults;
+    let hidden = faults.add(Fault::on("GET", "/Contacts", nobody).always());
+    for _ in 0..6 {
+        world.advance(Duration::from_mins(5));
+        world.settle().await;
+    }
+    faults.remove(hidden);
+    for n in 0..12 {
+        world.sandbox.xero.ledger().add_contact_named(&format!("Another {n}")).expect("a contact");
+        world.advance(Duration::from_mins(5));
+        world.settle().await;
+    }
+    let left_out = async || {
+        let runs = world.runs().await.into_iter();
+        runs.filter(|run| {
+            run.row.message.event.as_ref().is_some_and(|event| event.record["Name"] == "Left out")
+        })
+        .count()
+    };
+    assert_eq!(left_out().await, 0, "it lies before the place");
+    world.advance(Duration::from_hours(24));
+    world.settle().await;
+    assert_eq!(left_out().await, 1);
 }

@@ -194,6 +194,24 @@ async fn of_two_polls_at_once_one_polls_and_then_polls_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_ten_polls_at_once_one_polls() {
+    let world = World::new().await;
+    world.given_flow(&noticing("notice", UPDATED, "  fields: [Id, Name]")).await;
+    world.sandbox.salesforce.insert("Account", json!({"Name": "Acme"}));
+    world.advance(Duration::from_secs(10));
+    world.sandbox.salesforce.counters().clear();
+    world.sandbox.salesforce.faults().add(Fault::on("GET", "/query", FaultKind::Delay(300)).times(1));
+    let processes: Vec<_> = (0..10).map(|_| world.another_process()).collect();
+    let deadline = world.stack.now() + world.stack.times.function;
+    let polls = processes.iter().map(|process| poll::poll(process, UPDATED, deadline));
+    let reports = world.flowing(futures::future::join_all(polls)).await;
+    let reports: Vec<_> = reports.into_iter().map(|report| report.expect("polled")).collect();
+    assert_eq!(reports.iter().filter(|report| report.busy == 1).count(), 9);
+    assert_eq!(reports.iter().map(|report| report.events).sum::<u32>(), 1);
+    assert_eq!(queries(&world), 2, "and once more for those who came meanwhile");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flows_on_one_object_share_one_poll_and_each_sees_its_own_fields() {
     let world = World::new().await;
     world.given_flow(&noticing("phones", UPDATED, "  fields: [Id, Name, Phone]")).await;

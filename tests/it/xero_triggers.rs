@@ -282,6 +282,23 @@ async fn a_flow_whose_connection_lacks_a_scope_does_not_go_live_and_parks_nobody
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn xero_is_asked_for_several_statuses_of_invoices_and_for_no_others() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    for _ in 0..3 {
+        invoice(&world, &acme);
+    }
+    later(&world).await;
+    world.sandbox.xero.harness().counters.clear();
+    let changed = "  changed: { Status: { to: [VOIDED, DELETED] } }";
+    world.given_flow(&noticing("gone", "xero.new_or_updated_invoice", changed)).await;
+    let calls = world.sandbox.xero.calls();
+    let asked: Vec<_> =
+        calls.iter().filter(|call| call.query.contains("Statuses=VOIDED%2CDELETED")).collect();
+    assert_eq!(asked.len(), 1, "going live reads those alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn archiving_a_contact_is_an_update() {
     let world = world().await;
     let acme = contact(&world, "Acme Ltd");

@@ -190,7 +190,10 @@ fn the_catalog_has_an_input_schema_an_effect_and_an_example_for_everything() {
         assert!(action["example"].as_str().unwrap().contains(action["id"].as_str().unwrap()));
     }
     let triggers = catalog["triggers"].as_array().unwrap();
-    assert!(triggers.iter().any(|trigger| trigger["id"] == "http.webhook" && trigger["options"].is_object()));
+    assert!(triggers.len() >= 14 && triggers.iter().all(|trigger| trigger["options"].is_object()));
+    for id in ["http.webhook", "http.poll", "schedule", "manual", "salesforce.deleted_record"] {
+        assert!(triggers.iter().any(|trigger| trigger["id"] == id), "{id}");
+    }
     assert!(line.text(&["catalog"]).contains("salesforce.updated_record"));
 }
 

@@ -56,6 +56,9 @@ impl Watch {
         if kind.has_archived {
             call = call.with_query("includeArchived", "true");
         }
+        if filter.status.len() > 1 && takes_several_statuses(kind) {
+            call = call.with_query("Statuses", filter.status.join(","));
+        }
         match kind.asked {
             Asked::Where => match condition(kind, &filter) {
                 Some(condition) => call.with_query("where", condition),
@@ -99,7 +102,12 @@ fn page_size(kind: &Kind) -> usize {
     }
 }
 
-/// Fields that Xero filters by without reading everything; several statuses are looked at here, since `OR` isn't one.
+/// <https://developer.xero.com/documentation/api/accounting/invoices#optional-parameters>
+fn takes_several_statuses(kind: &Kind) -> bool {
+    kind.collection == "Invoices"
+}
+
+/// Fields that Xero filters by without reading everything; `OR` is no way to several statuses.
 fn condition(kind: &Kind, filter: &Filter) -> Option<String> {
     let mut parts: Vec<String> = kind.only_where.iter().map(|&part| part.to_owned()).collect();
     if let [status] = filter.status.as_slice() {
@@ -248,7 +256,7 @@ impl Trigger for Watch {
 
 /// Whether Xero looks at everything that the filter says; else some of it is looked at here.
 fn asks_for_all_of(kind: &Kind, filter: &Filter) -> bool {
-    filter.status.len() <= 1
+    (filter.status.len() <= 1 || takes_several_statuses(kind))
         && filter.kind.len() <= 1
         && filter.bank_account.is_none()
         && (filter.contact.is_none() || kind.collection != "Payments")
