@@ -261,7 +261,7 @@ impl Flows {
     pub async fn transitions_on(
         &self,
         connection: &ConnectionId,
-    ) -> Result<Vec<(FlowId, Changed)>, FlowError> {
+    ) -> Result<Vec<(FlowHead, Changed)>, FlowError> {
         let mut found = Vec::new();
         for (head, compiled) in self.enabled().await? {
             let trigger = &compiled.flow.trigger;
@@ -270,7 +270,7 @@ impl Flows {
                 continue;
             }
             if let Some(Ok(Interest { changed: Some(changed), .. })) = &compiled.interest {
-                found.push((head.id, changed.clone()));
+                found.push((head, changed.clone()));
             }
         }
         Ok(found)

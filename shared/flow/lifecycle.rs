@@ -79,7 +79,8 @@ async fn begins_anew(stack: &Stack, before: &FlowHead, is: &Compiled) -> Result<
     let watches = |compiled: &Compiled| {
         let interest = compiled.interest.clone().and_then(Result::ok);
         let trigger = &compiled.flow.trigger;
-        let watched = interest.map(|interest| (interest.object, interest.filter, interest.changed));
+        let watched =
+            interest.map(|interest| (interest.object, interest.filter, interest.changed, interest.events));
         let feed = compiled.feed.is_some().then(|| poll::feed::watched(&trigger.options));
         (trigger.id.clone(), trigger.connection.clone(), watched, feed)
     };

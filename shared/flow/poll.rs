@@ -31,7 +31,7 @@ use serde::Serialize;
 use super::FlowError;
 use super::budget::Priority;
 use super::compile::Compiled;
-use super::flows::FlowHead;
+use super::flows::{FlowHead, FlowState};
 use super::stack::Stack;
 use super::wake;
 use crate::domain::connection::{Connection, Provider};
@@ -264,6 +264,7 @@ async fn read(
     let now = stack.now();
     let (overlap, looks_back) = lease.overlap(now);
     let oldest = start - overlap;
+    let final_before = lease.place.cursor.map(|cursor| cursor - overlap);
     // A look back that had to stop goes on where it came to: one that is longer than a worker's time ends all the same.
     // The overlap itself is always read whole, since rows may have become visible in it meanwhile.
     let newest = start - OVERLAP;
@@ -303,7 +304,10 @@ async fn read(
         for listener in listeners {
             let is_new = !lease.tells(&listener.head);
             let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
-            let is_news = |change: &&Change| change.stamp >= live_from && (is_new || !lease.knows(change));
+            let is_open = |change: &Change| {
+                is_new || (!lease.knows(change) && final_before.is_none_or(|before| change.stamp >= before))
+            };
+            let is_news = |change: &&Change| change.stamp >= live_from && is_open(change);
             let news: Vec<&Change> = changes.iter().filter(is_news).collect();
             let connection = account.connection();
             let announcing = Announcing { stack, connection, trigger, listener, lease };
@@ -432,5 +436,8 @@ async fn reads_from(
 ) -> Result<(), FlowError> {
     stack.flows.forget_heads();
     let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
+    if head.state != FlowState::Enabled || head.catch_up_from != listener.head.catch_up_from {
+        return Ok(());
+    }
     stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
 }

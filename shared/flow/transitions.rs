@@ -32,6 +32,9 @@ pub struct Memory {
     pub seen: i64,
     /// The last transition stays open until then: its run was incomplete, or not wanted by `when`.
     pub open_until: i64,
+    /// Since when the flow was live that remembers it, in milliseconds. A flow that has gone live anew knows only what
+    /// it has remembered then: what it knew before, the record may have left meanwhile unseen.
+    pub live_from: Option<i64>,
 }
 
 pub fn memory_key(flow: FlowId, record: &RecordId) -> Key {
@@ -57,6 +60,7 @@ impl Memory {
             previous: item.text("previous").map(str::to_owned),
             seen: item.integer("seen").unwrap_or(0),
             open_until: item.integer("open_until").unwrap_or(0),
+            live_from: item.integer("live_from"),
         }
     }
 
@@ -75,6 +79,9 @@ impl Memory {
         item.fields.insert("announced".into(), i64::from(self.announced).into());
         item.fields.insert("seen".into(), self.seen.into());
         item.fields.insert("open_until".into(), self.open_until.into());
+        if let Some(live_from) = self.live_from {
+            item.fields.insert("live_from".into(), live_from.into());
+        }
         item
     }
 }
@@ -109,6 +116,7 @@ pub fn decide(changed: &Changed, memory: Option<&Memory>, record: &Value, stamp:
             previous: Some(previous.to_string()),
             seen: now,
             open_until: 0,
+            live_from: before.live_from,
         };
         return Decision { event: Some((stamp, previous)), memory: Some(memory) };
     }
@@ -194,7 +202,7 @@ pub async fn own_writes(
 ) -> Result<Vec<Write>, FlowError> {
     let mut writes = Vec::new();
     for (flow, changed) in stack.flows.transitions_on(connection).await? {
-        let set: BTreeMap<String, Field> = changed
+        let mut set: BTreeMap<String, Field> = changed
             .watched()
             .filter_map(|field| {
                 let value = sets.fields.get(field)?;
@@ -202,7 +210,13 @@ pub async fn own_writes(
             })
             .collect();
         if !set.is_empty() {
-            writes.push(Write::Update { key: memory_key(flow, &sets.record), set, when: Condition::Always });
+            let live_from = flow.live_from.map(|at| ("live_from".to_owned(), at.as_millisecond().into()));
+            set.extend(live_from);
+            writes.push(Write::Update {
+                key: memory_key(flow.id, &sets.record),
+                set,
+                when: Condition::Always,
+            });
         }
     }
     Ok(writes)

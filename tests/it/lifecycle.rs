@@ -8,7 +8,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowState;
 use counterfoil::flow::{keep, lifecycle, poll};
 use counterfoil_sandbox::Fault;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::main_job::{FLOW, opportunity, win};
 use crate::world::World;
@@ -152,4 +152,54 @@ async fn a_version_that_can_not_go_live_leaves_the_one_before_and_the_next_push_
     assert!(!pushed.unchanged && pushed.live_again.is_some());
     world.settle().await;
     assert_eq!(world.runs().await.len(), 1, "what was there before is no news");
+}
+
+/// A flow that does nothing but take notice.
+fn noticing(name: &str, trigger: &str) -> String {
+    format!("flow: {name}\ntrigger:\n{trigger}\nsteps:\n  - set: {{ seen: yes }}\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_flow_knew_before_it_was_disabled_counts_no_more_when_it_is_enabled_again() {
+    let world = World::new().await;
+    let changed = "  type: salesforce.updated_record\n  object: Account\n  fields: [Id]\n  changed: { Rating: { to: Hot } }";
+    world.given_flow(&noticing("hot", changed)).await;
+    let salesforce = &world.sandbox.salesforce;
+    let id = salesforce.insert("Account", json!({"Name": "Acme", "Rating": "Hot"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1);
+
+    lifecycle::disable(&world.stack, "hot").await.expect("disabled");
+    salesforce.update("Account", &id, json!({"Rating": "Cold"}));
+    world.settle().await;
+    lifecycle::enable(&world.stack, "hot").await.expect("enabled");
+    world.settle().await;
+    salesforce.update("Account", &id, json!({"Rating": "Hot"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 2, "it was cold meanwhile, which nobody has seen");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_tells_of_new_records_only_takes_no_old_one_for_new() {
+    let world = World::new().await;
+    let push = async |options: &str| {
+        let text = noticing("invoices", &format!("  type: xero.new_or_updated_invoice{options}"));
+        lifecycle::push(&world.stack, "invoices", "flow.yaml", &text, BTreeMap::new()).await.expect("pushed")
+    };
+    let ledger = world.sandbox.xero.ledger();
+    let contact = ledger.add_contact_named("Acme Ltd").expect("a contact").id;
+    let line = json!({"Description": "Desk", "Quantity": 1, "UnitAmount": "100.00", "AccountCode": "200"});
+    let fields = json!({"Type": "ACCREC", "Status": "DRAFT", "Contact": {"ContactID": contact},
+        "Date": "2026-11-20", "DueDate": "2026-12-20", "LineItems": [line]});
+    let old = ledger.add_invoice(fields).expect("an invoice");
+    world.advance(Duration::from_secs(60));
+    push("").await;
+    lifecycle::enable(&world.stack, "invoices").await.expect("enabled");
+    world.settle().await;
+    assert!(push("\n  only: new").await.live_again.is_some(), "it watches for something else");
+    world.settle().await;
+    let edit = Map::from_iter([("Reference".to_owned(), json!("Edited"))]);
+    ledger.edit_invoice(old.id, edit).expect("edited");
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 0);
 }

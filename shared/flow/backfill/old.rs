@@ -91,6 +91,7 @@ async fn remembered<'a>(
         .filter(|change| satisfies(changed, &watched_values(changed, &change.record)))
         .collect();
     let keys: Vec<Key> = satisfying.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
+    let live_from = listener.head.live_from.map(Timestamp::as_millisecond);
     loop {
         let items = stack.ports.table.get(&keys).await?;
         let mut transitions = Vec::new();
@@ -101,6 +102,7 @@ async fn remembered<'a>(
             let Some(decided) = decide(changed, lives_from, memory.as_ref(), change) else { continue };
             transitions.push((*change, decided.stamp));
             if let Some(next) = decided.memory {
+                let next = Memory { live_from, ..next };
                 let when = match item.as_ref().map(|item| item.integer("seen")) {
                     None => Condition::Absent,
                     Some(Some(seen)) => Condition::equals("seen", seen),
@@ -159,8 +161,7 @@ fn decide(
     // Queued before the place is saved, and once more if it couldn't be: so it is as good as announced.
     let values = if is_newer { known.values.clone() } else { values };
     let seen = known.seen.max(now);
-    let memory =
-        Memory { values, transition: Some(now), announced: true, previous: None, seen, open_until: 0 };
+    let memory = Memory { values, transition: Some(now), announced: true, seen, ..Memory::default() };
     Some(Transition { stamp: change.stamp, memory: Some(memory) })
 }
 

@@ -18,6 +18,7 @@ use crate::domain::Value;
 use crate::domain::connection::Connection;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::EventKey;
+use crate::domain::outcome::Failure;
 use crate::ports::connector::{Change, Changed, Events, Trigger};
 use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
 
@@ -93,15 +94,23 @@ impl Announcing<'_> {
         let keys: Vec<Key> =
             changes.iter().map(|change| memory_key(self.listener.head.id, &change.id)).collect();
         let items = self.stack.ports.table.get(&keys).await?;
+        let live_from = self.listener.head.live_from.map(Timestamp::as_millisecond);
+        let since = |item: &Item| Memory::read(item).live_from;
+        if items.iter().flatten().any(|item| since(item) > live_from) {
+            self.flow_is_as_it_was().await?;
+        }
         let mut decided = Decided::default();
         for ((change, key), item) in changes.iter().zip(keys).zip(items) {
             let memory = item.as_ref().map(Memory::read);
+            let memory =
+                memory.filter(|memory| memory.live_from.is_none_or(|since| Some(since) >= live_from));
             let decision = decide(changed, memory.as_ref(), &change.record, change.stamp);
             // That we wrote something else to it needn't be remembered.
             let ours = change.own
                 && decision.event.is_none()
                 && memory.map(|was| was.values) == decision.memory.as_ref().map(|now| now.values.clone());
             if let Some(memory) = decision.memory.filter(|_| !ours) {
+                let memory = Memory { live_from, ..memory };
                 decided.memories.push(Write::put(memory.item(key.clone()), as_it_was(item.as_ref())));
             }
             if let Some((stamp, previous)) = decision.event {
@@ -114,6 +123,21 @@ impl Announcing<'_> {
             }
         }
         Ok(decided)
+    }
+
+    /// Something is remembered of a going live that this worker hasn't heard of. Where that came to nothing, what is
+    /// remembered counts; otherwise the others tell the flow, and this worker knows no better than to stop.
+    async fn flow_is_as_it_was(&self) -> Result<(), FlowError> {
+        self.stack.flows.forget_heads();
+        let is = self.stack.flows.head_of(self.listener.head.id).await?;
+        if is.as_ref() == Some(&self.listener.head) {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` was changed while it was polled; the next poll goes by that",
+            self.listener.head.name
+        );
+        Err(FlowError::Asked(Failure::new("flow_changed", message)))
     }
 
     fn message(&self, change: &Change, key: EventKey, previous: Value) -> RunMessage {

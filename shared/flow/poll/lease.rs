@@ -138,6 +138,26 @@ impl<P: Kept> Lease<P> {
         Ok(None)
     }
 
+    /// Begins anew. The generation goes on, so that who still has the lease has lost it.
+    pub(super) async fn forget(stack: &Stack, key: &Key) -> Result<(), FlowError> {
+        loop {
+            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+            let Some(generation) = item.and_then(|item| item.integer("generation")) else { return Ok(()) };
+            let anew = Self {
+                key: key.clone(),
+                generation: generation + 1,
+                place: P::default(),
+                known: BTreeSet::new(),
+                again: false,
+            };
+            let put = Write::put(anew.item(0), Condition::equals("generation", generation));
+            match write_patiently(&stack.ports, vec![put]).await {
+                Err(TableError::Refused(_)) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+
     pub(super) fn item(&self, lease_until: i64) -> Item {
         let mut item = item_of(self.key.clone(), &self.place);
         item.fields.insert("generation".into(), self.generation.into());

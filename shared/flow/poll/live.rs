@@ -8,17 +8,16 @@ use super::super::budget::Priority;
 use super::super::compile::Compiled;
 use super::super::flows::{FlowHead, FlowState};
 use super::super::rows::document_of;
-use super::super::run::write_patiently;
 use super::super::scopes;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, memory_key, watched_values};
-use super::lease::{Failed, Place, watch_key};
+use super::lease::{Failed, Lease, Place, watch_key};
 use super::{OVERLAP, feed, known, write_memories};
 use crate::domain::connection::Provider;
 use crate::domain::ids::FlowId;
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, Interest, PollAsk, Trigger};
-use crate::ports::table::{Condition, Key, Write};
+use crate::ports::table::Key;
 
 /// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
 pub(in crate::flow) async fn read_up_to(
@@ -60,8 +59,10 @@ pub(in crate::flow) async fn forget_own_place(
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<(), FlowError> {
-    let Some(key) = watch_of(stack, head, compiled, true).await? else { return Ok(()) };
-    Ok(write_patiently(&stack.ports, vec![Write::Delete { key, when: Condition::Always }]).await?)
+    match watch_of(stack, head, compiled, true).await? {
+        Some(key) => Lease::<Place>::forget(stack, &key).await,
+        None => Ok(()),
+    }
 }
 
 async fn watch_of(
@@ -129,7 +130,8 @@ pub async fn go_live(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Res
                 .map(|change| {
                     let values = watched_values(changed, &change.record);
                     let seen = change.stamp.as_millisecond();
-                    let memory = Memory { values, seen, announced: true, ..Memory::default() };
+                    let live_from = Some(provider_now.as_millisecond());
+                    let memory = Memory { values, seen, announced: true, live_from, ..Memory::default() };
                     (memory_key(head.id, &change.id), memory)
                 })
                 .collect();
