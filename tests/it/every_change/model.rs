@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Stamps have whole seconds: a version of this second may still get company.
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
+/// What is committed later than this is found by the daily look back.
+pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) type Values = BTreeMap<&'static str, String>;
 
@@ -53,9 +55,13 @@ impl Record {
 /// One process's poll: when it read, and whether it came to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
+    /// What it believes of the flows is from then, or a little older.
+    pub(super) began: Timestamp,
     /// Before and after each page.
     pub(super) moments: Vec<Moment>,
     pub(super) ended_well: bool,
+    /// It reads the last two days again.
+    pub(super) looks_back: bool,
 }
 
 /// Which versions of a record a flow is told of.
@@ -103,11 +109,25 @@ impl Rule {
 #[derive(Debug, Clone)]
 pub(super) struct Watched {
     pub(super) flow: String,
-    pub(super) trigger: &'static str,
-    pub(super) collection: &'static str,
     pub(super) only: Option<(&'static str, &'static str)>,
     pub(super) told: Told,
     pub(super) live_from: Timestamp,
+}
+
+impl Watched {
+    fn takes(&self, version: &Version) -> bool {
+        self.only.is_none_or(|(field, value)| version.values[field] == value)
+    }
+
+    /// What is known of a record that was read so before the flow was live.
+    fn remembers(&self, record: &Record, moment: Moment) -> World {
+        let met = if record.made() < self.live_from { Met::BeforeGoingLive } else { Met::Never };
+        let version = record.seen_at(moment).filter(|version| self.takes(version));
+        // What changes from then on is news.
+        let version = version.filter(|version| version.stamp < self.live_from);
+        let seen = version.map(|version| version.stamp);
+        World { met, values: version.map(|version| version.values.clone()), seen, open: None }
+    }
 }
 
 /// What may be the case with one record of one flow.
@@ -115,6 +135,8 @@ pub(super) struct Watched {
 struct World {
     met: Met,
     values: Option<Values>,
+    /// The newest version that changed what is remembered: older ones say nothing any more.
+    seen: Option<Timestamp>,
     /// A transition that is written down, and perhaps not told of.
     open: Option<Timestamp>,
 }
@@ -137,29 +159,44 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    /// A flow that goes live: what is there is known, and no news.
-    pub(super) fn new(watched: Watched, there: &BTreeMap<String, Record>, now: Moment) -> Self {
-        let mut worlds = BTreeMap::new();
-        for (id, record) in there {
-            if let Some(version) = record.seen_at(now) {
-                let values = Some(version.values.clone());
-                let world = World { met: Met::BeforeGoingLive, values, open: None };
-                worlds.insert(id.clone(), BTreeSet::from([world]));
-            }
+    /// A flow that isn't live.
+    pub(super) fn idle(watched: Watched) -> Self {
+        Self { watched, worlds: BTreeMap::new(), told: BTreeSet::new(), quiet: BTreeMap::new() }
+    }
+
+    /// A flow that goes live while this was read: what was there is known, and no news, also to who believes that it
+    /// is as it was `before`. What was told of then would be the same runs.
+    pub(super) fn goes_live(
+        watched: Watched,
+        there: &BTreeMap<String, Record>,
+        read: &[Moment],
+        before: &mut Self,
+    ) -> Self {
+        for id in there.keys() {
+            let worlds =
+                before.worlds.entry(id.clone()).or_insert_with(|| BTreeSet::from([World::default()]));
+            let known = |world: &World| World { met: Met::BeforeGoingLive, ..world.clone() };
+            worlds.extend(worlds.iter().map(known).collect::<Vec<_>>());
         }
-        Self { watched, worlds, told: BTreeSet::new(), quiet: BTreeMap::new() }
+        let worlds = there.iter().map(|(id, record)| {
+            let worlds = read.iter().map(|moment| watched.remembers(record, *moment));
+            (id.clone(), worlds.chain(read.is_empty().then(World::default)).collect())
+        });
+        Self { worlds: worlds.collect(), told: before.told.clone(), ..Self::idle(watched) }
     }
 
     pub(super) fn told(&self) -> usize {
         self.told.len()
     }
 
-    /// Polls have looked, and these keys came out: whether that is as it must be.
+    /// Polls have looked, and these keys came out: whether that is as it must be, or as it was `before` the flow went
+    /// live anew.
     pub(super) fn check(
         &mut self,
         records: &BTreeMap<String, Record>,
         looks: &[Look],
         came: &BTreeSet<String>,
+        before: &mut [Self],
     ) -> Result<(), String> {
         let mut new: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for key in came.difference(&self.told) {
@@ -171,7 +208,13 @@ impl Checked {
         }
         for (id, record) in records {
             let new = new.remove(id).unwrap_or_default();
-            self.check_record(id, record, looks, &new)?;
+            if let Err(why) = self.check_record(id, record, looks, &new) {
+                let was_so = |before: &mut Self| before.check_record(id, record, looks, &new).is_ok();
+                if !before.iter_mut().any(was_so) {
+                    return Err(why);
+                }
+                self.check_record(id, record, looks, &BTreeSet::new())?;
+            }
             self.told.extend(new);
         }
         Ok(())
@@ -236,9 +279,7 @@ impl Checked {
             let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
             let mut versions: Vec<Option<&Version>> = Vec::new();
             for moment in &look.moments {
-                let version = record.seen_at(*moment).filter(|version| {
-                    self.watched.only.is_none_or(|(field, value)| version.values[field] == value)
-                });
+                let version = record.seen_at(*moment).filter(|version| self.watched.takes(version));
                 if versions.last().is_none_or(|last| last.map(|v| v.happened) != version.map(|v| v.happened))
                 {
                     versions.push(version);
@@ -251,7 +292,9 @@ impl Checked {
                 if goes_by < self.watched.live_from || !settled(last) {
                     continue;
                 }
-                let for_sure = look.ended_well && steady && settled(first);
+                let committed = if by_making { &record.versions[0] } else { version };
+                let in_time = committed.visible_from <= committed.stamp + OVERLAP || look.looks_back;
+                let for_sure = look.ended_well && steady && settled(first) && in_time;
                 match seen.iter_mut().find(|(known, _)| known.happened == version.happened) {
                     // Two have seen it: once by chance, and then for sure.
                     Some((_, known)) => *known |= for_sure,
@@ -291,13 +334,20 @@ fn outcomes(
             }
         },
         Told::Changed(rule) => {
-            let values = Some(version.values.clone());
-            let is_transition = rule.applies(world.values.as_ref(), &version.values);
+            let is_old = world.seen.is_some_and(|seen| version.stamp < seen);
+            let now = if is_old { &world.values } else { &Some(version.values.clone()) };
+            let is_transition = !is_old && rule.applies(world.values.as_ref(), &version.values);
             let open = if is_transition { Some(version.stamp) } else { world.open };
             let key = open.map(|stamp| format!("{id}@{stamp}"));
-            let done = World { values: values.clone(), open: None, ..world.clone() };
-            let half = World { values, open, ..world.clone() };
-            maybe(for_sure, vec![(done, key.clone())], vec![same(), (half.clone(), None), (half, key)])
+            let seen = world.seen.max(Some(version.stamp));
+            let half = World { values: now.clone(), seen, open, ..world.clone() };
+            let done = World { open: None, ..half.clone() };
+            let mut whole = vec![(done.clone(), key.clone())];
+            if *now == world.values {
+                // What is as it is remembered needn't be remembered anew.
+                whole.push((World { seen: world.seen, ..done }, key.clone()));
+            }
+            maybe(for_sure, whole, vec![same(), (half.clone(), None), (half, key)])
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::model::{Moment, Record, Values, Version};
+use super::model::{Moment, OVERLAP, Record, Values, Version};
 
 pub(super) const ACCOUNTS: &str = "Account";
 pub(super) const INVOICES: &str = "Invoices";
@@ -96,6 +96,35 @@ impl People {
         }
     }
 
+    /// Somebody changes what was changed just now, there and back.
+    pub(super) fn insist(&self) {
+        match self.place {
+            Where::Org => {
+                let ids = self.newest(ACCOUNTS);
+                let free = self.free_accounts();
+                let ids: Vec<String> = ids.into_iter().filter(|id| free.contains(id)).collect();
+                self.update(self.one_of(&ids));
+            }
+            Where::Books => {
+                let ids = self.newest(INVOICES);
+                self.pay_or_take_back(self.one_of(&ids).and_then(|id| id.parse().ok()));
+                self.note_books();
+            }
+        }
+    }
+
+    /// The few that were changed last.
+    fn newest(&self, collection: &str) -> Vec<String> {
+        self.history(|history| {
+            let records = history.records.get(collection).into_iter().flatten();
+            let mut newest: Vec<(u64, String)> = records
+                .filter_map(|(id, record)| Some((record.versions.last()?.happened, id.clone())))
+                .collect();
+            newest.sort_unstable_by(|one, other| other.cmp(one));
+            newest.into_iter().take(3).map(|(_, id)| id).collect()
+        })
+    }
+
     // ------------------------------------------------------------ the org
 
     fn act_in_the_org(&self) {
@@ -109,8 +138,8 @@ impl People {
                     self.update(id.clone());
                 }
             }
-            14..16 => self.insert(Some(self.draw(590))),
-            16 => self.update_late(self.draw(590)),
+            14..16 => self.insert(Some(self.late())),
+            16 => self.update_late(self.late()),
             17 => self.delete(),
             18 => {
                 for _ in 0..self.draw(25) {
@@ -124,6 +153,11 @@ impl People {
                 }
             }
         }
+    }
+
+    /// For how many seconds nobody sees what is committed: now and then for longer than any poll looks back.
+    fn late(&self) -> u64 {
+        if self.draw(8) == 0 { 700 + self.draw(1_500) } else { self.draw(590) }
     }
 
     fn account(&self) -> Map<String, Value> {
@@ -211,10 +245,7 @@ impl People {
                 let _ = ledger
                     .edit_invoice(invoice.id, Map::from_iter([("Reference".to_owned(), reference.into())]));
             }
-            8..12 => {
-                let Some(invoice) = self.invoice() else { return };
-                let _ = ledger.pay_invoice(invoice.id);
-            }
+            8..12 => self.pay_or_take_back(None),
             12..14 => {
                 let payments = ledger.stamped_since(PAYMENTS, Timestamp::UNIX_EPOCH);
                 if let Some((payment, _)) = self.one_of(&payments) {
@@ -240,6 +271,18 @@ impl People {
             _ => self.edit_a_quote(),
         }
         self.note_books();
+    }
+
+    fn pay_or_take_back(&self, invoice: Option<Uuid>) {
+        let ledger = self.sandbox.xero.ledger();
+        let payments = ledger.stamped_since(PAYMENTS, Timestamp::UNIX_EPOCH);
+        let Some(invoice) = invoice.or_else(|| self.invoice().map(|invoice| invoice.id)) else { return };
+        // One that is paid already, or void, can't be paid: then the last payment is taken back.
+        if ledger.pay_invoice(invoice).is_err()
+            && let Some((payment, _)) = payments.into_iter().max_by_key(|(_, stamp)| *stamp)
+        {
+            let _ = ledger.remove_payment(payment);
+        }
     }
 
     fn contact(&self) -> Uuid {
@@ -302,6 +345,15 @@ impl People {
     }
 
     // ------------------------------------------------------------ afterwards
+
+    /// Whether something was committed later than polls look back.
+    pub(super) fn are_very_late(&self) -> bool {
+        self.history(|history| {
+            let mut versions =
+                history.records.values().flat_map(BTreeMap::values).flat_map(|record| &record.versions);
+            versions.any(|version| version.visible_from > version.stamp + OVERLAP)
+        })
+    }
 
     /// Whether the history is the stand-in's own: its newest versions have these stamps.
     pub(super) fn is_true(&self) -> Result<(), String> {
