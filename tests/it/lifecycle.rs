@@ -199,7 +199,7 @@ async fn a_version_that_tells_of_new_records_only_takes_no_old_one_for_new() {
     assert!(push("\n  only: new").await.live_again.is_some(), "it watches for something else");
     world.settle().await;
     let edit = Map::from_iter([("Reference".to_owned(), json!("Edited"))]);
-    ledger.edit_invoice(old.id, edit).expect("edited");
+    ledger.edit_invoice(old.head.id, edit).expect("edited");
     world.settle().await;
     assert_eq!(world.runs().await.len(), 0);
 }

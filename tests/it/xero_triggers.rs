@@ -45,7 +45,7 @@ fn invoice(world: &World, contact: &Contact) -> Invoice {
 
 fn edit(world: &World, invoice: &Invoice, reference: &str) {
     let fields = Map::from_iter([("Reference".to_owned(), reference.into())]);
-    world.sandbox.xero.ledger().edit_invoice(invoice.id, fields).expect("edited");
+    world.sandbox.xero.ledger().edit_invoice(invoice.head.id, fields).expect("edited");
 }
 
 async fn seen(world: &World, flow: &str) -> Vec<Value> {
@@ -77,16 +77,16 @@ async fn an_invoice_that_becomes_paid_is_told_of_in_salesforce_once() {
     later(&world).await;
     assert_eq!(world.tasks().len(), 0, "neither paid before nor paid yet");
 
-    world.sandbox.xero.ledger().pay_invoice(invoice.id).expect("paid");
+    world.sandbox.xero.ledger().pay_invoice(invoice.head.id).expect("paid");
     later(&world).await;
     edit(&world, &invoice, "as agreed");
     later(&world).await;
     let subjects: Vec<Value> = world.tasks().iter().map(|task| task["Subject"].clone()).collect();
-    assert_eq!(subjects, [json!(format!("Paid: {} 231.15", invoice.number))]);
+    assert_eq!(subjects, [json!(format!("Paid: {} 231.15", invoice.head.number))]);
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]));
     let event = world.runs().await.remove(0).row.message.event.expect("an event");
     assert_eq!(event.previous, json!({"Status": "AUTHORISED"}));
-    assert!(event.url.expect("an address").contains(&format!("InvoiceID={}", invoice.id)));
+    assert!(event.url.expect("an address").contains(&format!("InvoiceID={}", invoice.head.id)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 
 use rust_decimal::Decimal;
-use uuid::Uuid;
 
-use super::documents::invoices::invoice::InvoiceStatus;
-use super::documents::settlement::{Settled, SettledKind};
+use super::documents::claims::{Claim, InvoiceStatus};
+use super::documents::head::Head;
+use super::documents::invoices::invoice::Invoice;
+use super::documents::settlement::{Settled, SettledKind, Standing};
 use super::journal::{self, in_base};
 use super::organisation::Organisation;
 use super::settings::accounts::SystemAccount;
@@ -31,15 +32,16 @@ pub(crate) fn duplicates(organisation: &Organisation) -> Vec<String> {
         }
     };
     for invoice in organisation.shelves.invoices.since(None) {
-        let gone = matches!(invoice.status, InvoiceStatus::Voided | InvoiceStatus::Deleted);
+        let Invoice { head, claim, .. } = invoice;
+        let gone = matches!(claim.status, InvoiceStatus::Voided | InvoiceStatus::Deleted);
         if gone || invoice.created_by.is_none() {
             continue;
         }
-        let who = format!("invoice {} {}", invoice.number, invoice.id);
+        let who = format!("invoice {} {}", head.number, head.id);
         match &invoice.url {
             Some(url) => meet(format!("Url {url}"), who),
-            None if !invoice.reference.is_empty() => {
-                meet(format!("{} Reference {}", invoice.kind.as_str(), invoice.reference), who);
+            None if !head.reference.is_empty() => {
+                meet(format!("{} Reference {}", invoice.type_text(), head.reference), who);
             }
             None => {}
         }
@@ -56,33 +58,22 @@ pub(crate) fn duplicates(organisation: &Organisation) -> Vec<String> {
 
 /// Documents whose own sums aren't those of the payments and allocations that name them, or are impossible.
 fn disagreements(organisation: &Organisation) -> Vec<String> {
-    let shelves = &organisation.shelves;
-    let invoices = shelves.invoices.since(None).map(|invoice| {
-        (SettledKind::Invoice, invoice.id, invoice.amount_due(), invoice.status, &invoice.number)
-    });
-    let notes = shelves
-        .credit_notes
-        .since(None)
-        .map(|note| (SettledKind::CreditNote, note.id, note.remaining_credit, note.status, &note.number));
-    let prepayments = shelves.prepayments.since(None).map(|one| (SettledKind::Prepayment, one));
-    let overpayments = shelves.overpayments.since(None).map(|one| (SettledKind::Overpayment, one));
-    let advances = prepayments
-        .chain(overpayments)
-        .map(|(kind, one)| (kind, one.id, one.remaining_credit, one.status, &one.reference));
     let mut found = Vec::new();
-    for (kind, id, said, status, number) in invoices.chain(notes).chain(advances) {
-        let Some(standing) = organisation.standing(Settled { kind, id }) else { continue };
+    for (kind, head, claim) in organisation.claims(None) {
+        let (Head { id, number, totals, .. }, Claim { status, .. }) = (head, claim);
+        let Some(standing) = organisation.standing(Settled { kind, id: *id }) else { continue };
         let (open, who) = (standing.open(), format!("{} {number} {id}", kind.word()));
+        let said = claim.open(head);
         if said != open {
             found.push(format!("{who} says {said} is open, its payments and allocations say {open}"));
         }
-        if standing.stands && open < Decimal::ZERO {
+        if standing.stands() && open < Decimal::ZERO {
             found.push(format!("{who} is used beyond its total by {}", -open));
         }
-        if standing.stands && (status == InvoiceStatus::Paid) != open.is_zero() {
+        if standing.stands() && (*status == InvoiceStatus::Paid) != open.is_zero() {
             found.push(format!("{who} is {} with {open} open", status.as_str()));
         }
-        if !standing.stands && open != standing.total {
+        if !standing.stands() && open != totals.total {
             found.push(format!("{who} is {} and has payments or allocations", status.as_str()));
         }
     }
@@ -93,25 +84,15 @@ fn disagreements(organisation: &Organisation) -> Vec<String> {
 /// a foreign document may miss its converted whole by a cent each.
 fn strays(organisation: &Organisation) -> Vec<String> {
     let shelves = &organisation.shelves;
-    let ids = |kind: SettledKind| -> Vec<Settled> {
-        let ids: Vec<Uuid> = match kind {
-            SettledKind::Invoice => shelves.invoices.since(None).map(|one| one.id).collect(),
-            SettledKind::CreditNote => shelves.credit_notes.since(None).map(|one| one.id).collect(),
-            // Prepayments stand on the accounts of their lines.
-            SettledKind::Prepayment => Vec::new(),
-            SettledKind::Overpayment => shelves.overpayments.since(None).map(|one| one.id).collect(),
-        };
-        ids.into_iter().map(|id| Settled { kind, id }).collect()
-    };
     let mut said = [Decimal::ZERO; 2];
-    for settled in [SettledKind::Invoice, SettledKind::CreditNote, SettledKind::Overpayment].map(ids).concat()
+    // Prepayments stand on the accounts of their lines.
+    for (kind, head, claim) in organisation.claims(None).filter(|(kind, ..)| *kind != SettledKind::Prepayment)
     {
-        let Some(standing) = organisation.standing(settled).filter(|standing| standing.stands) else {
-            continue;
-        };
-        let is_debit = standing.is_sale == (settled.kind == SettledKind::Invoice);
-        let open = in_base(standing.open(), standing.rate);
-        said[usize::from(!standing.is_sale)] += if is_debit { open } else { -open };
+        let settled = Settled { kind, id: head.id };
+        let Some(standing) = organisation.standing(settled).filter(Standing::stands) else { continue };
+        let is_debit = claim.is_sale == (kind == SettledKind::Invoice);
+        let open = in_base(standing.open(), head.currency_rate);
+        said[usize::from(!claim.is_sale)] += if is_debit { open } else { -open };
     }
     let balances = journal::balances(organisation, |_| true);
     let cents = shelves.payments.len() + shelves.allocations.len();

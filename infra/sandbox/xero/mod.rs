@@ -6,6 +6,7 @@
 //! `Document::entries` (`journal`). Nothing of the product is used here.
 
 mod answer;
+mod body;
 mod browse;
 mod by_hand;
 mod control;
@@ -23,6 +24,7 @@ mod journal;
 mod kept;
 mod limits;
 mod messages;
+mod older;
 mod organisation;
 mod parts;
 mod pdf;
@@ -53,10 +55,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use by_hand::{Ledger, NotTaken};
+pub use documents::claims::{Claim, InvoiceStatus};
 pub use documents::contacts::contact::{Contact, ContactStatus};
-pub use documents::invoices::invoice::{Invoice, InvoiceStatus, InvoiceType};
+pub use documents::head::Head;
+pub use documents::invoices::invoice::Invoice;
 pub use documents::lines::{Line, PackedLines, Tracking};
-pub use documents::tax::LineAmountTypes;
+pub use documents::tax::{LineAmountTypes, Totals};
 pub use held::Hold;
 pub use identity::{
     ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,

@@ -4,7 +4,6 @@
 
 use jiff::civil::Date;
 
-use super::documents::invoices::invoice::InvoiceType;
 use super::organisation::Organisation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,14 +28,13 @@ impl Default for Plan {
 
 impl Organisation {
     /// Why no further invoice of this kind can be approved. Counted by the invoices' own dates.
-    pub(crate) fn approvals_used_up(&self, kind: InvoiceType, date: Date) -> Option<String> {
-        let most = match kind {
-            InvoiceType::AccRec => self.plan.sales_a_month,
-            InvoiceType::AccPay => self.plan.bills_a_month,
-        }?;
+    pub(crate) fn approvals_used_up(&self, is_sale: bool, date: Date) -> Option<String> {
+        let most = if is_sale { self.plan.sales_a_month } else { self.plan.bills_a_month }?;
         let same_month = |other: Date| (other.year(), other.month()) == (date.year(), date.month());
         let invoices = self.shelves.invoices.since(None);
-        let approved = invoices.filter(|one| one.kind == kind && one.status.stands() && same_month(one.date));
+        let approved = invoices
+            .filter(|one| one.claim.is_sale == is_sale)
+            .filter(|one| one.claim.status.stands() && same_month(one.head.date));
         let is_over = approved.count() >= most;
         is_over.then(|| "You have reached the limit of invoices you can approve".to_owned())
     }

@@ -27,6 +27,8 @@ pub(crate) trait Resource: Sized + 'static {
     /// The flag of a refused element, where the kind has one: `HasErrors` or `HasValidationErrors`.
     const REFUSED_FLAG: Option<&'static str> = None;
     const PAGING: Paging = Paging::Asked;
+    /// How many may be written in a request; of more than that none is.
+    const MOST_WRITTEN: usize = usize::MAX;
     /// Whether `where` is looked at.
     const FILTERED: bool = true;
     /// Whether `summaryOnly` is looked at.

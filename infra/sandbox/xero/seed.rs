@@ -186,7 +186,7 @@ impl Keeper {
         fields["Date"] = date.to_string().into();
         fields["DueDate"] = days(date, terms).to_string().into();
         fields["Status"] = fate.entered().into();
-        let invoice = self.ledger.add_invoice(fields)?.id;
+        let invoice = self.ledger.add_invoice(fields)?.head.id;
         match fate {
             Fate::Draft | Fate::Submitted | Fate::Authorised => {}
             Fate::Paid => {

@@ -40,9 +40,14 @@ pub(crate) fn write_all<R: Resource>(
         }
     }
     let summarizes = request.summarizes_errors();
+    let too_many = elements.len() > R::MOST_WRITTEN;
     let (mut shown, mut refused) = (Vec::with_capacity(elements.len()), Vec::new());
     for sent in &elements {
-        match organisation.attempt(|organisation| R::write(organisation, request, sent)) {
+        let written = match too_many {
+            true => Err(Refused::because(None, too_many_of::<R>())),
+            false => organisation.attempt(|organisation| R::write(organisation, request, sent)),
+        };
+        match written {
             Ok(id) => {
                 let document = R::shelf(&organisation.shelves).get(id).ok_or(Refusal::NotFound)?;
                 let mut body = resource::shown::<R>(organisation, request, document, View::Written);
@@ -63,6 +68,12 @@ pub(crate) fn write_all<R: Resource>(
         return Err(Refusal::Validation(refused));
     }
     Ok(Found { key: R::KEY, elements: shown, pagination: None })
+}
+
+/// The wording is ours.
+fn too_many_of<R: Resource>() -> String {
+    let most = if R::MOST_WRITTEN == 1 { "one".to_owned() } else { R::MOST_WRITTEN.to_string() };
+    format!("Only {most} of the {} may be written in a request", R::KEY)
 }
 
 /// The zero id where nothing exists, then the request again, then what is wrong with it.
@@ -114,16 +125,6 @@ pub(crate) fn text_within(
         messages.push(format!("The {field} field must not exceed {longest} characters"));
     }
     Some(text)
-}
-
-/// Accounts and tax rates are written one a request; of several none is.
-pub(crate) fn alone<R: Resource>(request: &Request) -> Result<(), Refused> {
-    match request.elements(R::KEY) {
-        Ok(elements) if elements.len() > 1 => {
-            Err(Refused::because(None, format!("Only one of the {} may be written in a request", R::KEY)))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Set and not empty.

@@ -242,8 +242,10 @@ impl People {
                 let Some(invoice) = self.invoice() else { return };
                 let reference = format!("Reference {}", self.draw(u64::MAX));
                 // A void one can't be edited: then nothing has happened.
-                let _ = ledger
-                    .edit_invoice(invoice.id, Map::from_iter([("Reference".to_owned(), reference.into())]));
+                let _ = ledger.edit_invoice(
+                    invoice.head.id,
+                    Map::from_iter([("Reference".to_owned(), reference.into())]),
+                );
             }
             8..12 => self.pay_or_take_back(None),
             12..14 => {
@@ -254,7 +256,7 @@ impl People {
             }
             14 => {
                 let Some(invoice) = self.invoice() else { return };
-                let _ = ledger.void_invoice(invoice.id);
+                let _ = ledger.void_invoice(invoice.head.id);
             }
             15 => {
                 for _ in 0..self.draw(8) {
@@ -276,7 +278,7 @@ impl People {
     fn pay_or_take_back(&self, invoice: Option<Uuid>) {
         let ledger = self.sandbox.xero.ledger();
         let payments = ledger.stamped_since(PAYMENTS, Timestamp::UNIX_EPOCH);
-        let Some(invoice) = invoice.or_else(|| self.invoice().map(|invoice| invoice.id)) else { return };
+        let Some(invoice) = invoice.or_else(|| self.invoice().map(|invoice| invoice.head.id)) else { return };
         // One that is paid already, or void, can't be paid: then the last payment is taken back.
         if ledger.pay_invoice(invoice).is_err()
             && let Some((payment, _)) = payments.into_iter().max_by_key(|(_, stamp)| *stamp)
@@ -391,7 +393,10 @@ fn same(
 }
 
 fn values_of(invoice: Invoice) -> Values {
-    Values::from([("Status", invoice.status.as_str().to_owned()), ("Reference", invoice.reference)])
+    Values::from([
+        ("Status", invoice.claim.status.as_str().to_owned()),
+        ("Reference", invoice.head.reference.to_string()),
+    ])
 }
 
 fn whole_second(at: Timestamp) -> Timestamp {

@@ -13,9 +13,9 @@ use super::bank_transactions::bank_transaction::{
     BankTransaction, BankTransactionType, Purpose, account_block,
 };
 use super::bank_transactions::rules::bank_account;
-use super::head::day;
+use super::head::{Head, day};
 use super::lines::{Tracking, read_tracking};
-use super::tax::LineAmountTypes;
+use super::tax::{LineAmountTypes, Totals};
 use crate::xero::journal::{Entry, in_base};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
@@ -24,7 +24,7 @@ use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
 use crate::xero::settings::accounts::SystemAccount;
-use crate::xero::settings::currencies::day_rate;
+use crate::xero::settings::currencies::{CurrencyCode, day_rate};
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, places, read_number};
@@ -252,25 +252,24 @@ fn exchange(
 /// One end as the account's own list shows it.
 fn transaction(organisation: &Organisation, transfer: &BankTransfer, is_received: bool) -> BankTransaction {
     let end = if is_received { &transfer.to } else { &transfer.from };
+    let totals = Totals { sub_total: end.amount, total_tax: Decimal::ZERO, total: end.amount };
+    let currency = CurrencyCode::read(organisation.currency_of_account(end.account));
     BankTransaction {
-        id: end.transaction,
+        head: Head {
+            date: transfer.date,
+            reference: transfer.reference.as_str().into(),
+            line_amount_types: LineAmountTypes::NoTax,
+            currency,
+            currency_rate: transfer.rate_of(organisation, end),
+            totals,
+            ..Head::blank(end.transaction, organisation, transfer.updated)
+        },
         kind: BankTransactionType { is_received, purpose: Purpose::Transfer },
         bank_account: end.account,
-        contact: None,
-        date: transfer.date,
-        reference: transfer.reference.clone(),
         url: None,
         is_reconciled: end.is_reconciled,
         is_deleted: transfer.is_deleted,
-        line_amount_types: LineAmountTypes::NoTax,
-        lines: Vec::new(),
-        currency: organisation.currency_of_account(end.account).to_owned(),
-        currency_rate: transfer.rate_of(organisation, end),
-        sub_total: end.amount,
-        total_tax: Decimal::ZERO,
-        total: end.amount,
         advance: None,
-        updated: transfer.updated,
     }
 }
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::head::{day, url_problem};
+use super::head::{self, day, url_problem};
 use super::lines::{Line, Terms, read_lines, settle, unusable};
 use super::postings;
 use super::tax::LineAmountTypes;
@@ -164,8 +164,9 @@ fn save(
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    let before = find(organisation, request, sent)?;
-    let id = before.as_ref().map(|held| held.id);
+    let id = head::sent_id(sent, ManualJournals::ID)?;
+    let exists = || Refused::because(id, "The ManualJournal exists already");
+    let before = head::find(&organisation.shelves.manual_journals, request, id, None, exists)?;
     let was = before.as_ref().map(|held| held.status);
     let wanted = match given(sent, "Status") {
         None => was.or(Some(Status::Draft)),
@@ -206,23 +207,6 @@ fn save(
     Ok(id)
 }
 
-fn find(
-    organisation: &Organisation,
-    request: &Request,
-    sent: &Map<String, Value>,
-) -> Result<Option<ManualJournal>, Refused> {
-    let Some(id) = given(sent, "ManualJournalID") else { return Ok(None) };
-    let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
-    if id.is_nil() {
-        return Ok(None);
-    }
-    let held = organisation.shelves.manual_journals.get(id).ok_or(Refused::NotFound)?;
-    if request.method == "PUT" {
-        return Err(Refused::because(Some(id), "The ManualJournal exists already"));
-    }
-    Ok(Some(held.clone()))
-}
-
 fn read(
     organisation: &mut Organisation,
     sent: &Map<String, Value>,
@@ -244,21 +228,9 @@ fn read(
     if let Some(flag) = sent.get("ShowOnCashBasisReports").and_then(Value::as_bool) {
         journal.on_cash_basis = flag;
     }
-    if let Some(kind) = given(sent, "LineAmountTypes") {
-        match LineAmountTypes::read(&kind) {
-            Some(kind) => journal.line_amount_types = kind,
-            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
-        }
-    }
+    journal.line_amount_types = head::line_amount_types(sent, messages).unwrap_or(journal.line_amount_types);
     // A draft's lines are checked like those of a posted one, but they needn't be described.
-    let terms = Terms {
-        is_sale: false,
-        amounts: journal.line_amount_types,
-        approved: false,
-        discounted: false,
-        taxed_by_account: true,
-        unit_places: 2,
-    };
+    let terms = Terms::of(false, journal.line_amount_types, 2);
     if let Some(sent) = sent.get("JournalLines").and_then(Value::as_array) {
         let sent: Vec<Value> = sent.iter().map(|line| as_document_line(organisation, line)).collect();
         journal.lines = read_lines(organisation, &sent, &[], terms, messages);

@@ -1,13 +1,14 @@
 //! What is written in the books: a file or a folder for each kind, its row is in `endpoints.rs`.
 //!
 //! A folder has the kind's shape, its rules of writing and, in `mod.rs`, how it is read over the API. What
-//! several kinds share: `head` (contact, dates, currency), `lines`, `tax`,
-//! `settlement` (what is paid and what is left).
+//! several kinds share: `head` (contact, day, currency, sums), `lines`, `tax`, `claims` (what is owed until it is
+//! paid), `settlement` (by what it is).
 
 pub(crate) mod advance;
 pub(crate) mod bank_transactions;
 pub(crate) mod bank_transfers;
 pub(crate) mod batch_payments;
+pub(crate) mod claims;
 pub(crate) mod contacts;
 pub(crate) mod credit_notes;
 pub(crate) mod head;

@@ -1,20 +1,22 @@
 //! What is owed and what is left: the documents that payments and allocations settle, seen alike.
 //!
-//! A document's own sums (`amount_paid`, `remaining_credit`, its status) follow from the payments and
-//! allocations that name it; `refresh` is the only place that writes them.
+//! What a claim says of itself (`paid`, `allocated`, its status) follows from the payments and allocations that
+//! name it; `refresh` is the only place that writes it.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::invoices::invoice::{InvoiceStatus, InvoiceType};
+use super::claims::{Claim, Claimed, InvoiceStatus};
+use super::head::{Head, contact_key};
 use super::payments::payment::Payment;
 use super::postings;
 use crate::xero::journal::{EntryBuilder, in_base};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::allocations::Allocation;
 use crate::xero::settings::accounts::SystemAccount;
+use crate::xero::shelf::Shelf;
+use crate::xero::shelves::Shelves;
 
 /// Which document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -54,86 +56,52 @@ impl SettledKind {
     }
 }
 
-/// How it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct Standing {
-    pub(crate) is_sale: bool,
-    pub(crate) contact: Uuid,
-    pub(crate) number: String,
-    pub(crate) date: Date,
-    pub(crate) currency: String,
-    pub(crate) rate: Decimal,
-    pub(crate) total: Decimal,
+/// How it stands by the payments and allocations that name it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) claim: &'a Claim,
     pub(crate) paid: Decimal,
     /// By allocations: to an invoice, or from a credit.
     pub(crate) allocated: Decimal,
-    /// Authorised or paid: part of the books.
-    pub(crate) stands: bool,
 }
 
-impl Standing {
+impl Standing<'_> {
     /// Still owed, or still to be used.
     pub(crate) fn open(&self) -> Decimal {
-        self.total - self.paid - self.allocated
+        self.head.totals.total - self.paid - self.allocated
+    }
+
+    /// Part of the books.
+    pub(crate) fn stands(&self) -> bool {
+        self.claim.status.stands()
     }
 }
 
 impl Organisation {
-    pub(crate) fn standing(&self, settled: Settled) -> Option<Standing> {
-        let shelves = &self.shelves;
-        let paid = self.payments_of(settled.id).map(|payment| payment.amount).sum();
-        let allocated = self.allocations_of(settled.id).map(|allocation| allocation.amount).sum();
-        let standing = match settled.kind {
-            SettledKind::Invoice => {
-                let invoice = shelves.invoices.get(settled.id)?;
-                Standing {
-                    is_sale: invoice.kind == InvoiceType::AccRec,
-                    contact: invoice.contact_id,
-                    number: invoice.number.clone(),
-                    date: invoice.date,
-                    currency: invoice.currency.as_str().to_owned(),
-                    rate: invoice.currency_rate,
-                    total: invoice.total,
-                    paid,
-                    allocated,
-                    stands: invoice.status.stands(),
-                }
-            }
-            SettledKind::CreditNote => {
-                let note = shelves.credit_notes.get(settled.id)?;
-                Standing {
-                    is_sale: note.is_sale,
-                    contact: note.contact_id,
-                    number: note.number.clone(),
-                    date: note.date,
-                    currency: note.currency.clone(),
-                    rate: note.currency_rate,
-                    total: note.total,
-                    paid,
-                    allocated,
-                    stands: note.status.stands(),
-                }
-            }
-            SettledKind::Prepayment | SettledKind::Overpayment => {
-                let advance = match settled.kind {
-                    SettledKind::Prepayment => shelves.prepayments.get(settled.id)?,
-                    _ => shelves.overpayments.get(settled.id)?,
-                };
-                Standing {
-                    is_sale: advance.is_received,
-                    contact: advance.contact_id,
-                    number: advance.reference.clone(),
-                    date: advance.date,
-                    currency: advance.currency.clone(),
-                    rate: advance.currency_rate,
-                    total: advance.total,
-                    paid,
-                    allocated,
-                    stands: advance.status.stands(),
-                }
-            }
-        };
-        Some(standing)
+    pub(crate) fn standing(&self, settled: Settled) -> Option<Standing<'_>> {
+        let (shelves, id) = (&self.shelves, settled.id);
+        let (head, claim) = match settled.kind {
+            SettledKind::Invoice => shelves.invoices.get(id).map(parts),
+            SettledKind::CreditNote => shelves.credit_notes.get(id).map(parts),
+            SettledKind::Prepayment => shelves.prepayments.get(id).map(parts),
+            SettledKind::Overpayment => shelves.overpayments.get(id).map(parts),
+        }?;
+        let paid = self.payments_of(id).map(|payment| payment.amount).sum();
+        let allocated = self.allocations_of(id).map(|allocation| allocation.amount).sum();
+        Some(Standing { head, claim, paid, allocated })
+    }
+
+    /// Everything that can be settled: of a contact, or of all.
+    pub(crate) fn claims(&self, contact: Option<Uuid>) -> impl Iterator<Item = (SettledKind, &Head, &Claim)> {
+        let Shelves { invoices, credit_notes, prepayments, overpayments, .. } = &self.shelves;
+        let of = |kind: SettledKind| move |(head, claim)| (kind, head, claim);
+        let key = contact.map(contact_key);
+        let invoices = on(invoices, key.as_deref()).map(of(SettledKind::Invoice));
+        let credit_notes = on(credit_notes, key.as_deref()).map(of(SettledKind::CreditNote));
+        let prepayments = on(prepayments, key.as_deref()).map(of(SettledKind::Prepayment));
+        let overpayments = on(overpayments, key.as_deref()).map(of(SettledKind::Overpayment));
+        invoices.chain(credit_notes).chain(prepayments).chain(overpayments)
     }
 
     /// The living ones, oldest first.
@@ -151,55 +119,53 @@ impl Organisation {
     }
 }
 
+fn parts<D: Claimed>(document: &D) -> (&Head, &Claim) {
+    (document.head(), document.claim())
+}
+
+fn on<'a, D: Claimed + 'a>(
+    shelf: &'a Shelf<D>,
+    key: Option<&str>,
+) -> Box<dyn Iterator<Item = (&'a Head, &'a Claim)> + 'a> {
+    match key {
+        Some(key) => Box::new(shelf.find_all(key).map(parts)),
+        None => Box::new(shelf.since(None).map(parts)),
+    }
+}
+
 /// The key of payments and allocations of a document.
 pub(crate) fn settles_key(id: Uuid) -> String {
     format!("settles:{id}")
 }
 
-/// The key of everything that is a contact's.
-pub(crate) fn contact_key(id: Uuid) -> String {
-    format!("contact:{id}")
-}
-
 /// After a payment or allocation came or went: sums, status, and the day it was settled.
 pub(crate) fn refresh(organisation: &mut Organisation, settled: Settled, now: Timestamp) {
-    let Some(standing) = organisation.standing(settled).filter(|standing| standing.stands) else { return };
+    let Some(standing) = organisation.standing(settled).filter(Standing::stands) else { return };
     let last_payment = organisation.payments_of(settled.id).map(|payment| payment.date).max();
     let last_allocation = organisation.allocations_of(settled.id).map(|allocation| allocation.date).max();
-    let open = standing.open();
-    let status = if open.is_zero() { InvoiceStatus::Paid } else { InvoiceStatus::Authorised };
-    let settled_on = last_payment.max(last_allocation).unwrap_or(standing.date);
-    let settled_on = open.is_zero().then_some(settled_on);
-    let shelves = &mut organisation.shelves;
+    let is_settled = standing.open().is_zero();
+    let settled_on = last_payment.max(last_allocation).unwrap_or(standing.head.date);
+    let claim = Claim {
+        status: if is_settled { InvoiceStatus::Paid } else { InvoiceStatus::Authorised },
+        paid: standing.paid,
+        allocated: standing.allocated,
+        fully_paid_on: is_settled.then_some(settled_on),
+        ..*standing.claim
+    };
+    let (shelves, id) = (&mut organisation.shelves, settled.id);
     match settled.kind {
-        SettledKind::Invoice => {
-            let Some(mut invoice) = shelves.invoices.get(settled.id).cloned() else { return };
-            invoice.amount_paid = standing.paid;
-            invoice.amount_credited = standing.allocated;
-            invoice.status = status;
-            invoice.fully_paid_on = settled_on;
-            invoice.updated = now;
-            shelves.invoices.put(invoice);
-        }
-        SettledKind::CreditNote => {
-            let Some(mut note) = shelves.credit_notes.get(settled.id).cloned() else { return };
-            note.remaining_credit = open;
-            note.status = status;
-            note.fully_paid_on = settled_on;
-            note.updated = now;
-            shelves.credit_notes.put(note);
-        }
-        SettledKind::Prepayment | SettledKind::Overpayment => {
-            let shelf = match settled.kind {
-                SettledKind::Prepayment => &mut shelves.prepayments,
-                _ => &mut shelves.overpayments,
-            };
-            let Some(mut advance) = shelf.get(settled.id).cloned() else { return };
-            advance.remaining_credit = open;
-            advance.status = status;
-            advance.updated = now;
-            shelf.put(advance);
-        }
+        SettledKind::Invoice => replace_claim(&mut shelves.invoices, id, claim, now),
+        SettledKind::CreditNote => replace_claim(&mut shelves.credit_notes, id, claim, now),
+        SettledKind::Prepayment => replace_claim(&mut shelves.prepayments, id, claim, now),
+        SettledKind::Overpayment => replace_claim(&mut shelves.overpayments, id, claim, now),
+    }
+}
+
+fn replace_claim<D: Claimed>(shelf: &mut Shelf<D>, id: Uuid, claim: Claim, now: Timestamp) {
+    if let Some(mut document) = shelf.get(id).cloned() {
+        *document.claim_mut() = claim;
+        document.head_mut().updated = now;
+        shelf.put(document);
     }
 }
 
@@ -212,14 +178,13 @@ pub(crate) fn clear(
     amount: Decimal,
 ) -> EntryBuilder {
     let Some(standing) = organisation.standing(settled) else { return entry };
-    let is_debit = standing.is_sale != (settled.kind == SettledKind::Invoice);
-    let base = in_base(if is_debit { amount } else { -amount }, standing.rate);
-    let advance = organisation.shelves.prepayments.get(settled.id);
-    match advance.filter(|_| settled.kind == SettledKind::Prepayment) {
-        Some(advance) => {
-            postings::share(entry, organisation, &advance.lines, advance.line_amount_types, base)
-        }
-        None => entry.debit_base(control_account(organisation, standing.is_sale), base),
+    let Standing { head, claim, .. } = standing;
+    let is_debit = claim.is_sale != (settled.kind == SettledKind::Invoice);
+    let base = in_base(if is_debit { amount } else { -amount }, head.currency_rate);
+    if settled.kind == SettledKind::Prepayment {
+        postings::share(entry, organisation, &head.lines.read(), head.line_amount_types, base)
+    } else {
+        entry.debit_base(control_account(organisation, claim.is_sale), base)
     }
 }
 

@@ -10,12 +10,11 @@ use std::collections::{BTreeSet, HashMap};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::head::Head;
 use super::lines::Line;
-use super::tax::LineAmountTypes;
 use crate::xero::journal::{EntryBuilder, in_base};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
-use crate::xero::shelf::Document;
 use crate::xero::wire::places;
 
 /// <https://developer.xero.com/documentation/api/accounting/invoices>
@@ -37,15 +36,11 @@ pub(crate) struct Stock {
     pub(crate) value: Decimal,
 }
 
-/// The document whose lines move something.
+/// Which way a document's lines move something, and how far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mover {
-    pub(crate) id: Uuid,
-    pub(crate) is_sale: bool,
-    /// A credit note, which takes back.
+pub(crate) struct Moves {
+    /// A credit note takes back.
     pub(crate) is_credit: bool,
-    pub(crate) amounts: LineAmountTypes,
-    pub(crate) currency_rate: Decimal,
     pub(crate) allows_backorders: bool,
 }
 
@@ -54,8 +49,8 @@ fn moves_key(item: Uuid) -> String {
     format!("moves:{item}")
 }
 
-/// For `Document::keys`.
-pub(crate) fn keys(lines: &[Line]) -> impl Iterator<Item = String> {
+/// For `Head::keys`.
+pub(crate) fn keys(lines: &[Line]) -> impl Iterator<Item = String> + use<> {
     let items: BTreeSet<Uuid> = lines.iter().filter_map(|line| Some(line.moved.as_ref()?.item)).collect();
     items.into_iter().map(moves_key)
 }
@@ -64,40 +59,46 @@ pub(crate) fn keys(lines: &[Line]) -> impl Iterator<Item = String> {
 pub(crate) fn on_hand(organisation: &Organisation, item: Uuid, but: Option<Uuid>) -> Stock {
     let key = moves_key(item);
     let shelves = &organisation.shelves;
-    let invoices = shelves.invoices.find_all(&key).filter(|one| one.status.stands());
-    let notes = shelves.credit_notes.find_all(&key).filter(|one| one.status.stands());
+    let invoices = shelves.invoices.find_all(&key).filter(|one| one.claim.status.stands());
+    let notes = shelves.credit_notes.find_all(&key).filter(|one| one.claim.status.stands());
     let money = shelves.bank_transactions.find_all(&key).filter(|one| !one.is_deleted);
-    let documents = invoices.map(|one| (one.id(), one.lines.read()));
-    let documents = documents.chain(notes.map(|one| (one.id(), one.lines.clone())));
-    let documents = documents.chain(money.map(|one| (one.id(), one.lines.clone())));
-    let lines = documents.filter(|(id, _)| Some(*id) != but).flat_map(|(_, lines)| lines);
+    let heads = invoices.map(|one| &one.head).chain(notes.map(|one| &one.head));
+    let heads = heads.chain(money.map(|one| &one.head)).filter(|head| Some(head.id) != but);
+    let lines = heads.flat_map(|head| head.lines.read());
     let moved = lines.filter_map(|line| line.moved).filter(|moved| moved.item == item);
     moved.fold(Stock::default(), |sum, moved| sum.with(moved.stock))
 }
 
 /// Says on each line what it moves, once its document is approved, and what there isn't enough of. A line that said so
 /// already says the same again, whatever has become of the stock.
-pub(crate) fn take(organisation: &Organisation, lines: &mut [Line], mover: Mover, messages: &mut Messages) {
+pub(crate) fn take(
+    organisation: &Organisation,
+    head: &Head,
+    lines: &mut [Line],
+    is_sale: bool,
+    moves: Moves,
+    messages: &mut Messages,
+) {
     let mut left: HashMap<Uuid, Stock> = HashMap::new();
     for (place, line) in lines.iter_mut().enumerate() {
         let held = line.moved.take();
         let Some((id, ..)) = line.item else { continue };
         let Some(inventory) = organisation.inventory_of(id) else { continue };
-        let left = left.entry(id).or_insert_with(|| on_hand(organisation, id, Some(mover.id)));
-        let comes_in = mover.is_sale == mover.is_credit;
+        let left = left.entry(id).or_insert_with(|| on_hand(organisation, id, Some(head.id)));
+        let comes_in = is_sale == moves.is_credit;
         let sign = if comes_in { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let quantity = sign * line.quantity.unwrap_or_default();
         let held = held.filter(|held| held.item == id && held.stock.quantity == quantity);
         let is_new = held.is_none();
-        let (value, accounts) = match (mover.is_sale, held) {
+        let (value, accounts) = match (is_sale, held) {
             (true, Some(held)) => (held.stock.value, held.accounts),
             (true, None) => (left.average(quantity), Some(inventory)),
-            (false, _) => (sign * in_base(line.net(mover.amounts), mover.currency_rate), None),
+            (false, _) => (sign * in_base(line.net(head.line_amount_types), head.currency_rate), None),
         };
         let moved = Moved { item: id, stock: Stock { quantity, value }, accounts };
         *left = left.with(moved.stock);
         let is_short = quantity < Decimal::ZERO && left.quantity < Decimal::ZERO;
-        if is_short && is_new && !mover.allows_backorders {
+        if is_short && is_new && !moves.allows_backorders {
             messages.about(About::Line(place), |messages| messages.push(INSUFFICIENT));
         }
         line.moved = Some(Box::new(moved));

@@ -56,10 +56,17 @@ pub(crate) fn line_tax(amount: Decimal, rate: Decimal, kind: LineAmountTypes) ->
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Totals {
-    pub(crate) sub_total: Decimal,
-    pub(crate) total_tax: Decimal,
-    pub(crate) total: Decimal,
+pub struct Totals {
+    pub sub_total: Decimal,
+    pub total_tax: Decimal,
+    pub total: Decimal,
+}
+
+impl Totals {
+    /// What the sender's own books have lost or won by rounding; part of the total.
+    pub(crate) fn rounding(self) -> Decimal {
+        self.total - self.sub_total - self.total_tax
+    }
 }
 
 /// From (line amount, line tax).

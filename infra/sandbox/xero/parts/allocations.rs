@@ -11,8 +11,7 @@ use uuid::Uuid;
 
 use super::{Owner, Part};
 use crate::xero::answer::{Answer, Found, Refusal, Reply};
-use crate::xero::documents::head::day;
-use crate::xero::documents::invoices::invoice::invoice_number_key;
+use crate::xero::documents::head::{day, number_key};
 use crate::xero::documents::settlement::{Settled, SettledKind, clear, refresh, settles_key};
 use crate::xero::journal::Entry;
 use crate::xero::messages::Messages;
@@ -62,7 +61,7 @@ impl Document for Allocation {
 impl Allocation {
     /// Inside the credit.
     pub(crate) fn as_json(&self, organisation: &Organisation) -> Value {
-        let number = organisation.shelves.invoices.get(self.invoice).map(|invoice| invoice.number.as_str());
+        let number = organisation.shelves.invoices.get(self.invoice).map(|invoice| &*invoice.head.number);
         json!({
             "AllocationID": self.id.to_string(), "Amount": wire::money(self.amount),
             "Date": wire::day(self.date), "IsDeleted": false,
@@ -115,7 +114,7 @@ pub(crate) fn allocate(
     let id = block.and_then(|block| given(block, "InvoiceID")).and_then(|id| Uuid::parse_str(&id).ok());
     let by_number = || {
         let number = block.and_then(|block| given(block, "InvoiceNumber"))?;
-        organisation.shelves.invoices.find(&invoice_number_key(&number)).map(|invoice| invoice.id)
+        organisation.shelves.invoices.find(&number_key(&number)).map(|invoice| invoice.head.id)
     };
     let id =
         id.or_else(by_number).ok_or_else(|| Messages::from("An Invoice must be specified to allocate to"))?;
@@ -131,11 +130,20 @@ pub(crate) fn allocate(
     let amount = amount.map(|amount| places(amount, 2)).unwrap_or_default();
     let checks = [
         (amount <= Decimal::ZERO, "Amount must be greater than zero"),
-        (!left.stands, "Credit can only be allocated once it is Authorised"),
-        (!owed.stands, "Credit can only be allocated to Authorised invoices"),
-        (owed.contact != left.contact, "Credit can only be allocated to invoices of the same contact"),
-        (owed.is_sale != left.is_sale, "Credit can only be allocated to invoices of the same side"),
-        (owed.currency != left.currency, "Credit can only be allocated to invoices of the same currency"),
+        (!left.stands(), "Credit can only be allocated once it is Authorised"),
+        (!owed.stands(), "Credit can only be allocated to Authorised invoices"),
+        (
+            owed.head.contact_id != left.head.contact_id,
+            "Credit can only be allocated to invoices of the same contact",
+        ),
+        (
+            owed.claim.is_sale != left.claim.is_sale,
+            "Credit can only be allocated to invoices of the same side",
+        ),
+        (
+            owed.head.currency != left.head.currency,
+            "Credit can only be allocated to invoices of the same currency",
+        ),
         (amount > left.open(), "The amount to allocate exceeds the remaining credit"),
         (amount > owed.open(), "The amount to allocate exceeds the amount outstanding on this document"),
     ];

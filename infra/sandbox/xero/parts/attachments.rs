@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{Owner, Part};
 use crate::xero::answer::{Answer, Found, Refusal, Reply};
-use crate::xero::documents::invoices::invoice::InvoiceType;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::shelf::Document;
@@ -174,8 +173,8 @@ fn mime_type(name: &str, sent: &str) -> String {
 fn is_shown_online(organisation: &Organisation, owner: Owner) -> bool {
     let shelves = &organisation.shelves;
     match owner.key {
-        "Invoices" => shelves.invoices.get(owner.id).is_some_and(|one| one.kind == InvoiceType::AccRec),
-        "CreditNotes" => shelves.credit_notes.get(owner.id).is_some_and(|one| one.is_sale),
+        "Invoices" => shelves.invoices.get(owner.id).is_some_and(|one| one.claim.is_sale),
+        "CreditNotes" => shelves.credit_notes.get(owner.id).is_some_and(|one| one.claim.is_sale),
         _ => false,
     }
 }

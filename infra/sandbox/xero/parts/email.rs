@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{Owner, Part};
 use crate::xero::answer::{Refusal, Reply};
-use crate::xero::documents::invoices::invoice::{InvoiceStatus, InvoiceType};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::wire::midnight;
@@ -26,13 +25,13 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
         });
         Err(Refusal::Validation(vec![refused]))
     };
-    if invoice.kind != InvoiceType::AccRec {
+    if !invoice.claim.is_sale {
         return refuse("Only ACCREC invoices can be sent by email");
     }
-    if !matches!(invoice.status, InvoiceStatus::Submitted | InvoiceStatus::Authorised | InvoiceStatus::Paid) {
+    if !invoice.claim.status.is_approved() {
         return refuse("Only invoices that are SUBMITTED, AUTHORISED or PAID can be sent by email");
     }
-    let contact = organisation.shelves.contacts.get(invoice.contact_id);
+    let contact = organisation.shelves.contacts.get(invoice.head.contact_id);
     let Some(address) = contact.and_then(|contact| contact.email()).map(str::to_owned) else {
         return refuse("The contact has no email address");
     };
@@ -40,10 +39,10 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
     if organisation.recorded_since(EMAILED, today) >= organisation.plan.emails_a_day {
         return refuse("The daily limit of emails has been reached");
     }
-    invoice.sent_to_contact = true;
+    invoice.claim.sent_to_contact = true;
     // Xero leaves the stamp of a document that is paid in part.
-    if invoice.amount_paid.is_zero() {
-        invoice.updated = request.now;
+    if invoice.claim.paid.is_zero() {
+        invoice.head.updated = request.now;
     }
     organisation.shelves.invoices.put(invoice);
     let details = format!("This invoice has been sent to {address}");

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Owner, Part};
 use crate::xero::answer::{Refusal, Reply};
-use crate::xero::documents::invoices::invoice::{InvoiceStatus, InvoiceType};
+use crate::xero::documents::claims::InvoiceStatus;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::single;
 use crate::xero::request::Request;
@@ -22,7 +22,7 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
         return Err(Refusal::NotImplemented);
     }
     let invoice = organisation.shelves.invoices.get(owner.id).ok_or(Refusal::NotFound)?;
-    if invoice.kind != InvoiceType::AccRec || invoice.status == InvoiceStatus::Draft {
+    if !invoice.claim.is_sale || invoice.claim.status == InvoiceStatus::Draft {
         return Err(Refusal::NotFound);
     }
     // As long as the real ones, and always the same for an invoice.

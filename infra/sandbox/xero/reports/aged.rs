@@ -13,8 +13,9 @@ use super::{
     Report, day_asked, header, linked, long_day, money_cell, only_read, refused, row, section, text_cell,
 };
 use crate::xero::answer::{Refusal, Reply};
-use crate::xero::documents::invoices::invoice::InvoiceType;
-use crate::xero::documents::settlement::{Settled, SettledKind, contact_key};
+use crate::xero::documents::claims::Claim;
+use crate::xero::documents::head::Head;
+use crate::xero::documents::settlement::{Settled, SettledKind};
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 
@@ -54,10 +55,12 @@ fn serve(organisation: &Organisation, request: &Request, is_sale: bool) -> Resul
     let day = day_asked(request, "date")?.unwrap_or_else(|| organisation.today(request.now));
     let from = day_asked(request, "fromDate")?;
     let to = day_asked(request, "toDate")?.unwrap_or(day);
-    let mut open: Vec<Open> = documents(organisation, contact.id, is_sale)
-        .into_iter()
-        .filter(|(_, date, _)| *date <= to)
-        .filter_map(|(settled, _, due)| stood(organisation, settled, due, day))
+    // Prepayments don't stand among receivables until they are allocated.
+    let mut open: Vec<Open> = organisation
+        .claims(Some(contact.id))
+        .filter(|(kind, ..)| *kind != SettledKind::Prepayment)
+        .filter(|(_, head, claim)| claim.is_sale == is_sale && claim.status.stands() && head.date <= to)
+        .map(|(kind, head, claim)| stood(organisation, kind, head, claim, day))
         .filter(|open| !open.left().is_zero())
         .collect();
     open.sort_by(|left, right| (left.date, &left.number).cmp(&(right.date, &right.number)));
@@ -83,42 +86,21 @@ fn serve(organisation: &Organisation, request: &Request, is_sale: bool) -> Resul
     Ok(report.reply(organisation, request))
 }
 
-/// Which, its day, and when it is due.
-fn documents(
-    organisation: &Organisation,
-    contact: Uuid,
-    is_sale: bool,
-) -> Vec<(Settled, Date, Option<Date>)> {
-    let key = contact_key(contact);
-    let shelves = &organisation.shelves;
-    let of = |kind: SettledKind, id: Uuid| Settled { kind, id };
-    let invoices = shelves.invoices.find_all(&key);
-    let invoices = invoices.filter(|one| (one.kind == InvoiceType::AccRec) == is_sale);
-    let notes = shelves.credit_notes.find_all(&key).filter(|one| one.is_sale == is_sale);
-    // Prepayments don't stand among receivables until they are allocated.
-    let overpayments = shelves.overpayments.find_all(&key).filter(|one| one.is_received == is_sale);
-    invoices
-        .map(|one| (of(SettledKind::Invoice, one.id), one.date, one.due_date))
-        .chain(notes.map(|one| (of(SettledKind::CreditNote, one.id), one.date, None)))
-        .chain(overpayments.map(|one| (of(SettledKind::Overpayment, one.id), one.date, None)))
-        .collect()
-}
-
 /// With the payments and allocations that there were by then.
-fn stood(organisation: &Organisation, settled: Settled, due: Option<Date>, day: Date) -> Option<Open> {
-    let standing = organisation.standing(settled).filter(|standing| standing.stands)?;
-    let payments = organisation.payments_of(settled.id).filter(|payment| payment.date <= day);
-    let allocations = organisation.allocations_of(settled.id).filter(|allocation| allocation.date <= day);
-    let sign = if settled.kind == SettledKind::Invoice { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
-    Some(Open {
-        settled,
-        number: standing.number,
-        date: standing.date,
-        due,
-        total: sign * standing.total,
+fn stood(organisation: &Organisation, kind: SettledKind, head: &Head, claim: &Claim, day: Date) -> Open {
+    let payments = organisation.payments_of(head.id).filter(|payment| payment.date <= day);
+    let allocations = organisation.allocations_of(head.id).filter(|allocation| allocation.date <= day);
+    let is_invoice = kind == SettledKind::Invoice;
+    let sign = if is_invoice { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+    Open {
+        settled: Settled { kind, id: head.id },
+        number: head.number.to_string(),
+        date: head.date,
+        due: claim.due_date.filter(|_| is_invoice),
+        total: sign * head.totals.total,
         paid: sign * payments.map(|payment| payment.amount).sum::<Decimal>(),
         credited: sign * allocations.map(|allocation| allocation.amount).sum::<Decimal>(),
-    })
+    }
 }
 
 fn rows(shown: &[Open], opening: Decimal, first: Date, day: Date) -> Vec<Value> {

@@ -113,6 +113,7 @@ impl Resource for Items {
     type Document = Item;
     const KEY: &'static str = "Items";
     const ID: &'static str = "ItemID";
+    const MOST_WRITTEN: usize = 500;
     const PAGING: Paging = Paging::Never;
     const FIELDS: &'static [&'static str] = &[
         "itemid",

@@ -17,7 +17,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, places, read_number};
-use crate::xero::writing::{Refused, alone, given, text_within};
+use crate::xero::writing::{Refused, given, text_within};
 
 const LONGEST_NAME: usize = 50;
 /// What a rate may be reported as in New Zealand.
@@ -112,6 +112,7 @@ impl Resource for TaxRates {
     type Document = TaxRate;
     const KEY: &'static str = "TaxRates";
     const ID: &'static str = "TaxRateID";
+    const MOST_WRITTEN: usize = 1;
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Name");
     const PARTS: &'static [Part] = &[];
@@ -160,7 +161,6 @@ impl Resource for TaxRates {
         request: &Request,
         sent: &Map<String, Value>,
     ) -> Result<Uuid, Refused> {
-        alone::<Self>(request)?;
         let before = find(organisation, request, sent)?;
         let mut messages = Messages::default();
         let mut rate = match before {

@@ -153,13 +153,13 @@ impl Books {
                 found.extend(ids.into_iter().map(|id| (kind, id.to_string())));
             }
         };
-        of("Invoices", shelves.invoices.since(None).map(|one| one.id).collect());
-        of("CreditNotes", shelves.credit_notes.since(None).map(|one| one.id).collect());
-        of("Prepayments", shelves.prepayments.since(None).map(|one| one.id).collect());
-        of("Overpayments", shelves.overpayments.since(None).map(|one| one.id).collect());
+        of("Invoices", shelves.invoices.since(None).map(|one| one.head.id).collect());
+        of("CreditNotes", shelves.credit_notes.since(None).map(|one| one.head.id).collect());
+        of("Prepayments", shelves.prepayments.since(None).map(|one| one.head.id).collect());
+        of("Overpayments", shelves.overpayments.since(None).map(|one| one.head.id).collect());
         of("Payments", shelves.payments.since(None).map(|one| one.id).collect());
         of("BatchPayments", shelves.batch_payments.since(None).map(|one| one.id).collect());
-        of("BankTransactions", shelves.bank_transactions.since(None).map(|one| one.id).collect());
+        of("BankTransactions", shelves.bank_transactions.since(None).map(|one| one.head.id).collect());
         of("BankTransfers", shelves.bank_transfers.since(None).map(|one| one.id).collect());
         found
     }
@@ -328,7 +328,8 @@ fn the_random_histories_are_not_all_refusals() {
         }
         let shelves = &books.organisation.shelves;
         let deleted = shelves.payments.since(None).filter(|payment| payment.deleted).count();
-        let paid = shelves.invoices.since(None).filter(|invoice| invoice.fully_paid_on.is_some()).count();
+        let paid =
+            shelves.invoices.since(None).filter(|invoice| invoice.claim.fully_paid_on.is_some()).count();
         let found = [
             shelves.payments.len() - deleted,
             deleted,

@@ -320,7 +320,7 @@ async fn a_paid_invoice_takes_a_reference_but_no_new_lines() {
     assert_eq!(client.post("Invoices", lines).await.status, 400);
     let void = json!({ "InvoiceID": id.to_string(), "Status": "VOIDED" });
     assert_eq!(client.post("Invoices", void).await.status, 400);
-    assert_eq!(client.ledger().invoice(id).unwrap().status, InvoiceStatus::Paid);
+    assert_eq!(client.ledger().invoice(id).unwrap().claim.status, InvoiceStatus::Paid);
 }
 
 #[tokio::test]

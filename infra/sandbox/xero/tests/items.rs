@@ -46,6 +46,19 @@ async fn posting_a_code_updates_what_is_sent_and_putting_it_is_refused() {
     assert_eq!(taken.messages(), ["Price List Item with Code 'FEN' already exists"]);
 }
 
+/// <https://developer.xero.com/documentation/api/accounting/items>
+#[tokio::test]
+async fn of_more_than_five_hundred_items_in_a_request_none_is_written() {
+    let client = Client::new().await;
+    let items = |count: usize| -> Value {
+        json!({ "Items": (0..count).map(|number| json!({ "Code": format!("I{number}") })).collect::<Vec<_>>() })
+    };
+    let refused = client.put("Items", items(501)).await;
+    assert_eq!(refused.messages(), ["Only 500 of the Items may be written in a request"]);
+    assert_eq!(client.get("Items").await.json()["Items"], json!([]));
+    assert_eq!(client.put("Items", items(500)).await.json()["Items"].as_array().unwrap().len(), 500);
+}
+
 #[tokio::test]
 async fn lines_take_what_is_sold_or_what_is_bought() {
     let client = Client::new().await;

@@ -15,6 +15,7 @@ mod identity;
 mod invoices;
 mod items;
 mod keys;
+mod older;
 mod parts;
 mod payments;
 mod projects;

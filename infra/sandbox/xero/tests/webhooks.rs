@@ -233,7 +233,7 @@ async fn payments_are_told_of_or_not_as_the_webhook_is_set() {
         let webhook = Uuid::parse_str(made["id"].as_str().unwrap()).unwrap();
         let app = App { client: &client, webhook };
         app.take(rightly);
-        let id = client.ledger().add_invoice(invoice.clone()).unwrap().id;
+        let id = client.ledger().add_invoice(invoice.clone()).unwrap().head.id;
         app.take(rightly);
         client.ledger().pay_invoice(id).unwrap();
         let told = app.take(rightly).len();

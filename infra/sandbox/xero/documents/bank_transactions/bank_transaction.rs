@@ -1,23 +1,18 @@
 //! Money received or spent as it is kept, what it does to the books, and how it is shown. Rules are in `rules.rs`.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::xero::documents::contacts::contact::Contact;
-use crate::xero::documents::lines::{self, Line};
-use crate::xero::documents::postings;
-use crate::xero::documents::settlement::{Settled, SettledKind, contact_key};
-use crate::xero::documents::stock;
-use crate::xero::documents::tax::LineAmountTypes;
-use crate::xero::filter::{Field, Fields};
+use crate::xero::body::Put;
+use crate::xero::documents::head::{Head, Headed};
+use crate::xero::documents::lines;
+use crate::xero::documents::settlement::{Settled, SettledKind};
+use crate::xero::filter::Field;
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::accounts::Account;
-use crate::xero::shelf::Document;
 use crate::xero::wire;
 
 /// What the money is for.
@@ -73,28 +68,55 @@ impl Purpose {
     }
 }
 
+/// A transfer has no contact and no lines.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BankTransaction {
-    pub(crate) id: Uuid,
+    pub(crate) head: Head,
     pub(crate) kind: BankTransactionType,
     pub(crate) bank_account: Uuid,
-    /// A transfer has none.
-    pub(crate) contact: Option<Uuid>,
-    pub(crate) date: Date,
-    pub(crate) reference: String,
     pub(crate) url: Option<String>,
     pub(crate) is_reconciled: bool,
     pub(crate) is_deleted: bool,
-    pub(crate) line_amount_types: LineAmountTypes,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) currency: String,
-    pub(crate) currency_rate: Decimal,
-    pub(crate) sub_total: Decimal,
-    pub(crate) total_tax: Decimal,
-    pub(crate) total: Decimal,
     /// The prepayment or overpayment that it opened.
     pub(crate) advance: Option<Settled>,
-    pub(crate) updated: Timestamp,
+}
+
+impl Headed for BankTransaction {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.head.keys().collect()
+    }
+
+    /// The bank against what the lines name. A transfer posts by itself, once for both of its ends.
+    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+        if self.is_deleted || self.kind.purpose == Purpose::Transfer {
+            return Vec::new();
+        }
+        let sign = if self.kind.is_received { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+        self.head.post(organisation, self.bank_account, sign)
+    }
+
+    fn field<'a>(&'a self, organisation: &'a Organisation, path: &str) -> Option<Field<'a>> {
+        let account = || organisation.shelves.accounts.get(self.bank_account);
+        Some(match path {
+            "banktransactionid" => Field::Id(self.head.id),
+            "type" => Field::text(self.kind.as_str()),
+            "status" => Field::text(self.status()),
+            "url" => Field::maybe(self.url.as_deref()),
+            "isreconciled" => Field::Flag(self.is_reconciled),
+            "bankaccount.accountid" => Field::Id(self.bank_account),
+            "bankaccount.code" => Field::maybe(account().map(|account| account.code.as_str())),
+            "bankaccount.name" => Field::maybe(account().map(|account| account.name.as_str())),
+            _ => return None,
+        })
+    }
 }
 
 impl BankTransaction {
@@ -108,44 +130,31 @@ impl BankTransaction {
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
+        let Self { head, .. } = self;
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("BankTransactionID", self.id.to_string().into());
-        if let Some(account) = organisation.shelves.accounts.get(self.bank_account) {
-            put("BankAccount", account_block(account));
+        body.put("BankTransactionID", head.id.to_string());
+        body.put_some("BankAccount", organisation.shelves.accounts.get(self.bank_account).map(account_block));
+        body.put("Type", self.kind.as_str());
+        if self.kind.purpose == Purpose::Plain || !head.reference.is_empty() {
+            body.put("Reference", &*head.reference);
         }
-        put("Type", self.kind.as_str().into());
-        if self.kind.purpose == Purpose::Plain || !self.reference.is_empty() {
-            put("Reference", self.reference.as_str().into());
-        }
-        put("IsReconciled", self.is_reconciled.into());
+        body.put("IsReconciled", self.is_reconciled);
         if let Some(advance) = self.advance {
-            put(&format!("{}ID", advance.kind.word()), advance.id.to_string().into());
+            body.put(format!("{}ID", advance.kind.word()), advance.id.to_string());
         }
-        put("HasAttachments", false.into());
-        if let Some(url) = &self.url {
-            put("Url", url.as_str().into());
-        }
+        body.put("HasAttachments", false);
+        body.put_some("Url", self.url.as_deref());
         if view == View::Single {
-            put("Attachments", json!([]));
+            body.put("Attachments", json!([]));
         }
-        if let Some(contact) = self.contact.and_then(|id| organisation.shelves.contacts.get(id)) {
-            let whole = matches!(view, View::Written | View::Single);
-            let inner = if whole { View::Written } else { View::Embedded };
-            put("Contact", Value::Object(contact.as_json(inner)));
-        }
-        put("DateString", wire::day_text(self.date));
-        put("Date", wire::day(self.date));
-        put("Status", self.status().into());
-        put("LineAmountTypes", self.line_amount_types.as_str().into());
-        put("LineItems", lines::as_json(&self.lines, view, unit_places));
-        put("SubTotal", wire::money(self.sub_total));
-        put("TotalTax", wire::money(self.total_tax));
-        put("Total", wire::money(self.total));
-        put("UpdatedDateUTC", wire::stamp(self.updated));
-        put("CurrencyCode", self.currency.as_str().into());
-        if self.currency != organisation.base_currency {
-            put("CurrencyRate", wire::number(self.currency_rate));
+        head.put_contact(&mut body, organisation, view);
+        body.put_day("Date", Some(head.date));
+        let lines = lines::as_json(&head.lines.read(), view, unit_places);
+        head.put_sums(&mut body, self.status(), Some(lines));
+        body.put("UpdatedDateUTC", wire::stamp(head.updated));
+        body.put("CurrencyCode", head.currency.as_str());
+        if head.currency.as_str() != organisation.base_currency {
+            body.put("CurrencyRate", wire::number(head.currency_rate));
         }
         body
     }
@@ -154,34 +163,6 @@ impl BankTransaction {
 /// An account inside a document.
 pub(crate) fn account_block(account: &Account) -> Value {
     json!({ "AccountID": account.id.to_string(), "Code": account.code, "Name": account.name })
-}
-
-impl Document for BankTransaction {
-    fn id(&self) -> Uuid {
-        self.id
-    }
-
-    fn updated(&self) -> Timestamp {
-        self.updated
-    }
-
-    fn touch(&mut self, at: Timestamp) {
-        self.updated = at;
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.contact.map(contact_key).into_iter().chain(stock::keys(&self.lines)).collect()
-    }
-
-    /// The bank against what the lines name. A transfer posts by itself, once for both of its ends.
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        if self.is_deleted || self.kind.purpose == Purpose::Transfer {
-            return Vec::new();
-        }
-        let sign = if self.kind.is_received { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
-        let entry = Entry::on(self.date, self.currency_rate).debit(self.bank_account, sign * self.total);
-        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, -sign)]
-    }
 }
 
 pub(crate) const FIELDS: &[&str] = &[
@@ -204,37 +185,3 @@ pub(crate) const FIELDS: &[&str] = &[
     "contact.contactid",
     "contact.name",
 ];
-
-/// A transaction beside its contact and account, as a query sees it.
-pub(crate) struct Row<'a> {
-    pub(crate) transaction: &'a BankTransaction,
-    pub(crate) contact: Option<&'a Contact>,
-    pub(crate) account: Option<&'a Account>,
-}
-
-impl Fields for Row<'_> {
-    fn field(&self, path: &str) -> Option<Field<'_>> {
-        let Self { transaction, contact, account } = self;
-        Some(match path {
-            "banktransactionid" => Field::Id(transaction.id),
-            "type" => Field::text(transaction.kind.as_str()),
-            "status" => Field::text(transaction.status()),
-            "date" => Field::Moment(wire::midnight(transaction.date)),
-            "reference" => Field::text(&transaction.reference),
-            "url" => Field::maybe(transaction.url.as_deref()),
-            "isreconciled" => Field::Flag(transaction.is_reconciled),
-            "subtotal" => Field::Number(transaction.sub_total),
-            "totaltax" => Field::Number(transaction.total_tax),
-            "total" => Field::Number(transaction.total),
-            "currencycode" => Field::text(&transaction.currency),
-            "lineamounttypes" => Field::text(transaction.line_amount_types.as_str()),
-            "updateddateutc" => Field::Moment(transaction.updated),
-            "bankaccount.accountid" => Field::Id(transaction.bank_account),
-            "bankaccount.code" => Field::maybe(account.map(|account| account.code.as_str())),
-            "bankaccount.name" => Field::maybe(account.map(|account| account.name.as_str())),
-            "contact.contactid" => transaction.contact.map_or(Field::Null, Field::Id),
-            "contact.name" => Field::maybe(contact.map(Contact::name)),
-            _ => return None,
-        })
-    }
-}

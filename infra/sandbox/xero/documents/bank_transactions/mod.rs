@@ -8,6 +8,7 @@ pub(crate) mod rules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::xero::documents::head::Row;
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
@@ -17,7 +18,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::writing::Refused;
-use bank_transaction::{BankTransaction, FIELDS, Row};
+use bank_transaction::{BankTransaction, FIELDS};
 
 pub(crate) struct BankTransactions;
 
@@ -52,9 +53,7 @@ impl Resource for BankTransactions {
         _: &Request,
         transaction: &'a BankTransaction,
     ) -> Box<dyn Fields + 'a> {
-        let contact = transaction.contact.and_then(|id| organisation.shelves.contacts.get(id));
-        let account = organisation.shelves.accounts.get(transaction.bank_account);
-        Box::new(Row { transaction, contact, account })
+        Row::boxed(organisation, transaction)
     }
 
     fn write(

@@ -3,21 +3,23 @@
 //! <https://developer.xero.com/documentation/api/accounting/banktransactions>. Wordings are from the documentation
 //! where one is known.
 
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::BankTransactions;
 use super::bank_transaction::{BankTransaction, BankTransactionType, Purpose};
-use crate::xero::documents::advance::{self, NewAdvance};
-use crate::xero::documents::head::{self, day};
+use crate::xero::documents::advance;
+use crate::xero::documents::head::{self, Head, day};
 use crate::xero::documents::lines::Terms;
-use crate::xero::documents::settlement::{Settled, SettledKind, control_account};
-use crate::xero::documents::stock::{self, Mover};
-use crate::xero::documents::tax::{LineAmountTypes, Totals};
-use crate::xero::messages::{About, Messages};
+use crate::xero::documents::settlement::{Settled, control_account};
+use crate::xero::documents::stock::Moves;
+use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
+use crate::xero::resource::Resource;
 use crate::xero::settings::accounts::Account;
+use crate::xero::settings::currencies::CurrencyCode;
 use crate::xero::writing::{Refused, given, text_of};
 
 const UNIDENTIFIED_CONTACT: &str = "The Contact must contain at least 1 of the following elements to identify the \
@@ -28,8 +30,9 @@ pub(crate) fn save(
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    let before = find(organisation, request, sent)?;
-    let id = before.as_ref().map(|held| held.id);
+    let id = head::sent_id(sent, BankTransactions::ID)?;
+    let exists = || Refused::because(id, "The BankTransaction exists already");
+    let before = head::find(&organisation.shelves.bank_transactions, request, id, None, exists)?;
     if let Some(message) = before.as_ref().and_then(|held| stays_as_it_is(organisation, held, sent)) {
         return Err(Refused::because(id, message));
     }
@@ -53,9 +56,12 @@ pub(crate) fn save(
     if !messages.is_empty() {
         return Err(Refused::Element { id, messages });
     }
-    transaction.updated = request.now;
+    transaction.head.updated = request.now;
     match (transaction.advance, transaction.kind.purpose.advance()) {
-        (None, Some(kind)) => transaction.advance = Some(open(organisation, request, kind, &transaction)),
+        (None, Some(kind)) => {
+            let id = advance::open(organisation, kind, transaction.kind.is_received, &transaction.head);
+            transaction.advance = Some(Settled { kind, id });
+        }
         (Some(settled), _) if deletes => {
             advance::void(organisation, settled, request.now)
                 .map_err(|message| Refused::because(id, message))?;
@@ -67,27 +73,10 @@ pub(crate) fn save(
         (Some(_), false) => "Edited",
         (Some(_), true) => "Deleted",
     };
-    let id = transaction.id;
+    let id = transaction.head.id;
     organisation.shelves.bank_transactions.put(transaction);
     organisation.record(id, changes, request.now);
     Ok(id)
-}
-
-fn find(
-    organisation: &Organisation,
-    request: &Request,
-    sent: &Map<String, Value>,
-) -> Result<Option<BankTransaction>, Refused> {
-    let Some(id) = given(sent, "BankTransactionID") else { return Ok(None) };
-    let id = Uuid::parse_str(&id).map_err(|_| Refused::NotFound)?;
-    if id.is_nil() {
-        return Ok(None);
-    }
-    let held = organisation.shelves.bank_transactions.get(id).ok_or(Refused::NotFound)?;
-    if request.method == "PUT" {
-        return Err(Refused::because(Some(id), "The BankTransaction exists already"));
-    }
-    Ok(Some(held.clone()))
 }
 
 /// Why nothing of it can be changed.
@@ -110,7 +99,7 @@ fn stays_as_it_is(
     if held.is_reconciled && reconciles != Some(false) {
         return Some("This Bank Transaction cannot be edited as it is currently reconciled.".to_owned());
     }
-    organisation.locked(held.date)
+    organisation.locked(held.head.date)
 }
 
 fn blank(
@@ -122,28 +111,19 @@ fn blank(
     let kind = BankTransactionType::read(&kind)
         .filter(|kind| kind.purpose != Purpose::Transfer)
         .ok_or_else(|| format!("The Type '{kind}' is not valid for a new Bank Transaction"))?;
+    let head = Head::blank(organisation.ids.next(), organisation, request.now);
+    let line_amount_types = match kind.purpose {
+        Purpose::Overpayment => LineAmountTypes::NoTax,
+        _ => LineAmountTypes::Inclusive,
+    };
     Ok(BankTransaction {
-        id: organisation.ids.next(),
+        head: Head { line_amount_types, ..head },
         kind,
         bank_account: Uuid::nil(),
-        contact: None,
-        date: organisation.today(request.now),
-        reference: String::new(),
         url: None,
         is_reconciled: false,
         is_deleted: false,
-        line_amount_types: match kind.purpose {
-            Purpose::Overpayment => LineAmountTypes::NoTax,
-            _ => LineAmountTypes::Inclusive,
-        },
-        lines: Vec::new(),
-        currency: organisation.base_currency.clone(),
-        currency_rate: Decimal::ONE,
-        sub_total: Decimal::ZERO,
-        total_tax: Decimal::ZERO,
-        total: Decimal::ZERO,
         advance: None,
-        updated: request.now,
     })
 }
 
@@ -155,26 +135,22 @@ fn read(
     before: Option<&BankTransaction>,
     messages: &mut Messages,
 ) {
-    match head::contact(organisation, request, sent.get("Contact")) {
-        Ok(None) if before.is_none() => messages.push(UNIDENTIFIED_CONTACT.to_owned()),
-        Ok(contact) => transaction.contact = contact.or(transaction.contact),
-        Err(refused) => messages.about(About::Contact, |messages| messages.extend(refused)),
-    }
+    let (head, purpose) = (&mut transaction.head, transaction.kind.purpose);
+    head.read_contact(organisation, request, sent, UNIDENTIFIED_CONTACT, messages);
     match bank_account(organisation, sent.get("BankAccount"), "BankAccount") {
         Ok(Some(account)) => transaction.bank_account = account.id,
         Ok(None) if before.is_none() => messages.push("A BankAccount must be specified".to_owned()),
         Ok(None) => {}
         Err(message) => messages.push(message),
     }
-    let was_on = transaction.date;
-    transaction.date = day(sent, "Date", messages).unwrap_or(transaction.date);
-    if before.is_none() || transaction.date != was_on {
-        messages.extend(organisation.locked(transaction.date));
+    head.date = day(sent, "Date", messages).unwrap_or(head.date);
+    if before.is_none_or(|held| held.head.date != head.date) {
+        messages.extend(organisation.locked(head.date));
     }
     if let Some(reference) = text_of(sent, "Reference") {
         // Prepayments and overpayments have none of their own.
-        if transaction.kind.purpose == Purpose::Plain {
-            transaction.reference = reference;
+        if purpose == Purpose::Plain {
+            head.reference = reference.into();
         }
     }
     if let Some(url) = text_of(sent, "Url") {
@@ -184,16 +160,13 @@ fn read(
     if let Some(flag) = sent.get("IsReconciled").and_then(Value::as_bool) {
         transaction.is_reconciled = flag;
     }
-    if let Some(kind) = given(sent, "LineAmountTypes") {
-        match LineAmountTypes::read(&kind) {
-            Some(_) if transaction.kind.purpose == Purpose::Overpayment => {}
-            Some(kind) => transaction.line_amount_types = kind,
-            None => messages.push(format!("The LineAmountTypes '{kind}' is not valid")),
-        }
+    if let Some(kind) = head::line_amount_types(sent, messages).filter(|_| purpose != Purpose::Overpayment) {
+        head.line_amount_types = kind;
     }
-    transaction.currency = currency(organisation, sent, transaction, messages);
-    let held = before.map(|held| (held.currency.as_str(), held.currency_rate));
-    transaction.currency_rate = head::rate(organisation, sent, &transaction.currency, transaction.date, held);
+    let currency = currency(organisation, sent, transaction, messages);
+    let head = &mut transaction.head;
+    head.currency_rate = head::rate(organisation, sent, &currency, head.date, before.map(|held| &held.head));
+    head.currency = CurrencyCode::read(&currency);
     read_amounts(organisation, request, sent, transaction, messages);
 }
 
@@ -224,64 +197,23 @@ fn read_amounts(
     transaction: &mut BankTransaction,
     messages: &mut Messages,
 ) {
+    let BankTransactionType { is_received, purpose } = transaction.kind;
     let terms = Terms {
-        is_sale: transaction.kind.is_received,
-        amounts: transaction.line_amount_types,
         approved: true,
-        discounted: false,
-        taxed_by_account: true,
-        unit_places: request.unit_places(),
+        moves: (purpose == Purpose::Plain).then_some(Moves { is_credit: false, allows_backorders: false }),
+        ..Terms::of(is_received, transaction.head.line_amount_types, request.unit_places())
     };
     let owed;
-    let sent = if transaction.kind.purpose == Purpose::Overpayment {
-        owed = on_what_is_owed(organisation, sent, transaction.kind.is_received, messages);
+    let sent = if purpose == Purpose::Overpayment {
+        owed = on_what_is_owed(organisation, sent, is_received, messages);
         &owed
     } else {
         sent
     };
-    let totals = head::amounts(organisation, sent, &mut transaction.lines, terms, messages);
-    if transaction.kind.purpose == Purpose::Plain {
-        let mover = Mover {
-            id: transaction.id,
-            is_sale: transaction.kind.is_received,
-            is_credit: false,
-            amounts: transaction.line_amount_types,
-            currency_rate: transaction.currency_rate,
-            allows_backorders: false,
-        };
-        stock::take(organisation, &mut transaction.lines, mover, messages);
-    }
-    if transaction.kind.purpose != Purpose::Plain && totals.total.is_zero() {
+    transaction.head.read_lines(organisation, sent, terms, messages);
+    if purpose != Purpose::Plain && transaction.head.totals.total.is_zero() {
         messages.push("The total must be greater than zero".to_owned());
     }
-    transaction.sub_total = totals.sub_total;
-    transaction.total_tax = totals.total_tax;
-    transaction.total = totals.total;
-}
-
-fn open(
-    organisation: &mut Organisation,
-    request: &Request,
-    kind: SettledKind,
-    transaction: &BankTransaction,
-) -> Settled {
-    let new = NewAdvance {
-        kind,
-        is_received: transaction.kind.is_received,
-        contact_id: transaction.contact.unwrap_or_default(),
-        date: transaction.date,
-        reference: transaction.reference.clone(),
-        line_amount_types: transaction.line_amount_types,
-        lines: transaction.lines.clone(),
-        totals: Totals {
-            sub_total: transaction.sub_total,
-            total_tax: transaction.total_tax,
-            total: transaction.total,
-        },
-        currency: transaction.currency.clone(),
-        currency_rate: transaction.currency_rate,
-    };
-    Settled { kind, id: advance::open(organisation, new, request.now) }
 }
 
 /// An overpayment is on no account but the one of what customers owe, or of what suppliers are owed.

@@ -1,94 +1,101 @@
-//! A credit note as it is kept, and the shapes it is shown in. Rules are in `rules.rs`.
+//! A credit note: nothing but a head and a claim. How it is written where invoices are written otherwise, and the
+//! shapes it is shown in.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use crate::xero::documents::contacts::contact::Contact;
-use crate::xero::documents::invoices::invoice::InvoiceStatus;
-use crate::xero::documents::lines::{self, Line};
-use crate::xero::documents::postings;
-use crate::xero::documents::settlement::{contact_key, control_account};
-use crate::xero::documents::stock;
-use crate::xero::documents::tax::LineAmountTypes;
-use crate::xero::filter::{Field, Fields};
+use crate::xero::body::Put;
+use crate::xero::documents::claims::{Claim, Claimed, Manner, Written};
+use crate::xero::documents::head::{Head, Headed, number_key};
+use crate::xero::documents::lines;
+use crate::xero::filter::Field;
 use crate::xero::journal::Entry;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
-use crate::xero::shelf::Document;
+use crate::xero::request::Request;
+use crate::xero::shelf::Shelf;
+use crate::xero::shelves::Shelves;
 use crate::xero::webhooks::{Category, News};
 use crate::xero::wire;
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CreditNote {
-    pub(crate) id: Uuid,
-    /// Given to a customer; otherwise it comes from a supplier.
-    pub(crate) is_sale: bool,
-    pub(crate) number: String,
-    pub(crate) reference: String,
-    pub(crate) contact_id: Uuid,
-    pub(crate) date: Date,
-    pub(crate) due_date: Option<Date>,
-    /// The same words as an invoice's.
-    pub(crate) status: InvoiceStatus,
-    pub(crate) line_amount_types: LineAmountTypes,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) currency: String,
-    pub(crate) currency_rate: Decimal,
-    pub(crate) branding_theme: Option<Uuid>,
-    pub(crate) sent_to_contact: bool,
-    pub(crate) sub_total: Decimal,
-    pub(crate) total_tax: Decimal,
-    pub(crate) total: Decimal,
-    pub(crate) remaining_credit: Decimal,
-    pub(crate) fully_paid_on: Option<Date>,
-    pub(crate) updated: Timestamp,
+    pub(crate) head: Head,
+    pub(crate) claim: Claim,
 }
 
-/// Only those to customers are found by number.
-pub(crate) fn credit_note_key(number: &str) -> String {
-    format!("number:{}", number.to_lowercase())
+impl Written for CreditNote {
+    const MANNER: Manner = Manner {
+        noun: "Credit note",
+        types: ["ACCRECCREDIT", "ACCPAYCREDIT"],
+        ids: &["CreditNoteID", "ID"],
+        number: "CreditNoteNumber",
+        number_taken: "Credit note # must be unique.",
+        prefix: "CN-",
+        is_credit: true,
+    };
+
+    fn shelf(shelves: &Shelves) -> &Shelf<Self> {
+        &shelves.credit_notes
+    }
+
+    fn shelf_mut(shelves: &mut Shelves) -> &mut Shelf<Self> {
+        &mut shelves.credit_notes
+    }
+
+    fn new(head: Head, claim: Claim, _: &Request) -> Self {
+        Self { head, claim }
+    }
 }
 
-impl Document for CreditNote {
-    fn id(&self) -> Uuid {
-        self.id
+impl Claimed for CreditNote {
+    fn claim(&self) -> &Claim {
+        &self.claim
     }
 
-    fn updated(&self) -> Timestamp {
-        self.updated
+    fn claim_mut(&mut self) -> &mut Claim {
+        &mut self.claim
+    }
+}
+
+impl Headed for CreditNote {
+    fn head(&self) -> &Head {
+        &self.head
     }
 
-    fn touch(&mut self, at: Timestamp) {
-        self.updated = at;
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
 
+    /// Only those to customers are found by number.
     fn keys(&self) -> Vec<String> {
-        let number = self.is_sale.then(|| credit_note_key(&self.number));
-        [contact_key(self.contact_id)].into_iter().chain(number).chain(stock::keys(&self.lines)).collect()
+        let number = self.claim.is_sale.then(|| number_key(&self.head.number));
+        self.head.keys().chain(number).collect()
     }
 
-    /// An invoice turned round.
     fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        if !self.status.stands() {
-            return Vec::new();
-        }
-        let sign = if self.is_sale { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
-        let entry = Entry::on(self.date, self.currency_rate)
-            .debit(control_account(organisation, self.is_sale), -sign * self.total);
-        vec![postings::post(entry, organisation, &self.lines, self.line_amount_types, sign)]
+        self.claim.post(organisation, &self.head, true)
     }
 
     fn news(&self, _before: Option<&Self>) -> Option<News> {
-        Some(News::with_data(Category::CreditNote, self.kind(), self.status.as_str()))
+        Some(News::with_data(Category::CreditNote, self.type_text(), self.claim.status.as_str()))
+    }
+
+    fn field<'a>(&'a self, _: &'a Organisation, path: &str) -> Option<Field<'a>> {
+        Some(match path {
+            "creditnoteid" => Field::Id(self.head.id),
+            "creditnotenumber" => Field::text(&self.head.number),
+            "type" => Field::text(self.type_text()),
+            "remainingcredit" => Field::Number(self.open()),
+            _ => return self.claim.field(path),
+        })
     }
 }
 
 impl CreditNote {
-    pub(crate) fn kind(&self) -> &'static str {
-        if self.is_sale { "ACCRECCREDIT" } else { "ACCPAYCREDIT" }
+    fn type_text(&self) -> &'static str {
+        Self::MANNER.types[usize::from(!self.claim.is_sale)]
     }
 
     /// The id stands there twice, as Xero has it.
@@ -98,60 +105,44 @@ impl CreditNote {
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
+        let Self { head, claim } = self;
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("CreditNoteID", self.id.to_string().into());
-        put("CreditNoteNumber", self.number.as_str().into());
+        body.put("CreditNoteID", head.id.to_string());
+        body.put("CreditNoteNumber", &*head.number);
         if view != View::Summary {
-            put("Payments", organisation.payments_of(self.id).map(|payment| payment.inside()).collect());
+            let payments = organisation.payments_of(head.id);
+            body.put("Payments", payments.map(|payment| payment.inside()).collect::<Value>());
         }
-        put("ID", self.id.to_string().into());
-        put("CurrencyRate", wire::number(self.currency_rate));
-        put("Type", self.kind().into());
-        put("Reference", self.reference.as_str().into());
-        put("SentToContact", self.sent_to_contact.into());
-        put("RemainingCredit", wire::money(self.remaining_credit));
+        body.put("ID", head.id.to_string());
+        body.put("CurrencyRate", wire::number(head.currency_rate));
+        body.put("Type", self.type_text());
+        body.put("Reference", &*head.reference);
+        body.put("SentToContact", claim.sent_to_contact);
+        body.put("RemainingCredit", wire::money(self.open()));
         if view != View::Summary {
-            let allocations = organisation.allocations_of(self.id);
-            put("Allocations", allocations.map(|one| one.as_json(organisation)).collect());
+            let allocations = organisation.allocations_of(head.id);
+            body.put("Allocations", allocations.map(|one| one.as_json(organisation)).collect::<Value>());
         }
-        put("HasAttachments", false.into());
-        put("HasErrors", false.into());
-        if let Some(contact) = organisation.shelves.contacts.get(self.contact_id) {
-            let inner =
-                if matches!(view, View::Written | View::Single) { View::Written } else { View::Embedded };
-            put("Contact", Value::Object(contact.as_json(inner)));
-        }
-        put("DateString", wire::day_text(self.date));
-        put("Date", wire::day(self.date));
-        if let Some(due) = self.due_date {
-            put("DueDateString", wire::day_text(due));
-            put("DueDate", wire::day(due));
-        }
-        if let Some(theme) = self.branding_theme {
-            put("BrandingThemeID", theme.to_string().into());
-        }
-        put("Status", self.status.as_str().into());
-        put("LineAmountTypes", self.line_amount_types.as_str().into());
-        put("LineItems", lines::as_json(&self.lines, view, unit_places));
-        put("SubTotal", wire::money(self.sub_total));
-        put("TotalTax", wire::money(self.total_tax));
-        put("Total", wire::money(self.total));
-        put("UpdatedDateUTC", wire::stamp(self.updated));
-        put("UpdatedDateUTCString", wire::stamp_text(self.updated));
-        put("CurrencyCode", self.currency.as_str().into());
-        if let Some(paid) = self.fully_paid_on {
-            put("FullyPaidOnDate", wire::day(paid));
-        }
+        body.put("HasAttachments", false);
+        body.put("HasErrors", false);
+        head.put_contact(&mut body, organisation, view);
+        claim.put_days(&mut body, head);
+        let lines = lines::as_json(&head.lines.read(), view, unit_places);
+        head.put_sums(&mut body, claim.status.as_str(), Some(lines));
+        body.put("UpdatedDateUTC", wire::stamp(head.updated));
+        body.put("UpdatedDateUTCString", wire::stamp_text(head.updated));
+        body.put("CurrencyCode", head.currency.as_str());
+        body.put_some("FullyPaidOnDate", claim.fully_paid_on.map(wire::day));
         body
     }
 
     /// Inside an invoice that it was allocated to.
     pub(crate) fn inside(&self, applied: Decimal) -> Value {
+        let head = &self.head;
         json!({
-            "CreditNoteID": self.id.to_string(), "CreditNoteNumber": self.number, "ID": self.id.to_string(),
-            "HasErrors": false, "AppliedAmount": wire::money(applied), "DateString": wire::day_text(self.date),
-            "Date": wire::day(self.date), "LineItems": [], "Total": wire::money(self.total),
+            "CreditNoteID": head.id.to_string(), "CreditNoteNumber": head.number, "ID": head.id.to_string(),
+            "HasErrors": false, "AppliedAmount": wire::money(applied), "DateString": wire::day_text(head.date),
+            "Date": wire::day(head.date), "LineItems": [], "Total": wire::money(head.totals.total),
         })
     }
 }
@@ -175,36 +166,3 @@ pub(crate) const FIELDS: &[&str] = &[
     "contact.name",
     "contact.contactnumber",
 ];
-
-/// A credit note beside its contact, as a query sees it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CreditNoteRow<'a> {
-    pub(crate) note: &'a CreditNote,
-    pub(crate) contact: Option<&'a Contact>,
-}
-
-impl Fields for CreditNoteRow<'_> {
-    fn field(&self, path: &str) -> Option<Field<'_>> {
-        let Self { note, contact } = self;
-        Some(match path {
-            "creditnoteid" => Field::Id(note.id),
-            "creditnotenumber" => Field::text(&note.number),
-            "reference" => Field::text(&note.reference),
-            "type" => Field::text(note.kind()),
-            "status" => Field::text(note.status.as_str()),
-            "date" => Field::day(Some(note.date)),
-            "duedate" => Field::day(note.due_date),
-            "fullypaidondate" => Field::day(note.fully_paid_on),
-            "subtotal" => Field::Number(note.sub_total),
-            "totaltax" => Field::Number(note.total_tax),
-            "total" => Field::Number(note.total),
-            "remainingcredit" => Field::Number(note.remaining_credit),
-            "currencycode" => Field::text(&note.currency),
-            "updateddateutc" => Field::Moment(note.updated),
-            "contact.contactid" => Field::Id(note.contact_id),
-            "contact.name" => Field::maybe(contact.map(Contact::name)),
-            "contact.contactnumber" => Field::maybe(contact.and_then(Contact::number)),
-            _ => return None,
-        })
-    }
-}

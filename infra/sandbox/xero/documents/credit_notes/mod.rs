@@ -4,11 +4,12 @@
 //! <https://developer.xero.com/documentation/api/accounting/creditnotes>
 
 pub(crate) mod credit_note;
-pub(crate) mod rules;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::xero::documents::claims;
+use crate::xero::documents::head::{Row, number_key};
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, attachments, history, paper};
@@ -18,7 +19,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::writing::Refused;
-use credit_note::{CreditNote, CreditNoteRow, FIELDS, credit_note_key};
+use credit_note::{CreditNote, FIELDS};
 
 pub(crate) struct CreditNotes;
 
@@ -41,7 +42,7 @@ impl Resource for CreditNotes {
     }
 
     fn named<'a>(organisation: &'a Organisation, key: &str) -> Option<&'a CreditNote> {
-        organisation.shelves.credit_notes.find(&credit_note_key(key))
+        organisation.shelves.credit_notes.find(&number_key(key))
     }
 
     fn show(
@@ -54,8 +55,7 @@ impl Resource for CreditNotes {
     }
 
     fn row<'a>(organisation: &'a Organisation, _: &Request, note: &'a CreditNote) -> Box<dyn Fields + 'a> {
-        let contact = organisation.shelves.contacts.get(note.contact_id);
-        Box::new(CreditNoteRow { note, contact })
+        Row::boxed(organisation, note)
     }
 
     fn write(
@@ -63,6 +63,6 @@ impl Resource for CreditNotes {
         request: &Request,
         sent: &Map<String, Value>,
     ) -> Result<Uuid, Refused> {
-        rules::save(organisation, request, sent)
+        claims::save::<CreditNote>(organisation, request, sent)
     }
 }

@@ -3,11 +3,13 @@
 //! <https://developer.xero.com/documentation/api/accounting/invoices>
 
 pub(crate) mod invoice;
-pub(crate) mod rules;
+mod rules;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::xero::documents::claims;
+use crate::xero::documents::head::{Row, number_key};
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, email, history, online_invoice, paper};
@@ -18,7 +20,7 @@ use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, read_day};
 use crate::xero::writing::{Refused, given};
-use invoice::{FIELDS, Invoice, InvoiceRow, invoice_number_key};
+use invoice::{FIELDS, Invoice};
 
 pub(crate) struct Invoices;
 
@@ -60,7 +62,7 @@ impl Resource for Invoices {
     }
 
     fn named<'a>(organisation: &'a Organisation, key: &str) -> Option<&'a Invoice> {
-        organisation.shelves.invoices.find(&invoice_number_key(key))
+        organisation.shelves.invoices.find(&number_key(key))
     }
 
     fn show(
@@ -73,8 +75,7 @@ impl Resource for Invoices {
     }
 
     fn row<'a>(organisation: &'a Organisation, _: &Request, invoice: &'a Invoice) -> Box<dyn Fields + 'a> {
-        let contact = organisation.shelves.contacts.get(invoice.contact_id);
-        Box::new(InvoiceRow { invoice, contact })
+        Row::boxed(organisation, invoice)
     }
 
     fn write(
@@ -82,7 +83,7 @@ impl Resource for Invoices {
         request: &Request,
         sent: &Map<String, Value>,
     ) -> Result<Uuid, Refused> {
-        rules::save(organisation, request, sent)
+        claims::save::<Invoice>(organisation, request, sent)
     }
 
     fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::packed::PackedLines;
 use crate::xero::documents::stock::Moved;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::reading::View;
@@ -46,6 +47,11 @@ pub(crate) fn as_json(lines: &[Line], view: View, unit_places: u32) -> Value {
     }
 }
 
+/// What the discounts take off.
+pub(crate) fn discount(lines: &[Line]) -> Decimal {
+    lines.iter().map(Line::discount).sum()
+}
+
 impl Line {
     /// Without its tax.
     pub(crate) fn net(&self, amounts: LineAmountTypes) -> Decimal {
@@ -56,7 +62,7 @@ impl Line {
     }
 
     /// What the discount takes off.
-    pub(crate) fn discount(&self) -> Decimal {
+    fn discount(&self) -> Decimal {
         if self.discount_rate.is_none() && self.discount_amount.is_none() {
             return Decimal::ZERO;
         }
@@ -126,17 +132,19 @@ impl Tracking {
 
 /// Lines with others' texts, accounts and tracking, as far as they are the same lines: what may be changed of them once
 /// something was paid.
-pub(crate) fn relabelled(held: &[Line], wanted: &[Line]) -> Vec<Line> {
-    if held.len() != wanted.len() {
-        return held.to_vec();
+pub(crate) fn relabelled(held: &PackedLines, wanted: &PackedLines) -> PackedLines {
+    let (mut lines, wanted) = (held.read(), wanted.read());
+    if lines.len() == wanted.len() {
+        for (line, wanted) in lines.iter_mut().zip(wanted) {
+            *line = Line {
+                description: wanted.description,
+                account_code: wanted.account_code,
+                account_id: wanted.account_id,
+                tracking: wanted.tracking,
+                tax_sent: wanted.tax_sent,
+                ..std::mem::take(line)
+            };
+        }
     }
-    let lines = held.iter().zip(wanted).map(|(held, wanted)| Line {
-        description: wanted.description.clone(),
-        account_code: wanted.account_code.clone(),
-        account_id: wanted.account_id,
-        tracking: wanted.tracking.clone(),
-        tax_sent: wanted.tax_sent,
-        ..held.clone()
-    });
-    lines.collect()
+    PackedLines::of(&lines)
 }

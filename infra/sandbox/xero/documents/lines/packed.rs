@@ -35,6 +35,10 @@ impl PackedLines {
         Self(bytes.into())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn read(&self) -> Vec<Line> {
         let mut bytes = Bytes(&self.0);
         let mut lines = Vec::new();

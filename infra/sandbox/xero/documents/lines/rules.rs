@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::line::{Line, Tracking};
+use crate::xero::documents::stock::Moves;
 use crate::xero::documents::tax::{LineAmountTypes, line_amount, line_tax};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
@@ -30,6 +31,23 @@ pub(crate) struct Terms {
     /// A line without a tax type takes its account's; a quote's takes none, and has no tax.
     pub(crate) taxed_by_account: bool,
     pub(crate) unit_places: u32,
+    /// What it does to the stock, if it is so far.
+    pub(crate) moves: Option<Moves>,
+}
+
+impl Terms {
+    /// Those of a draft without discounts.
+    pub(crate) fn of(is_sale: bool, amounts: LineAmountTypes, unit_places: u32) -> Self {
+        Self {
+            is_sale,
+            amounts,
+            approved: false,
+            discounted: false,
+            taxed_by_account: true,
+            unit_places,
+            moves: None,
+        }
+    }
 }
 
 /// A line that carries the id of one that exists changes it; any other is new.

@@ -153,15 +153,15 @@ impl Payment {
             );
         }
         if let Some(standing) = organisation.standing(self.settles) {
-            let contact = organisation.shelves.contacts.get(standing.contact);
+            let contact = organisation.shelves.contacts.get(standing.head.contact_id);
             put(
                 "Invoice",
                 json!({
                     "Type": self.document_type(), "InvoiceID": self.settles.id.to_string(),
-                    "InvoiceNumber": standing.number, "Payments": [], "CreditNotes": [], "Prepayments": [],
+                    "InvoiceNumber": standing.head.number, "Payments": [], "CreditNotes": [], "Prepayments": [],
                     "Overpayments": [], "IsDiscounted": false, "HasErrors": false,
                     "Contact": contact.map(|contact| contact.as_json(crate::xero::reading::View::Embedded)),
-                    "LineItems": [], "CurrencyCode": standing.currency,
+                    "LineItems": [], "CurrencyCode": standing.head.currency,
                 }),
             );
         }
@@ -217,10 +217,10 @@ impl Fields for PaymentRow<'_> {
             }
             "invoice.invoiceid" => Field::Id(payment.settles.id),
             "invoice.invoicenumber" => {
-                standing().map_or(Field::Null, |standing| Field::Text(standing.number.into()))
+                standing().map_or(Field::Null, |standing| Field::text(&standing.head.number))
             }
             "invoice.contact.contactid" => {
-                standing().map_or(Field::Null, |standing| Field::Id(standing.contact))
+                standing().map_or(Field::Null, |standing| Field::Id(standing.head.contact_id))
             }
             _ => return None,
         })

@@ -9,9 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::payment::Payment;
-use crate::xero::documents::credit_notes::credit_note::credit_note_key;
-use crate::xero::documents::head::{self, day};
-use crate::xero::documents::invoices::invoice::invoice_number_key;
+use crate::xero::documents::head::{self, day, number_key};
 use crate::xero::documents::settlement::{Settled, SettledKind, refresh};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
@@ -72,13 +70,14 @@ pub(crate) fn create(
         messages.push("Amount must be greater than zero".to_owned());
         Decimal::ZERO
     });
-    if !standing.stands {
+    if !standing.stands() {
         messages.push(NOT_APPROVED.to_owned());
     } else if amount > standing.open() {
         messages.push(TOO_MUCH.to_owned());
     }
+    let (currency, is_sale) = (standing.head.currency, standing.claim.is_sale);
     let held_in = organisation.currency_of_account(account);
-    if held_in != organisation.base_currency && held_in != standing.currency {
+    if held_in != organisation.base_currency && held_in != currency.as_str() {
         messages.push(OTHER_CURRENCY);
     }
     if !messages.is_empty() {
@@ -90,11 +89,11 @@ pub(crate) fn create(
     let payment = Payment {
         id: organisation.ids.next(),
         settles,
-        is_sale: standing.is_sale,
+        is_sale,
         account,
         date,
         amount,
-        currency_rate: head::rate(organisation, sent, &standing.currency, date, None),
+        currency_rate: head::rate(organisation, sent, currency.as_str(), date, None),
         reference: text_of(sent, "Reference").unwrap_or_default(),
         is_reconciled: sent.get("IsReconciled").and_then(Value::as_bool).unwrap_or(false),
         deleted: false,
@@ -151,14 +150,14 @@ fn find_document(organisation: &Organisation, sent: &Map<String, Value>) -> Resu
     };
     if block("Invoice").is_some() || sent.contains_key("InvoiceNumber") {
         let by_number = number(block("Invoice"), "InvoiceNumber")
-            .and_then(|number| shelves.invoices.find(&invoice_number_key(&number)))
-            .map(|invoice| invoice.id);
+            .and_then(|number| shelves.invoices.find(&number_key(&number)))
+            .map(|invoice| invoice.head.id);
         return found(SettledKind::Invoice, id_in(block("Invoice"), "InvoiceID").or(by_number));
     }
     if block("CreditNote").is_some() || sent.contains_key("CreditNoteNumber") {
         let by_number = number(block("CreditNote"), "CreditNoteNumber")
-            .and_then(|number| shelves.credit_notes.find(&credit_note_key(&number)))
-            .map(|note| note.id);
+            .and_then(|number| shelves.credit_notes.find(&number_key(&number)))
+            .map(|note| note.head.id);
         return found(SettledKind::CreditNote, id_in(block("CreditNote"), "CreditNoteID").or(by_number));
     }
     for kind in [SettledKind::Prepayment, SettledKind::Overpayment] {

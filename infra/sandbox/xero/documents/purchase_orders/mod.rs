@@ -8,6 +8,7 @@ mod rules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::xero::documents::head::number_key;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history, paper};
 use crate::xero::reading::{Paging, Parameter, View};
@@ -18,7 +19,6 @@ use crate::xero::shelves::Shelves;
 use crate::xero::wire::{self, read_day};
 use crate::xero::writing::{Refused, given};
 pub(crate) use purchase_order::PurchaseOrder;
-use purchase_order::order_number_key;
 
 pub(crate) struct PurchaseOrders;
 
@@ -58,7 +58,7 @@ impl Resource for PurchaseOrders {
     }
 
     fn named<'a>(organisation: &'a Organisation, key: &str) -> Option<&'a PurchaseOrder> {
-        organisation.shelves.purchase_orders.find(&order_number_key(key))
+        organisation.shelves.purchase_orders.find(&number_key(key))
     }
 
     fn show(

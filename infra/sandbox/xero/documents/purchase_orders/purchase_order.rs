@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
+use crate::xero::body::Put;
 use crate::xero::documents::contacts::contact::Contact;
-use crate::xero::documents::lines::Line;
-use crate::xero::documents::tax::{LineAmountTypes, Totals};
+use crate::xero::documents::head::{Head, Headed, number_key};
+use crate::xero::documents::lines::{self, Line};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
-use crate::xero::shelf::Document;
 use crate::xero::wire;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -51,45 +49,26 @@ pub(crate) const DELIVERY_TEXTS: [(&str, usize); 4] =
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PurchaseOrder {
-    pub(crate) id: Uuid,
-    pub(crate) number: String,
-    pub(crate) reference: String,
-    pub(crate) contact_id: Uuid,
-    pub(crate) date: Date,
+    pub(crate) head: Head,
+    pub(crate) status: PurchaseOrderStatus,
     pub(crate) delivery_date: Option<Date>,
     pub(crate) expected_arrival: Option<Date>,
     pub(crate) delivery: BTreeMap<Cow<'static, str>, String>,
-    pub(crate) status: PurchaseOrderStatus,
-    pub(crate) line_amount_types: LineAmountTypes,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) currency: String,
-    pub(crate) currency_rate: Decimal,
-    pub(crate) branding_theme: Option<Uuid>,
     pub(crate) sent_to_contact: bool,
-    pub(crate) totals: Totals,
-    pub(crate) updated: Timestamp,
 }
 
-pub(crate) fn order_number_key(number: &str) -> String {
-    format!("number:{}", number.to_lowercase())
-}
-
-impl Document for PurchaseOrder {
-    fn id(&self) -> Uuid {
-        self.id
+impl Headed for PurchaseOrder {
+    fn head(&self) -> &Head {
+        &self.head
     }
 
-    fn updated(&self) -> Timestamp {
-        self.updated
-    }
-
-    fn touch(&mut self, at: Timestamp) {
-        self.updated = at;
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
 
     /// Deleted orders go on holding their number.
     fn keys(&self) -> Vec<String> {
-        vec![order_number_key(&self.number)]
+        vec![number_key(&self.head.number)]
     }
 }
 
@@ -100,58 +79,39 @@ impl PurchaseOrder {
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
+        let Self { head, .. } = self;
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("PurchaseOrderID", self.id.to_string().into());
-        put("PurchaseOrderNumber", self.number.as_str().into());
-        put("DateString", wire::day_text(self.date));
-        put("Date", wire::day(self.date));
-        for (field, date) in
-            [("DeliveryDate", self.delivery_date), ("ExpectedArrivalDate", self.expected_arrival)]
-        {
-            if let Some(date) = date {
-                put(&format!("{field}String"), wire::day_text(date));
-                put(field, wire::day(date));
-            }
-        }
+        body.put("PurchaseOrderID", head.id.to_string());
+        body.put("PurchaseOrderNumber", &*head.number);
+        body.put_day("Date", Some(head.date));
+        body.put_day("DeliveryDate", self.delivery_date);
+        body.put_day("ExpectedArrivalDate", self.expected_arrival);
         for (field, _) in DELIVERY_TEXTS {
-            if let Some(text) = self.delivery.get(field).filter(|text| !text.is_empty()) {
-                put(field, text.as_str().into());
-            }
+            body.put_text(field, self.delivery.get(field).map_or("", String::as_str));
         }
-        put("HasErrors", false.into());
-        let discount: Decimal = self.lines.iter().map(Line::discount).sum();
-        put("IsDiscounted", (!discount.is_zero()).into());
-        if view == View::Written || !discount.is_zero() {
-            put("TotalDiscount", wire::money(discount));
-        }
+        body.put("HasErrors", false);
+        let lines = head.lines.read();
+        let discount = lines::discount(&lines);
+        body.put("IsDiscounted", !discount.is_zero());
+        let shows_discount = view == View::Written || !discount.is_zero();
+        body.put_some("TotalDiscount", shows_discount.then(|| wire::money(discount)));
         if view != View::Paged {
-            put("SentToContact", self.sent_to_contact.into());
+            body.put("SentToContact", self.sent_to_contact);
         }
-        if !self.reference.is_empty() {
-            put("Reference", self.reference.as_str().into());
-        }
-        put("Type", "PURCHASEORDER".into());
-        put("CurrencyRate", wire::number(self.currency_rate));
-        put("CurrencyCode", self.currency.as_str().into());
-        if let Some(contact) = organisation.shelves.contacts.get(self.contact_id) {
-            put("Contact", contact_as_json(organisation, contact, view));
-        }
-        if let Some(theme) = self.branding_theme {
-            put("BrandingThemeID", theme.to_string().into());
-        }
-        put("Status", self.status.as_str().into());
-        put("LineAmountTypes", self.line_amount_types.as_str().into());
-        put("LineItems", self.lines.iter().map(|line| line_as_json(line, unit_places)).collect());
-        put("SubTotal", wire::money(self.totals.sub_total));
-        put("TotalTax", wire::money(self.totals.total_tax));
-        put("Total", wire::money(self.totals.total));
-        put("UpdatedDateUTC", wire::stamp(self.updated));
+        body.put_text("Reference", &head.reference);
+        body.put("Type", "PURCHASEORDER");
+        body.put("CurrencyRate", wire::number(head.currency_rate));
+        body.put("CurrencyCode", head.currency.as_str());
+        let contact = organisation.shelves.contacts.get(head.contact_id);
+        body.put_some("Contact", contact.map(|contact| contact_as_json(organisation, contact, view)));
+        let lines = lines.iter().map(|line| line_as_json(line, unit_places)).collect();
+        head.put_sums(&mut body, self.status.as_str(), Some(lines));
+        body.put("UpdatedDateUTC", wire::stamp(head.updated));
         if view != View::Written {
-            put("HasAttachments", false.into());
+            body.put("HasAttachments", false);
         }
         if view == View::Single {
-            put("Attachments", json!([]));
+            body.put("Attachments", json!([]));
         }
         body
     }

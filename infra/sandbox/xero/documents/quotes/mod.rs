@@ -61,7 +61,7 @@ impl Resource for Quotes {
     }
 
     fn show(organisation: &Organisation, request: &Request, quote: &Quote, view: View) -> Map<String, Value> {
-        let contact = organisation.shelves.contacts.get(quote.contact_id);
+        let contact = organisation.shelves.contacts.get(quote.head.contact_id);
         quote.as_json(contact, view, request.unit_places())
     }
 

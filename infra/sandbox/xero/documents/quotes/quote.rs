@@ -1,16 +1,13 @@
-//! A quote as it is kept, and the shapes it is shown in. It does nothing to the books.
+//! A quote as it is kept besides its head, and the shapes it is shown in. It does nothing to the books.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
+use crate::xero::body::Put;
 use crate::xero::documents::contacts::contact::Contact;
-use crate::xero::documents::lines::Line;
-use crate::xero::documents::tax::{LineAmountTypes, Totals};
+use crate::xero::documents::head::{Head, Headed, number_key};
+use crate::xero::documents::lines::{self, Line};
 use crate::xero::reading::View;
-use crate::xero::shelf::Document;
 use crate::xero::wire::{self, places};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,135 +42,95 @@ impl QuoteStatus {
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Quote {
-    pub(crate) id: Uuid,
-    pub(crate) number: String,
-    pub(crate) reference: String,
+    pub(crate) head: Head,
+    pub(crate) status: QuoteStatus,
+    pub(crate) expiry: Option<Date>,
     pub(crate) terms: String,
     pub(crate) title: String,
     pub(crate) summary: String,
-    pub(crate) contact_id: Uuid,
-    pub(crate) date: Date,
-    pub(crate) expiry: Option<Date>,
-    pub(crate) status: QuoteStatus,
-    pub(crate) line_amount_types: LineAmountTypes,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) currency: String,
-    pub(crate) currency_rate: Decimal,
-    pub(crate) branding_theme: Option<Uuid>,
-    pub(crate) totals: Totals,
-    pub(crate) updated: Timestamp,
 }
 
-pub(crate) fn quote_number_key(number: &str) -> String {
-    format!("number:{}", number.to_lowercase())
-}
-
-impl Document for Quote {
-    fn id(&self) -> Uuid {
-        self.id
+impl Headed for Quote {
+    fn head(&self) -> &Head {
+        &self.head
     }
 
-    fn updated(&self) -> Timestamp {
-        self.updated
-    }
-
-    fn touch(&mut self, at: Timestamp) {
-        self.updated = at;
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
 
     /// Deleted quotes go on holding their number.
     fn keys(&self) -> Vec<String> {
-        vec![quote_number_key(&self.number)]
+        vec![number_key(&self.head.number)]
     }
 }
 
 impl Quote {
-    /// A list leaves out empty terms and item codes, and has discounts of nothing; a single quote the reverse.
+    /// Another stack of Xero's servers writes them: in an order, with days and words of its own. A list leaves out empty
+    /// terms and item codes, and has discounts of nothing; a single quote the reverse.
     pub(crate) fn as_json(
         &self,
         contact: Option<&Contact>,
         view: View,
         unit_places: u32,
     ) -> Map<String, Value> {
+        let Self { head, .. } = self;
         let listed = view == View::Paged;
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("QuoteID", self.id.to_string().into());
-        put("QuoteNumber", self.number.as_str().into());
-        if !self.reference.is_empty() {
-            put("Reference", self.reference.as_str().into());
-        }
+        body.put("QuoteID", head.id.to_string());
+        body.put("QuoteNumber", &*head.number);
+        body.put_text("Reference", &head.reference);
         if !listed || !self.terms.is_empty() {
-            put("Terms", self.terms.as_str().into());
+            body.put("Terms", self.terms.as_str());
         }
-        if let Some(contact) = contact {
-            let contact = json!({
+        let contact = contact.map(|contact| {
+            json!({
                 "ContactID": contact.id.to_string(), "Name": contact.name(),
                 "EmailAddress": contact.email().unwrap_or_default(),
-            });
-            put("Contact", contact);
+            })
+        });
+        body.put_some("Contact", contact);
+        let lines = head.lines.read();
+        let items = lines.iter().map(|line| line_as_json(line, listed, unit_places));
+        body.put("LineItems", items.collect::<Value>());
+        for (field, date) in [("Date", Some(head.date)), ("ExpiryDate", self.expiry)] {
+            body.put_some(field, date.map(wire::bare_day));
+            body.put_some(format!("{field}String"), date.map(wire::day_text));
         }
-        put("LineItems", self.lines.iter().map(|line| line_as_json(line, listed, unit_places)).collect());
-        put("Date", wire::bare_day(self.date));
-        put("DateString", wire::day_text(self.date));
-        if let Some(expiry) = self.expiry {
-            put("ExpiryDate", wire::bare_day(expiry));
-            put("ExpiryDateString", wire::day_text(expiry));
-        }
-        put("Status", self.status.as_str().into());
-        put("CurrencyRate", wire::number(self.currency_rate));
-        put("CurrencyCode", self.currency.as_str().into());
-        put("SubTotal", wire::money(self.totals.sub_total));
-        put("TotalTax", wire::money(self.totals.total_tax));
-        put("Total", wire::money(self.totals.total));
-        let discount: Decimal = self.lines.iter().map(Line::discount).sum();
-        if listed || !discount.is_zero() {
-            put("TotalDiscount", wire::money(discount));
-        }
-        for (field, text) in [("Title", &self.title), ("Summary", &self.summary)] {
-            if !text.is_empty() {
-                put(field, text.as_str().into());
-            }
-        }
-        if let Some(theme) = self.branding_theme {
-            put("BrandingThemeID", theme.to_string().into());
-        }
-        put("UpdatedDateUTC", wire::bare_stamp(self.updated));
-        put("LineAmountTypes", self.line_amount_types.as_str().to_uppercase().into());
+        body.put("Status", self.status.as_str());
+        body.put("CurrencyRate", wire::number(head.currency_rate));
+        body.put("CurrencyCode", head.currency.as_str());
+        body.put("SubTotal", wire::money(head.totals.sub_total));
+        body.put("TotalTax", wire::money(head.totals.total_tax));
+        body.put("Total", wire::money(head.totals.total));
+        let discount = lines::discount(&lines);
+        body.put_some("TotalDiscount", (listed || !discount.is_zero()).then(|| wire::money(discount)));
+        body.put_text("Title", &self.title);
+        body.put_text("Summary", &self.summary);
+        body.put_some("BrandingThemeID", head.branding_theme.map(|theme| theme.to_string()));
+        body.put("UpdatedDateUTC", wire::bare_stamp(head.updated));
+        body.put("LineAmountTypes", head.line_amount_types.as_str().to_uppercase());
         body
     }
 }
 
 fn line_as_json(line: &Line, listed: bool, unit_places: u32) -> Value {
     let mut body = Map::new();
-    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-    put("LineItemID", line.id.to_string().into());
-    if let Some(code) = &line.account_code {
-        put("AccountCode", code.as_str().into());
-    }
-    if let Some(description) = &line.description {
-        put("Description", description.as_str().into());
-    }
-    if let Some(unit) = line.unit_amount {
-        put("UnitAmount", wire::number(places(unit, unit_places)));
-    }
+    body.put("LineItemID", line.id.to_string());
+    body.put_some("AccountCode", line.account_code.as_deref());
+    body.put_some("Description", line.description.as_deref());
+    body.put_some("UnitAmount", line.unit_amount.map(|unit| wire::number(places(unit, unit_places))));
     match (line.discount_rate, line.discount_amount) {
-        (Some(rate), _) => put("DiscountRate", wire::number(rate)),
-        (None, None) if !listed => None,
-        (None, amount) => put("DiscountAmount", wire::money(amount.unwrap_or_default())),
-    };
-    put("LineAmount", wire::money(line.line_amount));
+        (Some(rate), _) => body.put("DiscountRate", wire::number(rate)),
+        (None, None) if !listed => {}
+        (None, amount) => body.put("DiscountAmount", wire::money(amount.unwrap_or_default())),
+    }
+    body.put("LineAmount", wire::money(line.line_amount));
     let item_code = line.item.as_ref().map(|(_, code, _)| code.as_str());
-    if !listed || item_code.is_some() {
-        put("ItemCode", item_code.unwrap_or_default().into());
-    }
-    if let Some(quantity) = line.quantity {
-        put("Quantity", wire::number(places(quantity, 4)));
-    }
-    put("TaxAmount", wire::money(line.tax_amount));
-    if let Some(code) = &line.tax_type {
-        put("TaxType", code.as_str().into());
-    }
-    put("Tracking", line.tracking.iter().map(|tracking| tracking.as_json(false)).collect());
+    body.put_some("ItemCode", item_code.or((!listed).then_some("")));
+    body.put_some("Quantity", line.quantity.map(|quantity| wire::number(places(quantity, 4))));
+    body.put("TaxAmount", wire::money(line.tax_amount));
+    body.put_some("TaxType", line.tax_type.as_deref());
+    body.put("Tracking", line.tracking.iter().map(|tracking| tracking.as_json(false)).collect::<Value>());
     Value::Object(body)
 }

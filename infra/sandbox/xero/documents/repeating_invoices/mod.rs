@@ -11,18 +11,19 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::head::{self, LONGEST_TEXT};
+use super::claims;
+use super::head::{self, Head, Headed, LONGEST_TEXT, NO_CONTACT};
 use super::invoices::Invoices;
-use super::invoices::invoice::InvoiceType;
-use super::lines::{self, Line, Terms};
-use super::tax::{LineAmountTypes, Totals};
+use super::invoices::invoice::TYPES;
+use super::lines::{self, Terms};
+use crate::xero::body::Put;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
-use crate::xero::shelf::{Document, Shelf};
+use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
 use crate::xero::writing::{Refused, given, text_within};
@@ -32,38 +33,39 @@ const FLAGS: [&str; 4] = ["ApprovedForSending", "SendCopy", "MarkAsSent", "Inclu
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RepeatingInvoice {
-    id: Uuid,
-    kind: InvoiceType,
-    contact_id: Uuid,
+    /// Of the day it was made. Its invoices have the day that the schedule says, and that day's rate.
+    head: Head,
+    is_sale: bool,
     schedule: Schedule,
-    reference: String,
-    line_amount_types: LineAmountTypes,
-    lines: Vec<Line>,
     /// As they were sent: its invoices' lines are read from them anew.
     sent_lines: Value,
-    currency: String,
-    branding_theme: Option<Uuid>,
     status: Cow<'static, str>,
     flags: [bool; 4],
-    totals: Totals,
-    updated: Timestamp,
 }
 
 const DRAFT: &str = "DRAFT";
 const AUTHORISED: &str = "AUTHORISED";
 const DELETED: &str = "DELETED";
 
-impl Document for RepeatingInvoice {
-    fn id(&self) -> Uuid {
-        self.id
+impl Headed for RepeatingInvoice {
+    const IS_TOUCHED: bool = false;
+
+    fn head(&self) -> &Head {
+        &self.head
     }
 
-    fn updated(&self) -> Timestamp {
-        self.updated
+    fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
     }
 
     fn keys(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl RepeatingInvoice {
+    fn type_text(&self) -> &'static str {
+        TYPES[usize::from(!self.is_sale)]
     }
 }
 
@@ -108,32 +110,21 @@ impl Resource for RepeatingInvoices {
         template: &RepeatingInvoice,
         _: View,
     ) -> Map<String, Value> {
+        let head = &template.head;
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("Schedule", template.schedule.as_json());
-        put("RepeatingInvoiceID", template.id.to_string().into());
-        put("Type", template.kind.as_str().into());
-        if !template.reference.is_empty() {
-            put("Reference", template.reference.as_str().into());
+        body.put("Schedule", template.schedule.as_json());
+        body.put("RepeatingInvoiceID", head.id.to_string());
+        body.put("Type", template.type_text());
+        body.put_text("Reference", &head.reference);
+        body.put("HasAttachments", false);
+        for (field, flag) in FLAGS.into_iter().zip(template.flags) {
+            body.put(field, flag);
         }
-        put("HasAttachments", false.into());
-        for (field, flag) in FLAGS.iter().zip(template.flags) {
-            put(field, flag.into());
-        }
-        put("ID", template.id.to_string().into());
-        if let Some(contact) = organisation.shelves.contacts.get(template.contact_id) {
-            put("Contact", Value::Object(contact.as_json(View::Embedded)));
-        }
-        if let Some(theme) = template.branding_theme {
-            put("BrandingThemeID", theme.to_string().into());
-        }
-        put("Status", (*template.status).into());
-        put("LineAmountTypes", template.line_amount_types.as_str().into());
-        put("LineItems", lines::as_json(&template.lines, View::Paged, request.unit_places()));
-        put("SubTotal", wire::money(template.totals.sub_total));
-        put("TotalTax", wire::money(template.totals.total_tax));
-        put("Total", wire::money(template.totals.total));
-        put("CurrencyCode", template.currency.as_str().into());
+        body.put("ID", head.id.to_string());
+        head.put_contact(&mut body, organisation, View::Embedded);
+        let lines = lines::as_json(&head.lines.read(), View::Paged, request.unit_places());
+        head.put_sums(&mut body, &template.status, Some(lines));
+        body.put("CurrencyCode", head.currency.as_str());
         body
     }
 
@@ -154,10 +145,7 @@ fn create(
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    let kind = given(sent, "Type").unwrap_or_default();
-    let Some(kind) = InvoiceType::read(&kind) else {
-        return Err(Refused::because(None, format!("The Type '{kind}' is not valid: ACCREC or ACCPAY")));
-    };
+    let is_sale = claims::is_sale(TYPES, sent).map_err(|message| Refused::because(None, message))?;
     let mut messages = Messages::default();
     let status = match given(sent, "Status").as_deref() {
         None | Some(DRAFT) => DRAFT,
@@ -168,46 +156,35 @@ fn create(
         }
     };
     let schedule = Schedule::read(sent.get("Schedule").and_then(Value::as_object), &mut messages);
-    let contact_id = head::contact_of(organisation, request, sent, None, &mut messages);
-    let line_amount_types = head::line_amount_types(sent, &mut messages).unwrap_or_default();
-    let today = organisation.today(request.now);
-    let (currency, _) = head::currency(organisation, sent, contact_id, today, None, &mut messages);
-    let is_sale = kind == InvoiceType::AccRec;
+    let mut head = Head::blank(Uuid::nil(), organisation, request.now);
+    head.read_contact(organisation, request, sent, NO_CONTACT, &mut messages);
+    head.read_line_amount_types(sent, &mut messages);
+    head.read_currency(organisation, sent, None, &mut messages);
     let terms = Terms {
-        is_sale,
-        amounts: line_amount_types,
         approved: status == AUTHORISED,
         discounted: is_sale,
-        taxed_by_account: true,
-        unit_places: request.unit_places(),
+        ..Terms::of(is_sale, head.line_amount_types, request.unit_places())
     };
-    let mut lines = Vec::new();
-    let totals = head::amounts(organisation, sent, &mut lines, terms, &mut messages);
-    if lines.is_empty() {
+    head.read_lines(organisation, sent, terms, &mut messages);
+    if head.lines.is_empty() {
         messages.push("One or more line items must be specified".to_owned());
     }
     let reference = text_within(sent, "Reference", LONGEST_TEXT, &mut messages).unwrap_or_default();
-    let theme = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok());
+    head.reference = reference.into();
+    head.branding_theme = organisation.default_theme().filter(|_| is_sale);
+    head.read_theme(sent);
     let Some(schedule) = schedule.filter(|_| messages.is_empty()) else {
         return Err(Refused::Element { id: None, messages });
     };
+    let id = organisation.ids.next();
     let template = RepeatingInvoice {
-        id: organisation.ids.next(),
-        kind,
-        contact_id,
+        head: Head { id, ..head },
+        is_sale,
         schedule,
-        reference,
-        line_amount_types,
-        lines,
         sent_lines: sent.get("LineItems").cloned().unwrap_or_default(),
-        currency,
-        branding_theme: theme.or_else(|| organisation.default_theme().filter(|_| is_sale)),
         status: status.into(),
         flags: FLAGS.map(|flag| sent.get(flag).and_then(Value::as_bool).unwrap_or_default()),
-        totals,
-        updated: request.now,
     };
-    let id = template.id;
     organisation.shelves.repeating_invoices.put(template);
     organisation.record(id, "Created", request.now);
     Ok(id)
@@ -220,12 +197,13 @@ fn delete(
     id: Uuid,
 ) -> Result<Uuid, Refused> {
     let held = organisation.shelves.repeating_invoices.get(id).cloned();
-    let template = held.ok_or(Refused::NotFound)?;
+    let mut template = held.ok_or(Refused::NotFound)?;
     if template.status == DELETED || given(sent, "Status").as_deref() != Some(DELETED) {
         return Err(Refused::because(Some(id), "A repeating invoice can only be deleted, by its Status"));
     }
-    let deleted = RepeatingInvoice { status: DELETED.into(), updated: request.now, ..template };
-    organisation.shelves.repeating_invoices.put(deleted);
+    template.status = DELETED.into();
+    template.head.updated = request.now;
+    organisation.shelves.repeating_invoices.put(template);
     organisation.record(id, "Deleted", request.now);
     Ok(id)
 }
@@ -240,19 +218,20 @@ pub(crate) fn make_due(organisation: &mut Organisation, now: Timestamp) {
     let due = organisation.shelves.repeating_invoices.since(None).filter(|one| is_due(one)).cloned();
     for mut template in due.collect::<Vec<_>>() {
         while let Some(next) = template.schedule.next().filter(|next| *next <= today) {
+            let head = &template.head;
             let sent = wire::fields(json!({
-                "Type": template.kind.as_str(), "Contact": { "ContactID": template.contact_id.to_string() },
+                "Type": template.type_text(), "Contact": { "ContactID": head.contact_id.to_string() },
                 "Date": next.to_string(), "DueDate": template.schedule.due_date(next).to_string(),
-                "Status": template.status, "LineAmountTypes": template.line_amount_types.as_str(),
-                "LineItems": without_ids(&template.sent_lines), "CurrencyCode": template.currency,
-                "Reference": schedule::filled_in(&template.reference, next),
+                "Status": template.status, "LineAmountTypes": head.line_amount_types.as_str(),
+                "LineItems": without_ids(&template.sent_lines), "CurrencyCode": head.currency,
+                "Reference": schedule::filled_in(&head.reference, next),
             }));
             let request = Request::new("PUT", Invoices::KEY, "unitdp=4", "", now);
             let made = organisation.attempt(|organisation| Invoices::write(organisation, &request, &sent));
             let made = made.ok().and_then(|id| organisation.shelves.invoices.get(id)).cloned();
             if let Some(mut invoice) = made {
                 invoice.created_by = None;
-                invoice.branding_theme = template.branding_theme;
+                invoice.head.branding_theme = head.branding_theme;
                 organisation.shelves.invoices.put(invoice);
             }
             template.schedule.made += 1;

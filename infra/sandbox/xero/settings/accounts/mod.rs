@@ -179,6 +179,7 @@ impl Resource for Accounts {
     type Document = Account;
     const KEY: &'static str = "Accounts";
     const ID: &'static str = "AccountID";
+    const MOST_WRITTEN: usize = 1;
     const PAGING: Paging = Paging::Never;
     const DEFAULT_ORDER: Option<&'static str> = Some("Code");
     const FIELDS: &'static [&'static str] = &[

@@ -16,7 +16,7 @@ use crate::xero::organisation::Organisation;
 use crate::xero::reading::{View, single};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
-use crate::xero::writing::{Refused, alone, given, text_within};
+use crate::xero::writing::{Refused, given, text_within};
 
 /// <https://developer.xero.com/documentation/api/accounting/accounts>
 const LONGEST_CODE: usize = 10;
@@ -52,7 +52,6 @@ pub(super) fn save(
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Uuid, Refused> {
-    alone::<Accounts>(request)?;
     let before = match sent_id(sent, Accounts::ID)? {
         Some(id) => Some(organisation.shelves.accounts.get(id).cloned().ok_or(Refused::NotFound)?),
         None => None,
