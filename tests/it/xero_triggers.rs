@@ -65,7 +65,7 @@ async fn an_invoice_that_becomes_paid_is_told_of_in_salesforce_once() {
     let world = world().await;
     let acme = contact(&world, "Acme Ltd");
     let old = invoice(&world, &acme);
-    world.sandbox.xero.ledger().pay_invoice(old.id).expect("paid");
+    world.sandbox.xero.ledger().pay_invoice(old.head.id).expect("paid");
     world.advance(Duration::from_secs(5));
     world
         .given_flow(
@@ -112,7 +112,7 @@ async fn new_updated_and_both_tell_of_what_they_say() {
         numbers.sort();
         told.insert(only, numbers);
     }
-    let (old, new) = (format!("\"{}\"", old.number), format!("\"{}\"", new.number));
+    let (old, new) = (format!("\"{}\"", old.head.number), format!("\"{}\"", new.head.number));
     assert_eq!(told["new"], std::slice::from_ref(&new));
     assert_eq!(told["updated"], [old.clone(), new.clone()]);
     assert_eq!(told["both"], [old, new.clone(), new]);
@@ -123,24 +123,24 @@ async fn a_payment_of_an_old_invoice_is_new_and_one_that_is_removed_is_not() {
     let world = world().await;
     let acme = contact(&world, "Acme Ltd");
     let (first, second) = (invoice(&world, &acme), invoice(&world, &acme));
-    world.sandbox.xero.ledger().pay_invoice(first.id).expect("paid");
+    world.sandbox.xero.ledger().pay_invoice(first.head.id).expect("paid");
     world.advance(Duration::from_secs(5));
     world.given_flow(&noticing("payments", "xero.new_payment", "  kind: sale")).await;
     later(&world).await;
     assert_eq!(seen(&world, "payments").await.len(), 0, "paid before");
 
-    world.sandbox.xero.ledger().pay_invoice(second.id).expect("paid");
+    world.sandbox.xero.ledger().pay_invoice(second.head.id).expect("paid");
     later(&world).await;
     let payments = seen(&world, "payments").await;
     assert_eq!(payments.len(), 1);
-    assert_eq!(payments[0]["Invoice"]["InvoiceNumber"], second.number);
+    assert_eq!(payments[0]["Invoice"]["InvoiceNumber"], *second.head.number);
     assert_eq!(payments[0]["Amount"].to_string(), "231.15");
 
     let id = payments[0]["PaymentID"].as_str().expect("an id").parse().expect("a GUID");
     world.sandbox.xero.ledger().remove_payment(id).expect("removed");
     later(&world).await;
     assert_eq!(seen(&world, "payments").await.len(), 1, "removed is not new");
-    world.sandbox.xero.ledger().pay_invoice(second.id).expect("paid again");
+    world.sandbox.xero.ledger().pay_invoice(second.head.id).expect("paid again");
     later(&world).await;
     assert_eq!(seen(&world, "payments").await.len(), 2);
 }
@@ -168,7 +168,7 @@ async fn what_is_made_while_a_flow_goes_live_is_new_and_what_is_edited_meanwhile
     later(&world).await;
     let numbers: Vec<Value> =
         seen(&world, "invoices").await.iter().map(|record| record["InvoiceNumber"].clone()).collect();
-    assert_eq!(numbers, [json!(new.number)]);
+    assert_eq!(numbers, [json!(new.head.number)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -326,15 +326,15 @@ async fn an_invoice_that_leaves_paid_and_one_that_is_void_or_deleted_are_updates
         .add_invoice(json!({"Type": "ACCREC", "Contact": {"ContactID": acme.id}, "LineItems": []}))
         .expect("a draft");
     later(&world).await;
-    ledger.pay_invoice(paid.id).expect("paid");
+    ledger.pay_invoice(paid.head.id).expect("paid");
     later(&world).await;
     let payment = seen(&world, "payments").await.remove(0);
     ledger
         .remove_payment(payment["PaymentID"].as_str().expect("an id").parse().expect("a GUID"))
         .expect("removed");
     later(&world).await;
-    ledger.void_invoice(void.id).expect("void");
-    ledger.void_invoice(draft.id).expect("deleted");
+    ledger.void_invoice(void.head.id).expect("void");
+    ledger.void_invoice(draft.head.id).expect("deleted");
     later(&world).await;
     let statuses = async |flow: &str| -> Vec<String> {
         let mut statuses: Vec<String> =

@@ -16,6 +16,7 @@ use super::bank_transactions::rules::bank_account;
 use super::head::{Head, day};
 use super::lines::{Tracking, read_tracking};
 use super::tax::{LineAmountTypes, Totals};
+use crate::xero::body::Put;
 use crate::xero::journal::{Entry, in_base};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
@@ -123,28 +124,29 @@ impl Resource for BankTransfers {
         view: View,
     ) -> Map<String, Value> {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("BankTransferID", transfer.id.to_string().into());
-        put("CreatedDateUTCString", transfer.created.strftime("%Y-%m-%dT%H:%M:%S").to_string().into());
-        put("CreatedDateUTC", wire::stamp(transfer.created));
-        put("DateString", wire::day_text(transfer.date));
-        put("Date", wire::day(transfer.date));
-        put("Status", if transfer.is_deleted { "DELETED" } else { "AUTHORISED" }.into());
+        body.put("BankTransferID", transfer.id.to_string());
+        body.put("CreatedDateUTCString", transfer.created.strftime("%Y-%m-%dT%H:%M:%S").to_string());
+        body.put("CreatedDateUTC", wire::stamp(transfer.created));
+        body.put_day("Date", Some(transfer.date));
+        body.put("Status", if transfer.is_deleted { "DELETED" } else { "AUTHORISED" });
         for (side, end) in [("From", &transfer.from), ("To", &transfer.to)] {
             let account = organisation.shelves.accounts.get(end.account).map(account_block);
-            put(&format!("{side}BankAccount"), account.unwrap_or_default());
+            body.put(format!("{side}BankAccount"), account.unwrap_or_default());
         }
-        put("Amount", wire::money(transfer.from.amount));
+        body.put("Amount", wire::money(transfer.from.amount));
         for (side, end) in [("From", &transfer.from), ("To", &transfer.to)] {
-            put(&format!("{side}BankTransactionID"), end.transaction.to_string().into());
-            put(&format!("{side}IsReconciled"), end.is_reconciled.into());
-            put(&format!("{side}Tracking"), end.tracking.iter().map(|one| one.as_json(false)).collect());
+            body.put(format!("{side}BankTransactionID"), end.transaction.to_string());
+            body.put(format!("{side}IsReconciled"), end.is_reconciled);
+            body.put(
+                format!("{side}Tracking"),
+                end.tracking.iter().map(|one| one.as_json(false)).collect::<Value>(),
+            );
         }
-        put("CurrencyRate", wire::number(transfer.currency_rate));
-        put("Reference", transfer.reference.as_str().into());
-        put("HasAttachments", false.into());
+        body.put("CurrencyRate", wire::number(transfer.currency_rate));
+        body.put("Reference", transfer.reference.as_str());
+        body.put("HasAttachments", false);
         if view == View::Single {
-            put("Attachments", json!([]));
+            body.put("Attachments", json!([]));
         }
         body
     }

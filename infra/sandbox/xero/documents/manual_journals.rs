@@ -12,6 +12,7 @@ use super::head::{self, day, url_problem};
 use super::lines::{Line, Terms, read_lines, settle, unusable};
 use super::postings;
 use super::tax::LineAmountTypes;
+use crate::xero::body::Put;
 use crate::xero::journal::Entry;
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
@@ -113,22 +114,19 @@ impl Resource for ManualJournals {
 
     fn show(_: &Organisation, _: &Request, journal: &ManualJournal, view: View) -> Map<String, Value> {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("Date", wire::day(journal.date));
-        put("Status", journal.status.as_str().into());
-        put("LineAmountTypes", journal.line_amount_types.as_str().into());
-        put("UpdatedDateUTC", wire::stamp(journal.updated));
-        put("ManualJournalID", journal.id.to_string().into());
-        put("Narration", journal.narration.as_str().into());
+        body.put("Date", wire::day(journal.date));
+        body.put("Status", journal.status.as_str());
+        body.put("LineAmountTypes", journal.line_amount_types.as_str());
+        body.put("UpdatedDateUTC", wire::stamp(journal.updated));
+        body.put("ManualJournalID", journal.id.to_string());
+        body.put("Narration", journal.narration.as_str());
         let lines = if view == View::Listed { &[][..] } else { &journal.lines };
-        put("JournalLines", lines.iter().map(line_as_json).collect());
-        if let Some(url) = &journal.url {
-            put("Url", url.as_str().into());
-        }
-        put("ShowOnCashBasisReports", journal.on_cash_basis.into());
-        put("HasAttachments", false.into());
+        body.put("JournalLines", lines.iter().map(line_as_json).collect::<Value>());
+        body.put_some("Url", journal.url.as_deref());
+        body.put("ShowOnCashBasisReports", journal.on_cash_basis);
+        body.put("HasAttachments", false);
         if view == View::Single {
-            put("Attachments", json!([]));
+            body.put("Attachments", json!([]));
         }
         body
     }
@@ -145,17 +143,14 @@ impl Resource for ManualJournals {
 /// A line has one amount, and nothing that is sold.
 fn line_as_json(line: &Line) -> Value {
     let mut body = Map::new();
-    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-    if let Some(description) = &line.description {
-        put("Description", description.as_str().into());
-    }
-    put("TaxType", line.tax_type.as_deref().unwrap_or("NONE").into());
-    put("TaxAmount", wire::money(line.tax_amount));
-    put("LineAmount", wire::money(line.line_amount));
-    put("AccountCode", line.account_code.as_deref().unwrap_or_default().into());
-    put("Tracking", line.tracking.iter().map(|tracking| tracking.as_json(false)).collect());
-    put("AccountID", line.account_id.unwrap_or_default().to_string().into());
-    put("IsBlank", false.into());
+    body.put_some("Description", line.description.as_deref());
+    body.put("TaxType", line.tax_type.as_deref().unwrap_or("NONE"));
+    body.put("TaxAmount", wire::money(line.tax_amount));
+    body.put("LineAmount", wire::money(line.line_amount));
+    body.put("AccountCode", line.account_code.as_deref().unwrap_or_default());
+    body.put("Tracking", line.tracking.iter().map(|tracking| tracking.as_json(false)).collect::<Value>());
+    body.put("AccountID", line.account_id.unwrap_or_default().to_string());
+    body.put("IsBlank", false);
     Value::Object(body)
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::xero::answer::{Refusal, Reply};
+use crate::xero::body::Put;
 use crate::xero::documents::head::sent_id;
 use crate::xero::documents::stock;
 use crate::xero::messages::Messages;
@@ -144,35 +145,30 @@ impl Resource for Items {
     /// A stamp has its offset in lists alone.
     fn show(organisation: &Organisation, request: &Request, item: &Item, view: View) -> Map<String, Value> {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("ItemID", item.id.to_string().into());
-        put("Code", item.code.as_str().into());
+        body.put("ItemID", item.id.to_string());
+        body.put("Code", item.code.as_str());
         for (field, text) in
             [("Description", &item.description), ("PurchaseDescription", &item.purchase_description)]
         {
-            if !text.is_empty() {
-                put(field, text.as_str().into());
-            }
+            body.put_text(field, text);
         }
         let is_written = view == View::Written;
         let stamp = if is_written { wire::bare_stamp } else { wire::stamp };
-        put("UpdatedDateUTC", stamp(item.updated));
-        put("PurchaseDetails", item.purchases.as_json(request.unit_places()));
-        put("SalesDetails", item.sales.as_json(request.unit_places()));
-        if !item.name.is_empty() {
-            put("Name", item.name.as_str().into());
-        }
-        put("IsTrackedAsInventory", item.inventory_account.is_some().into());
+        body.put("UpdatedDateUTC", stamp(item.updated));
+        body.put("PurchaseDetails", item.purchases.as_json(request.unit_places()));
+        body.put("SalesDetails", item.sales.as_json(request.unit_places()));
+        body.put_text("Name", &item.name);
+        body.put("IsTrackedAsInventory", item.inventory_account.is_some());
         if let Some(code) = &item.inventory_account {
-            put("InventoryAssetAccountCode", code.as_str().into());
+            body.put("InventoryAssetAccountCode", code.as_str());
             let stock = stock::on_hand(organisation, item.id, None);
-            put("TotalCostPool", wire::money(stock.value));
-            put("QuantityOnHand", wire::number(places(stock.quantity, 4)));
+            body.put("TotalCostPool", wire::money(stock.value));
+            body.put("QuantityOnHand", wire::number(places(stock.quantity, 4)));
         }
-        put("IsSold", item.is_sold.into());
-        put("IsPurchased", item.is_purchased.into());
+        body.put("IsSold", item.is_sold);
+        body.put("IsPurchased", item.is_purchased);
         if is_written {
-            put("ValidationErrors", json!([]));
+            body.put("ValidationErrors", json!([]));
         }
         body
     }

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::xero::answer::{Found, Refusal, Reply};
+use crate::xero::body::Put;
 use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
 use crate::xero::reading::single;
 use crate::xero::request::Request;
@@ -45,38 +46,33 @@ fn actions() -> Vec<Value> {
 
 fn as_json(organisation: &Organisation) -> Value {
     let mut body = Map::new();
-    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-    put("Name", organisation.name.as_str().into());
-    put("LegalName", organisation.name.as_str().into());
-    put("PaysTax", true.into());
-    put("Version", "NZ".into());
-    put("OrganisationType", "COMPANY".into());
-    put("BaseCurrency", organisation.base_currency.as_str().into());
-    put("CountryCode", "NZ".into());
-    put("IsDemoCompany", true.into());
-    put("OrganisationStatus", "ACTIVE".into());
-    put("FinancialYearEndDay", 31.into());
-    put("FinancialYearEndMonth", FINANCIAL_YEAR_END_MONTH.into());
-    put("SalesTaxBasis", "PAYMENTS".into());
-    put("SalesTaxPeriod", "TWOMONTHS".into());
-    put("DefaultSalesTax", "Remember previous".into());
-    put("DefaultPurchasesTax", "Remember previous".into());
-    if let Some(lock) = organisation.period_lock {
-        put("PeriodLockDate", wire::day(lock));
-    }
-    if let Some(lock) = organisation.year_end_lock {
-        put("EndOfYearLockDate", wire::day(lock));
-    }
-    put("CreatedDateUTC", wire::bare_stamp(organisation.created));
-    put("OrganisationEntityType", "COMPANY".into());
-    put("Timezone", "NEWZEALANDSTANDARDTIME".into());
-    put("ShortCode", format!("!{}", &organisation.tenant_id.simple().to_string()[..5]).into());
-    put("OrganisationID", organisation.tenant_id.to_string().into());
-    put("Edition", "BUSINESS".into());
-    put("Class", "DEMO".into());
-    put("Addresses", json!([]));
-    put("Phones", json!([]));
-    put("ExternalLinks", json!([]));
-    put("PaymentTerms", json!({}));
+    body.put("Name", organisation.name.as_str());
+    body.put("LegalName", organisation.name.as_str());
+    body.put("PaysTax", true);
+    body.put("Version", "NZ");
+    body.put("OrganisationType", "COMPANY");
+    body.put("BaseCurrency", organisation.base_currency.as_str());
+    body.put("CountryCode", "NZ");
+    body.put("IsDemoCompany", true);
+    body.put("OrganisationStatus", "ACTIVE");
+    body.put("FinancialYearEndDay", 31);
+    body.put("FinancialYearEndMonth", FINANCIAL_YEAR_END_MONTH);
+    body.put("SalesTaxBasis", "PAYMENTS");
+    body.put("SalesTaxPeriod", "TWOMONTHS");
+    body.put("DefaultSalesTax", "Remember previous");
+    body.put("DefaultPurchasesTax", "Remember previous");
+    body.put_some("PeriodLockDate", organisation.period_lock.map(wire::day));
+    body.put_some("EndOfYearLockDate", organisation.year_end_lock.map(wire::day));
+    body.put("CreatedDateUTC", wire::bare_stamp(organisation.created));
+    body.put("OrganisationEntityType", "COMPANY");
+    body.put("Timezone", "NEWZEALANDSTANDARDTIME");
+    body.put("ShortCode", format!("!{}", &organisation.tenant_id.simple().to_string()[..5]));
+    body.put("OrganisationID", organisation.tenant_id.to_string());
+    body.put("Edition", "BUSINESS");
+    body.put("Class", "DEMO");
+    body.put("Addresses", json!([]));
+    body.put("Phones", json!([]));
+    body.put("ExternalLinks", json!([]));
+    body.put("PaymentTerms", json!({}));
     Value::Object(body)
 }

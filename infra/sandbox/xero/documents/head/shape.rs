@@ -41,8 +41,11 @@ pub struct Head {
     pub updated: Timestamp,
 }
 
-/// A document that has a head. What every document must say of itself follows from it, but for these.
+/// A document that has a head. The rest of what `Document` asks follows from the head.
 pub(crate) trait Headed: Clone + Serialize + DeserializeOwned {
+    /// Whether its stamp moves when a file is hung on it.
+    const IS_TOUCHED: bool = true;
+
     fn head(&self) -> &Head;
 
     fn head_mut(&mut self) -> &mut Head;
@@ -59,9 +62,6 @@ pub(crate) trait Headed: Clone + Serialize + DeserializeOwned {
     fn news(&self, _before: Option<&Self>) -> Option<News> {
         None
     }
-
-    /// Whether its stamp moves when a file is hung on it.
-    const IS_TOUCHED: bool = true;
 
     /// A field for `where` and `order` that only this kind has.
     fn field<'a>(&'a self, _organisation: &'a Organisation, _path: &str) -> Option<Field<'a>> {

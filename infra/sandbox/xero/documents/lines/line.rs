@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::packed::PackedLines;
+use crate::xero::body::Put;
 use crate::xero::documents::stock::Moved;
 use crate::xero::documents::tax::LineAmountTypes;
 use crate::xero::reading::View;
@@ -73,43 +74,25 @@ impl Line {
     /// In a page the tracking lacks the option's id, and there is no list of errors.
     pub(crate) fn as_json(&self, paged: bool, unit_places: u32) -> Value {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        if let Some((_, code, _)) = &self.item {
-            put("ItemCode", code.as_str().into());
-        }
-        if let Some(description) = &self.description {
-            put("Description", description.as_str().into());
-        }
-        if let Some(unit) = self.unit_amount {
-            put("UnitAmount", wire::number(places(unit, unit_places)));
-        }
-        if let Some(code) = &self.tax_type {
-            put("TaxType", code.as_str().into());
-        }
-        put("TaxAmount", wire::money(self.tax_amount));
-        put("LineAmount", wire::money(self.line_amount));
-        if let Some(code) = &self.account_code {
-            put("AccountCode", code.as_str().into());
-        }
-        if let Some((id, code, name)) = &self.item {
-            put("Item", json!({ "ItemID": id.to_string(), "Name": name, "Code": code }));
-        }
-        put("Tracking", self.tracking.iter().map(|tracking| tracking.as_json(paged)).collect());
-        if let Some(quantity) = self.quantity {
-            put("Quantity", wire::number(places(quantity, 4)));
-        }
-        if let Some(rate) = self.discount_rate {
-            put("DiscountRate", wire::number(rate));
-        }
-        if let Some(amount) = self.discount_amount {
-            put("DiscountAmount", wire::money(amount));
-        }
-        put("LineItemID", self.id.to_string().into());
-        if let Some(id) = self.account_id {
-            put("AccountID", id.to_string().into());
-        }
+        body.put_some("ItemCode", self.item.as_ref().map(|(_, code, _)| code.as_str()));
+        body.put_some("Description", self.description.as_deref());
+        body.put_some("UnitAmount", self.unit_amount.map(|unit| wire::number(places(unit, unit_places))));
+        body.put_some("TaxType", self.tax_type.as_deref());
+        body.put("TaxAmount", wire::money(self.tax_amount));
+        body.put("LineAmount", wire::money(self.line_amount));
+        body.put_some("AccountCode", self.account_code.as_deref());
+        let item = self.item.as_ref();
+        let item =
+            item.map(|(id, code, name)| json!({ "ItemID": id.to_string(), "Name": name, "Code": code }));
+        body.put_some("Item", item);
+        body.put("Tracking", self.tracking.iter().map(|tracking| tracking.as_json(paged)).collect::<Value>());
+        body.put_some("Quantity", self.quantity.map(|quantity| wire::number(places(quantity, 4))));
+        body.put_some("DiscountRate", self.discount_rate.map(wire::number));
+        body.put_some("DiscountAmount", self.discount_amount.map(wire::money));
+        body.put("LineItemID", self.id.to_string());
+        body.put_some("AccountID", self.account_id.map(|id| id.to_string()));
         if !paged {
-            put("ValidationErrors", json!([]));
+            body.put("ValidationErrors", json!([]));
         }
         Value::Object(body)
     }

@@ -6,10 +6,13 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::xero::documents::settlement::{Settled, SettledKind, clear, settles_key};
+use crate::xero::body::Put;
+use crate::xero::documents::bank_transactions::bank_transaction::account_block;
+use crate::xero::documents::settlement::{Settled, SettledKind, Standing, clear, settles_key};
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::{Entry, in_base};
 use crate::xero::organisation::Organisation;
+use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::shelf::Document;
 use crate::xero::wire;
@@ -124,48 +127,40 @@ impl Payment {
     /// A payment's document is always its `Invoice`, whatever it is.
     pub(crate) fn as_json(&self, organisation: &Organisation) -> Map<String, Value> {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("PaymentID", self.id.to_string().into());
-        if let Some(batch) = self.batch {
-            put("BatchPaymentID", batch.to_string().into());
-            if let Some(batch) = organisation.shelves.batch_payments.get(batch) {
-                put("BatchPayment", batch.head_as_json(organisation));
-            }
+        body.put("PaymentID", self.id.to_string());
+        if let Some(id) = self.batch {
+            body.put("BatchPaymentID", id.to_string());
+            let batch = organisation.shelves.batch_payments.get(id);
+            body.put_some("BatchPayment", batch.map(|batch| batch.head_as_json(organisation)));
         }
-        put("Date", wire::day(self.date));
-        put("BankAmount", wire::money(self.bank_amount(organisation)));
-        put("Amount", wire::money(self.amount));
-        put("Reference", self.reference.as_str().into());
-        put("CurrencyRate", wire::number(self.currency_rate));
-        put("PaymentType", self.payment_type().into());
-        put("Status", self.status().into());
-        put("UpdatedDateUTC", wire::stamp(self.updated));
-        put("UpdatedDateUTCString", wire::stamp_text(self.updated));
-        put("HasAccount", true.into());
-        put("IsReconciled", self.is_reconciled.into());
+        body.put("Date", wire::day(self.date));
+        body.put("BankAmount", wire::money(self.bank_amount(organisation)));
+        body.put("Amount", wire::money(self.amount));
+        body.put("Reference", self.reference.as_str());
+        body.put("CurrencyRate", wire::number(self.currency_rate));
+        body.put("PaymentType", self.payment_type());
+        body.put("Status", self.status());
+        body.put("UpdatedDateUTC", wire::stamp(self.updated));
+        body.put("UpdatedDateUTCString", wire::stamp_text(self.updated));
+        body.put("HasAccount", true);
+        body.put("IsReconciled", self.is_reconciled);
         for (field, value) in self.for_the_bank.iter().flat_map(|sent| sent.iter()) {
-            put(field, value.clone());
+            body.put(field, value.clone());
         }
-        if let Some(account) = organisation.shelves.accounts.get(self.account) {
-            put(
-                "Account",
-                json!({ "AccountID": account.id.to_string(), "Code": account.code, "Name": account.name }),
-            );
-        }
-        if let Some(standing) = organisation.standing(self.settles) {
-            let contact = organisation.shelves.contacts.get(standing.head.contact_id);
-            put(
-                "Invoice",
-                json!({
-                    "Type": self.document_type(), "InvoiceID": self.settles.id.to_string(),
-                    "InvoiceNumber": standing.head.number, "Payments": [], "CreditNotes": [], "Prepayments": [],
-                    "Overpayments": [], "IsDiscounted": false, "HasErrors": false,
-                    "Contact": contact.map(|contact| contact.as_json(crate::xero::reading::View::Embedded)),
-                    "LineItems": [], "CurrencyCode": standing.head.currency,
-                }),
-            );
-        }
-        put("HasValidationErrors", false.into());
+        let account = organisation.shelves.accounts.get(self.account);
+        body.put_some("Account", account.map(account_block));
+        let document = organisation.standing(self.settles).map(|Standing { head, .. }| {
+            let contact = organisation.shelves.contacts.get(head.contact_id);
+            json!({
+                "Type": self.document_type(), "InvoiceID": head.id.to_string(), "InvoiceNumber": head.number,
+                "Payments": [], "CreditNotes": [], "Prepayments": [], "Overpayments": [],
+                "IsDiscounted": false, "HasErrors": false,
+                "Contact": contact.map(|contact| contact.as_json(View::Embedded)),
+                "LineItems": [], "CurrencyCode": head.currency,
+            })
+        });
+        body.put_some("Invoice", document);
+        body.put("HasValidationErrors", false);
         body
     }
 }

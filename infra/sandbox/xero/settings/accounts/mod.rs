@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::xero::answer::{Refusal, Reply};
+use crate::xero::body::Put;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::{Paging, View};
@@ -210,31 +211,26 @@ impl Resource for Accounts {
 
     fn show(_: &Organisation, _: &Request, account: &Account, _: View) -> Map<String, Value> {
         let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("AccountID", account.id.to_string().into());
-        put("Code", account.code.as_str().into());
-        put("Name", account.name.as_str().into());
-        put("Status", if account.active { "ACTIVE" } else { "ARCHIVED" }.into());
-        put("Type", account.kind.as_str().into());
-        put("TaxType", account.tax_type.as_str().into());
-        if !account.description.is_empty() {
-            put("Description", account.description.as_str().into());
-        }
-        put("Class", account.class.as_str().into());
-        if let Some(system) = account.system {
-            put("SystemAccount", system.as_str().into());
-        }
-        put("EnablePaymentsToAccount", account.enable_payments.into());
-        put("ShowInExpenseClaims", account.show_in_expense_claims.into());
+        body.put("AccountID", account.id.to_string());
+        body.put("Code", account.code.as_str());
+        body.put("Name", account.name.as_str());
+        body.put("Status", if account.active { "ACTIVE" } else { "ARCHIVED" });
+        body.put("Type", account.kind.as_str());
+        body.put("TaxType", account.tax_type.as_str());
+        body.put_text("Description", &account.description);
+        body.put("Class", account.class.as_str());
+        body.put_some("SystemAccount", account.system.map(SystemAccount::as_str));
+        body.put("EnablePaymentsToAccount", account.enable_payments);
+        body.put("ShowInExpenseClaims", account.show_in_expense_claims);
         if let Some(bank) = &account.bank_account {
-            put("BankAccountNumber", bank.number.as_str().into());
-            put("BankAccountType", bank.kind.as_str().into());
-            put("CurrencyCode", bank.currency.as_str().into());
+            body.put("BankAccountNumber", bank.number.as_str());
+            body.put("BankAccountType", bank.kind.as_str());
+            body.put("CurrencyCode", bank.currency.as_str());
         }
-        put("ReportingCode", account.class.get(..3).unwrap_or_default().into());
-        put("HasAttachments", false.into());
-        put("UpdatedDateUTC", wire::stamp(account.updated));
-        put("AddToWatchlist", account.add_to_watchlist.into());
+        body.put("ReportingCode", account.class.get(..3).unwrap_or_default());
+        body.put("HasAttachments", false);
+        body.put("UpdatedDateUTC", wire::stamp(account.updated));
+        body.put("AddToWatchlist", account.add_to_watchlist);
         body
     }
 
