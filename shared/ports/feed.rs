@@ -39,7 +39,10 @@ pub struct PageAsk<'a> {
     pub validators: &'a Validators,
     /// By the names that [`Feed::secrets`] gave.
     pub secrets: &'a BTreeMap<String, SecretString>,
+    /// To the server that the flow names.
     pub http: &'a dyn Http,
+    /// To other servers, which answers lead to.
+    pub elsewhere: &'a dyn Http,
     pub now: Timestamp,
 }
 

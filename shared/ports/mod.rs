@@ -26,8 +26,10 @@ pub struct Ports {
     pub queue: Arc<dyn queue::Queue>,
     pub vault: Arc<dyn vault::Vault>,
     pub http: Arc<dyn http::Http>,
-    /// For addresses that users wrote, or that answers named: it reaches no private network.
+    /// For addresses that users wrote: of private networks it reaches those that the stack's owner opened.
     pub web: Arc<dyn http::Http>,
+    /// For addresses that other servers' answers named: it reaches no private network.
+    pub public_web: Arc<dyn http::Http>,
     pub clock: Arc<dyn clock::Clock>,
     pub random: Arc<dyn random::Random>,
     pub mailer: Arc<dyn mailer::Mailer>,

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use super::catalog::catalog;
 use super::engine::engine;
 use super::http_client::HttpClient;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::system_clock::SystemClock;
 use super::system_random::SystemRandom;
 use crate::aws::queue;
@@ -33,10 +33,12 @@ pub async fn from_environment() -> Result<Stack, Box<dyn std::error::Error + Sen
     Ok(stack(&configuration, settings)?)
 }
 
-/// A deployed stack, found by its name: for people at the command line.
+/// A deployed stack, found by its name: for people at the command line. What it calls, it calls from their machine, so
+/// which private networks that may be is their environment's to say.
 pub async fn by_name(name: &str) -> Result<Stack, Box<dyn std::error::Error + Send + Sync>> {
     let configuration = client::configuration().load().await;
-    let settings = Settings::of_stack(&configuration, name).await?;
+    let networks = settings::private_networks()?;
+    let settings = Settings::of_stack(&configuration, name, networks).await?;
     Ok(stack(&configuration, settings)?)
 }
 
@@ -57,7 +59,8 @@ pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, req
         queue: Arc::new(SqsQueue::new(configuration, settings.queues)),
         vault: Arc::new(SecretsManagerVault::new(configuration, settings.secret_prefix)),
         http: Arc::new(HttpClient::new(USER_AGENT)?),
-        web: Arc::new(HttpClient::public_only(USER_AGENT)?),
+        web: Arc::new(HttpClient::guarded(USER_AGENT, settings.private_networks)?),
+        public_web: Arc::new(HttpClient::public_only(USER_AGENT)?),
         clock,
         random,
         mailer: Arc::new(SnsMailer::new(configuration, settings.topic)),

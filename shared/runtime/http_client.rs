@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::redirect::Policy;
 
-use super::public_names::PublicNames;
-use crate::connectors::http::guard;
+use super::guarded_names::GuardedNames;
+use crate::connectors::http::guard::{Guard, Scheme};
+use crate::connectors::http::networks::PrivateNetworks;
 use crate::ports::http::{Http, HttpError, Method, Request, Response};
 
 /// A host that doesn't answer by then isn't there; nothing has been sent yet.
@@ -16,43 +17,60 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
-pub struct HttpClient {
-    client: reqwest::Client,
-    reach: Reach,
-}
+pub struct HttpClient(Reach);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Reach {
-    Anywhere,
-    Loopback,
-    Public,
+    Anywhere(reqwest::Client),
+    Loopback(reqwest::Client),
+    /// Two clients, because a resolver isn't told what a name is looked up for.
+    Guarded {
+        guard: Guard,
+        https: reqwest::Client,
+        http: reqwest::Client,
+    },
 }
 
 impl HttpClient {
     /// `user_agent`: who we say we are.
     pub fn new(user_agent: &str) -> Result<Self, reqwest::Error> {
-        Ok(Self { client: builder(user_agent).build()?, reach: Reach::Anywhere })
+        Ok(Self(Reach::Anywhere(builder(user_agent).build()?)))
     }
 
     /// One that reaches no other machine.
     pub fn loopback_only(user_agent: &str) -> Result<Self, reqwest::Error> {
-        Ok(Self { reach: Reach::Loopback, ..Self::new(user_agent)? })
+        Ok(Self(Reach::Loopback(builder(user_agent).build()?)))
     }
 
-    /// One that reaches public addresses only, by HTTPS: for URLs that aren't ours. It uses no proxy, which would look
-    /// names up by itself.
+    /// One for URLs that aren't ours: it reaches public addresses by HTTPS, and these private networks. It uses no
+    /// proxy, which would look names up by itself.
+    pub fn guarded(user_agent: &str, networks: PrivateNetworks) -> Result<Self, reqwest::Error> {
+        let guard = Guard::new(networks);
+        let client = |scheme| {
+            let names = GuardedNames { guard: guard.clone(), scheme };
+            builder(user_agent).dns_resolver(names).no_proxy().build()
+        };
+        let (https, http) = (client(Scheme::Https)?, client(Scheme::Http)?);
+        Ok(Self(Reach::Guarded { guard, https, http }))
+    }
+
+    /// One for URLs that aren't ours, which reaches no private network.
     pub fn public_only(user_agent: &str) -> Result<Self, reqwest::Error> {
-        let client = builder(user_agent).dns_resolver(PublicNames).no_proxy().build()?;
-        Ok(Self { client, reach: Reach::Public })
+        Self::guarded(user_agent, PrivateNetworks::default())
     }
 
-    /// Why the URL is out of reach.
-    fn refused(&self, url: &str) -> Option<String> {
-        match self.reach {
-            Reach::Anywhere => None,
-            Reach::Loopback => (!is_loopback(url))
-                .then(|| "with a clock that runs fast, only servers on 127.0.0.1 are called".to_owned()),
-            Reach::Public => guard::refused(url),
+    /// What the URL is called with, or why it is out of reach.
+    fn client(&self, url: &str) -> Result<&reqwest::Client, String> {
+        match &self.0 {
+            Reach::Anywhere(client) => Ok(client),
+            Reach::Loopback(client) if is_loopback(url) => Ok(client),
+            Reach::Loopback(_) => {
+                Err("with a clock that runs fast, only servers on 127.0.0.1 are called".to_owned())
+            }
+            Reach::Guarded { guard, https, http } => Ok(match guard.scheme(url)? {
+                Scheme::Https => https,
+                Scheme::Http => http,
+            }),
         }
     }
 }
@@ -71,14 +89,9 @@ fn builder(user_agent: &str) -> reqwest::ClientBuilder {
 #[async_trait]
 impl Http for HttpClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        if let Some(why) = self.refused(&request.url) {
-            return Err(HttpError::NotSent(why));
-        }
-        let mut outgoing = self
-            .client
-            .request(method(request.method), &request.url)
-            .timeout(request.timeout)
-            .body(request.body);
+        let client = self.client(&request.url).map_err(HttpError::NotSent)?;
+        let mut outgoing =
+            client.request(method(request.method), &request.url).timeout(request.timeout).body(request.body);
         for (name, value) in &request.headers {
             outgoing = outgoing.header(name, value);
         }
@@ -161,6 +174,11 @@ mod tests {
         (url, serving)
     }
 
+    fn get(url: &str) -> Request {
+        let timeout = Duration::from_secs(5);
+        Request { method: Method::Get, url: url.to_owned(), headers: Vec::new(), body: Vec::new(), timeout }
+    }
+
     async fn send(method: Method, url: String, body: &str) -> Result<Response, HttpError> {
         let headers = vec![("x-tenant".to_owned(), "one".to_owned())];
         let request =
@@ -199,42 +217,47 @@ mod tests {
     #[tokio::test]
     async fn one_for_this_machine_alone_calls_no_other() {
         let client = HttpClient::loopback_only("counterfoil-test").expect("is made");
-        let request = |url: &str| Request {
-            method: Method::Get,
-            url: url.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: Duration::from_secs(5),
-        };
         for url in ["https://api.xero.com/", "http://127.0.0.1.example/", "http://127.0.0.1@example/"] {
-            let error = client.send(request(url)).await.expect_err("is refused");
+            let error = client.send(get(url)).await.expect_err("is refused");
             assert!(error.to_string().contains("runs fast"), "{error}");
         }
         let (url, _serving) = server(b"HTTP/1.1 204 None\r\n\r\n".to_vec()).await;
-        assert_eq!(client.send(request(&url)).await.expect("is answered").status, 204);
+        assert_eq!(client.send(get(&url)).await.expect("is answered").status, 204);
     }
 
     #[tokio::test]
-    async fn one_for_public_addresses_calls_no_private_one_by_number_or_by_name() {
+    async fn a_guarded_one_calls_no_private_address_by_number_or_by_name_and_by_no_scheme() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let port = listener.local_addr().expect("has one").port();
-        let client = HttpClient::public_only("counterfoil-test").expect("is made");
-        for host in ["127.0.0.1", "2130706433", "localhost"] {
-            let request = Request {
-                method: Method::Get,
-                url: format!("https://{host}:{port}/"),
-                headers: Vec::new(),
-                body: Vec::new(),
-                timeout: Duration::from_secs(5),
-            };
-            let error = client.send(request).await.expect_err("is refused");
-            assert!(
-                matches!(&error, HttpError::NotSent(why) if why.contains("no public address")),
-                "{error:?}"
-            );
+        // One knows no private network, and one knows another.
+        for networks in ["", "10.20.0.0/16"] {
+            let networks = networks.parse().expect("networks");
+            let client = HttpClient::guarded("counterfoil-test", networks).expect("is made");
+            for host in ["127.0.0.1", "2130706433", "localhost"] {
+                let error =
+                    client.send(get(&format!("https://{host}:{port}/"))).await.expect_err("is refused");
+                assert!(
+                    matches!(&error, HttpError::NotSent(why) if why.contains("no public address")),
+                    "{error:?}"
+                );
+                let error =
+                    client.send(get(&format!("http://{host}:{port}/"))).await.expect_err("is refused");
+                assert!(matches!(&error, HttpError::NotSent(_)), "{error:?}");
+            }
         }
         let nobody_came = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
         assert!(nobody_came.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_guarded_one_calls_a_listed_network_by_number_and_by_name() {
+        let networks: PrivateNetworks = "127.0.0.0/8".parse().expect("networks");
+        let client = HttpClient::guarded("counterfoil-test", networks).expect("is made");
+        for host in ["127.0.0.1", "2130706433", "localhost"] {
+            let (url, _serving) = server(b"HTTP/1.1 204 None\r\n\r\n".to_vec()).await;
+            let url = url.replace("127.0.0.1", host);
+            assert_eq!(client.send(get(&url)).await.expect(host).status, 204);
+        }
     }
 
     #[tokio::test]
@@ -252,13 +275,7 @@ mod tests {
     async fn a_server_that_does_not_answer_in_time_leaves_it_open_what_happened() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let url = format!("http://{}/", listener.local_addr().expect("has one"));
-        let request = Request {
-            method: Method::Get,
-            url,
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: Duration::from_millis(50),
-        };
+        let request = Request { timeout: Duration::from_millis(50), ..get(&url) };
         let error =
             HttpClient::new("counterfoil-test").expect("is made").send(request).await.expect_err("fails");
         assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");

@@ -10,6 +10,7 @@ use super::http_client::HttpClient;
 use super::system_clock::SystemClock;
 use super::system_random::SystemRandom;
 use super::{catalog, engine};
+use crate::connectors::http::networks::{NoPrivateNetworks, PRIVATE_NETWORKS};
 use crate::embedded::{Embedded, OpenError, Settings, SmtpError, SmtpMailer};
 use crate::flow::Stack;
 use crate::flow::stack::Times;
@@ -25,8 +26,6 @@ use crate::ports::table::Table;
 pub const DATA: &str = "COUNTERFOIL_DATA";
 /// How much faster than the machine's its time runs, and since when: see [`FastClock`]. For stand-ins only.
 pub const FAST_CLOCK: &str = "COUNTERFOIL_FAST_CLOCK";
-/// `true`: flows may also call addresses that are not public, and by plain HTTP. For development; never on AWS.
-pub const ALLOW_PRIVATE_ADDRESSES: &str = "COUNTERFOIL_ALLOW_PRIVATE_ADDRESSES";
 /// The three of an SMTP server, all or none: its URL, from whom, to whom.
 pub const SMTP_URL: &str = "COUNTERFOIL_SMTP_URL";
 pub const MAIL_FROM: &str = "COUNTERFOIL_MAIL_FROM";
@@ -61,6 +60,8 @@ pub enum LocalError {
     Mail(#[from] SmtpError),
     #[error("{FAST_CLOCK}: {0}")]
     Pace(#[from] NoPace),
+    #[error(transparent)]
+    Networks(#[from] NoPrivateNetworks),
     #[error("there is no home directory to keep data in: name a directory with --data, or set {DATA}")]
     NoHome,
 }
@@ -73,6 +74,7 @@ impl LocalError {
             Self::MailHalfSet(_) => "mail_half_set",
             Self::Mail(error) => error.code(),
             Self::Pace(_) => "no_pace",
+            Self::Networks(_) => "no_private_networks",
             Self::NoHome => "no_home",
         }
     }
@@ -108,15 +110,14 @@ fn http_client() -> reqwest::Result<HttpClient> {
     }
 }
 
-/// The client for URLs that flows name.
-fn web_client() -> reqwest::Result<HttpClient> {
-    let allowed = environment(ALLOW_PRIVATE_ADDRESSES).is_some_and(|allowed| allowed == "true");
-    // With a fast clock, neither reaches another machine.
-    if allowed || environment(FAST_CLOCK).is_some() {
-        http_client()
-    } else {
-        HttpClient::public_only(USER_AGENT)
-    }
+/// The clients for URLs that flows name, and for those that answers name.
+fn web_clients(named: &dyn Fn(&str) -> Option<String>) -> Result<[HttpClient; 2], LocalError> {
+    let networks = named(PRIVATE_NETWORKS).unwrap_or_default().parse()?;
+    // With a fast clock, none reaches another machine.
+    Ok(match named(FAST_CLOCK) {
+        Some(_) => [HttpClient::loopback_only(USER_AGENT)?, HttpClient::loopback_only(USER_AGENT)?],
+        None => [HttpClient::guarded(USER_AGENT, networks)?, HttpClient::public_only(USER_AGENT)?],
+    })
 }
 
 fn random() -> Arc<dyn Random> {
@@ -125,12 +126,14 @@ fn random() -> Arc<dyn Random> {
 
 fn put_together(embedded: Embedded) -> Result<LocalStack, LocalError> {
     let counted = Counted::new(embedded.table() as Arc<dyn Table>);
+    let [web, public_web] = web_clients(&environment)?;
     let ports = Ports {
         table: Arc::new(Chunked::new(counted.clone(), random())),
         queue: embedded.queue(),
         vault: embedded.vault(),
         http: Arc::new(http_client()?),
-        web: Arc::new(web_client()?),
+        web: Arc::new(web),
+        public_web: Arc::new(public_web),
         clock: clock()?,
         random: random(),
         mailer: mailer(&embedded, &environment)?,
@@ -198,6 +201,15 @@ mod tests {
         );
         assert_eq!(directory(&[("HOME", "/home/ana"), (DATA, "here")]), "here");
         assert_eq!(directory_by(&of(&[])).unwrap_err().code(), "no_home");
+    }
+
+    #[test]
+    fn a_list_of_private_networks_that_cant_be_meant_stops_the_start() {
+        let error = web_clients(&of(&[(PRIVATE_NETWORKS, "10.20.0.5")])).err().unwrap();
+        assert_eq!(error.code(), "no_private_networks");
+        assert!(error.to_string().contains("write 10.20.0.5/32"), "{error}");
+        assert!(web_clients(&of(&[(PRIVATE_NETWORKS, "10.20.0.0/16")])).is_ok());
+        assert!(web_clients(&of(&[])).is_ok());
     }
 
     #[test]

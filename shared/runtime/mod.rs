@@ -7,6 +7,7 @@ pub mod engine;
 pub mod events;
 #[cfg(feature = "embedded")]
 pub mod fast_clock;
+mod guarded_names;
 pub mod handlers;
 pub mod http_client;
 #[cfg(feature = "aws")]
@@ -15,7 +16,6 @@ pub mod lambda;
 pub mod local_machine;
 #[cfg(feature = "embedded")]
 pub mod local_stack;
-mod public_names;
 pub mod pump;
 #[cfg(feature = "aws")]
 pub mod settings;

@@ -1,6 +1,6 @@
 //! What a function is told by its environment: the names of its stack's resources.
 //!
-//! Read once, at start. Everything that is missing is said at once, and nothing has a default: a function that would
+//! Read once, at start. Everything that is missing is said at once, and no resource has a default: a function that would
 //! write to some other stack's table must not start.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 
 use crate::aws::queue::find;
+use crate::connectors::http::networks::{NoPrivateNetworks, PRIVATE_NETWORKS, PrivateNetworks};
 use crate::ports::Unavailable;
 use crate::ports::queue::QueueName;
 
@@ -21,19 +22,22 @@ pub struct Settings {
     pub secret_prefix: String,
     /// `COUNTERFOIL_TOPIC`: the ARN of the topic by which the owner is told.
     pub topic: String,
+    /// `COUNTERFOIL_PRIVATE_NETWORKS`: those that flows may call. Only the functions that call what flows name are told
+    /// any; missing or empty: none.
+    pub private_networks: PrivateNetworks,
 }
 
 const TABLE: &str = "COUNTERFOIL_TABLE";
 const RUNS_QUEUE: &str = "COUNTERFOIL_QUEUE_RUNS";
 const SECRET_PREFIX: &str = "COUNTERFOIL_SECRET_PREFIX";
 const TOPIC: &str = "COUNTERFOIL_TOPIC";
-/// How much is logged: `error` to `trace`. The one variable that may be missing; then it is `info`.
+/// How much is logged: `error` to `trace`. It may be missing; then it is `info`.
 pub(super) const LOG_LEVEL: &str = "RUST_LOG";
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment is not complete: set {}", .missing.join(", "))]
+#[error("this environment is none to start in: {}", .wrong.join("; "))]
 pub struct SettingsError {
-    pub missing: Vec<String>,
+    pub wrong: Vec<String>,
 }
 
 impl Settings {
@@ -42,7 +46,11 @@ impl Settings {
     }
 
     /// What a stack's functions are told, found by the stack's name: everything in the template is called after it.
-    pub async fn of_stack(configuration: &SdkConfig, name: &str) -> Result<Self, Unavailable> {
+    pub async fn of_stack(
+        configuration: &SdkConfig,
+        name: &str,
+        private_networks: PrivateNetworks,
+    ) -> Result<Self, Unavailable> {
         let mut queues = BTreeMap::new();
         let mut topic = String::new();
         for queue in QueueName::all() {
@@ -50,7 +58,8 @@ impl Settings {
             topic = topic_beside(&arn, name);
             queues.insert(queue, url);
         }
-        Ok(Self { table: name.to_owned(), queues, secret_prefix: format!("{name}/"), topic })
+        let (table, secret_prefix) = (name.to_owned(), format!("{name}/"));
+        Ok(Self { table, queues, secret_prefix, topic, private_networks })
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
@@ -62,15 +71,28 @@ impl Settings {
                 String::new()
             })
         };
-        let runs = needed(RUNS_QUEUE);
-        let settings = Self {
-            table: needed(TABLE),
-            queues: beside(&runs),
-            secret_prefix: needed(SECRET_PREFIX),
-            topic: needed(TOPIC),
-        };
-        if missing.is_empty() { Ok(settings) } else { Err(SettingsError { missing }) }
+        let (table, runs) = (needed(TABLE), needed(RUNS_QUEUE));
+        let (secret_prefix, topic) = (needed(SECRET_PREFIX), needed(TOPIC));
+        let mut wrong = Vec::new();
+        if !missing.is_empty() {
+            wrong.push(format!("set {}", missing.join(", ")));
+        }
+        let private_networks = networks_of(variable).unwrap_or_else(|error| {
+            wrong.push(error.to_string());
+            PrivateNetworks::default()
+        });
+        let settings = Self { table, queues: beside(&runs), secret_prefix, topic, private_networks };
+        if wrong.is_empty() { Ok(settings) } else { Err(SettingsError { wrong }) }
     }
+}
+
+/// The private networks that this process may call.
+pub(super) fn private_networks() -> Result<PrivateNetworks, NoPrivateNetworks> {
+    networks_of(variable)
+}
+
+fn networks_of(variable: impl Fn(&str) -> Option<String>) -> Result<PrivateNetworks, NoPrivateNetworks> {
+    variable(PRIVATE_NETWORKS).unwrap_or_default().parse()
 }
 
 /// The owner's topic is in the account and the region of the queues.
@@ -118,12 +140,21 @@ mod tests {
         let read = RefCell::new(BTreeSet::from([LOG_LEVEL.to_owned()]));
         let settings = Settings::read(|name| {
             read.borrow_mut().insert(name.to_owned());
-            Some("x".to_owned())
+            Some(if name == PRIVATE_NETWORKS { "10.20.0.0/16" } else { "x" }.to_owned())
         });
         assert!(settings.is_ok());
-        let set: BTreeSet<String> =
-            block("Variables:").filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect();
-        assert_eq!(set, read.into_inner());
+        let variables = |of: &'static str| -> BTreeSet<String> {
+            let names = block(of).skip_while(|line| *line != "Variables:").skip(1);
+            names
+                .map_while(|line| Some(line.split_once(": ")?.0.to_owned()))
+                .filter(|name| !name.starts_with('#'))
+                .collect()
+        };
+        let (all, polls) = (variables("Globals:"), variables("HttpPollFunction:"));
+        assert_eq!(all.union(&polls).cloned().collect::<BTreeSet<_>>(), read.into_inner());
+        // Other functions call what flows name by no URL.
+        assert_eq!(polls, BTreeSet::from([PRIVATE_NETWORKS.to_owned()]));
+        assert_eq!(TEMPLATE.matches("Variables:").count(), 2);
     }
 
     #[test]
@@ -136,18 +167,21 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_said_at_once() {
-        let given = |name: &str| (name != TABLE && name != TOPIC).then(|| "x".to_owned());
-        let error = Settings::read(given).err().map(|error| error.to_string());
-        assert_eq!(
-            error.as_deref(),
-            Some("the environment is not complete: set COUNTERFOIL_TABLE, COUNTERFOIL_TOPIC")
-        );
+        let given = |name: &str| match name {
+            TABLE | TOPIC => None,
+            PRIVATE_NETWORKS => Some("10.20.0.5".to_owned()),
+            _ => Some("x".to_owned()),
+        };
+        let error = Settings::read(given).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("set COUNTERFOIL_TABLE, COUNTERFOIL_TOPIC; "), "{error}");
+        assert!(error.contains("COUNTERFOIL_PRIVATE_NETWORKS: `10.20.0.5` is an address"), "{error}");
     }
 
     #[test]
     fn an_empty_value_is_a_missing_one() {
-        let error = Settings::read(|_| Some(" ".to_owned())).err();
-        assert_eq!(error.map(|error| error.missing.len()), Some(4));
+        let error = Settings::read(|_| Some(" ".to_owned())).err().map(|error| error.to_string());
+        let missing = [TABLE, RUNS_QUEUE, SECRET_PREFIX, TOPIC].join(", ");
+        assert_eq!(error, Some(format!("this environment is none to start in: set {missing}")));
     }
 
     #[test]

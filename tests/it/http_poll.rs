@@ -418,6 +418,32 @@ async fn secrets_and_headers_go_to_the_urls_own_origin_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_server_leads_us_into_a_private_network_but_one_that_the_flow_names_there() {
+    let inside = "http://erp.internal/orders";
+    for (status, header) in
+        [(302, ("location", inside)), (200, ("link", "<http://erp.internal/orders>; rel=next"))]
+    {
+        let world = World::new().await;
+        world.web.answers(inside, &json!([item(1, "a")]));
+        world.web.says(URL, status, &[header], "[]");
+        let flow = orders("paging: { link: header }");
+        let refused = push(&world, &flow).await.expect_err("is refused");
+        assert_eq!(refused.code, "not_reached");
+        assert!(refused.message.contains("an answer led to erp.internal"), "{}", refused.message);
+        assert!(world.web.asked().iter().all(|request| request.url == URL));
+    }
+
+    // Its own pages and redirects stay where the flow is.
+    let world = World::new().await;
+    world.web.says(inside, 301, &[("location", "https://erp.internal/orders/")], "");
+    world.web.says("https://erp.internal/orders/", 200, &[("link", "<?p=2>; rel=next")], "[]");
+    world.web.answers("https://erp.internal/orders/?p=2", &json!([]));
+    live(&world, &orders("paging: { link: header }").replace(URL, inside)).await;
+    world.web.answers("https://erp.internal/orders/?p=2", &json!([item(1, "a")]));
+    assert_eq!(five_minutes(&world).await.events, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_feed_that_fails_keeps_none_of_the_others_waiting() {
     let world = World::new().await;
     world.web.answers(URL, &json!([]));

@@ -55,6 +55,7 @@ impl Plain {
             queue: Arc::clone(self) as Arc<dyn Queue>,
             vault: Arc::clone(self) as Arc<dyn Vault>,
             web: Arc::clone(&http),
+            public_web: Arc::clone(&http),
             http,
             clock: Arc::clone(&self.clock),
             random,

@@ -139,6 +139,7 @@ pub(crate) fn mortal_ports(ports: Ports, life: &Arc<Life>) -> Ports {
         vault: Arc::new(Mortal { life: Arc::clone(life), inner: ports.vault }),
         http: Arc::new(Mortal { life: Arc::clone(life), inner: ports.http }),
         web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.web }),
+        public_web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.public_web }),
         ..ports
     }
 }

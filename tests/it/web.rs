@@ -1,4 +1,5 @@
-//! A host of lists behind the Http port for users' URLs: any answers, and any faults.
+//! A host of lists behind the Http ports for users' URLs: any answers, and any faults. What ends in `.internal` is in a
+//! private network.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,11 +24,19 @@ struct Shelf {
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Web(Arc<Mutex<Shelf>>);
+pub(crate) struct Web {
+    shelf: Arc<Mutex<Shelf>>,
+    is_public: bool,
+}
 
 impl Web {
+    /// The same, for those who may not call private networks.
+    pub(crate) fn public(&self) -> Self {
+        Self { is_public: true, ..self.clone() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn answers(&self, url: &str, body: &Value) {
@@ -63,6 +72,9 @@ fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
 #[async_trait]
 impl Http for Web {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        if self.is_public && request.url.contains(".internal/") {
+            return Err(HttpError::NotSent("no public address".into()));
+        }
         let mut shelf = self.lock();
         let there = shelf.there.get(&request.url).cloned();
         let named =

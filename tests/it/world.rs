@@ -135,6 +135,7 @@ impl World {
             vault: embedded.vault(),
             http: InProcess::of(&sandbox, &clock),
             web: Arc::new(web.clone()),
+            public_web: Arc::new(web.public()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random,
             mailer: embedded.outbox(),

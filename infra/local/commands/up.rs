@@ -19,7 +19,7 @@ Examples:
   counterfoil up --sandbox          with stand-ins of Salesforce and Xero, connected as `salesforce` and `xero`
 
 Webhooks are taken at http://127.0.0.1:PORT/webhook/…: `counterfoil flow list` says each flow's path.
-Flows call public addresses only; COUNTERFOIL_ALLOW_PRIVATE_ADDRESSES=true opens the others, for development.
+Flows call public addresses only, and the networks in COUNTERFOIL_PRIVATE_NETWORKS, such as 10.20.0.0/16,127.0.0.0/8.
 What fails is told by e-mail where COUNTERFOIL_SMTP_URL, COUNTERFOIL_MAIL_FROM and COUNTERFOIL_MAIL_TO are set.
 Ctrl-C finishes what is under way, and a second one doesn't.";
 

@@ -2,6 +2,7 @@
 
 pub mod guard;
 mod link;
+pub mod networks;
 mod options;
 mod poll;
 

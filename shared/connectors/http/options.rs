@@ -89,7 +89,7 @@ fn wrong_url(url: &str) -> Option<String> {
         Err(error) => return Some(format!("`{url}` is no URL: {error}")),
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return Some(format!("{} is not polled, only https is", url.scheme()));
+        return Some(format!("{} is not polled, only https is, and http in private networks", url.scheme()));
     }
     let in_clear = !url.username().is_empty() || url.password().is_some();
     in_clear.then(|| {
@@ -158,7 +158,8 @@ pub(super) fn schema() -> Value {
             "url": {
                 "type": "string",
                 "description": "What is read by GET: an https address with its query, such as \
-                                https://api.example.com/orders?per_page=100.",
+                                https://api.example.com/orders?per_page=100. Servers of private networks are called, \
+                                by http too, where whoever runs Counterfoil has listed the network.",
             },
             "headers": {
                 "type": "object",

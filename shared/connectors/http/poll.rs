@@ -1,7 +1,8 @@
 //! `http.poll`: pages of a list at any URL, by GET.
 //!
 //! One page is one request, but for redirects; an answer is the list, or a failure that says what it was instead. The
-//! flow's headers, secrets among them, go to the origin that the flow names and to no other.
+//! flow's headers, secrets among them, go to the origin that the flow names and to no other. Only the host that it names
+//! may be in a private network: no server leads us into one.
 
 use std::time::Duration;
 
@@ -99,11 +100,16 @@ impl Feed for HttpPoll {
 
 /// The page's answer, a success or a 304, and the address that gave it.
 async fn answered(options: &Options, ask: &PageAsk<'_>) -> Result<(Url, Response), Fault> {
-    let home = parsed(&options.url).map_err(Fault::Terminal)?.origin();
+    let home = parsed(&options.url).map_err(Fault::Terminal)?;
     let mut url = parsed(ask.url).map_err(Fault::Terminal)?;
     for _ in 0..=MOST_REDIRECTS {
-        let request = request(options, ask, &url, url.origin() == home)?;
-        let response = ask.http.send(request).await.map_err(|error| unanswered(ask.now, &error))?;
+        let request = request(options, ask, &url, url.origin() == home.origin())?;
+        let response = if url.host() == home.host() {
+            ask.http.send(request).await.map_err(|error| unanswered(ask.now, &error, ""))?
+        } else {
+            let led = format!("an answer led to {}: ", url.host_str().unwrap_or_default());
+            ask.elsewhere.send(request).await.map_err(|error| unanswered(ask.now, &error, &led))?
+        };
         match response.status {
             200..=299 | 304 => return Ok((url, response)),
             301 | 302 | 303 | 307 | 308 => {
@@ -157,12 +163,14 @@ fn request(options: &Options, ask: &PageAsk<'_>, url: &Url, at_home: bool) -> Re
     Ok(Request { method: Method::Get, url: url.into(), headers, body: Vec::new(), timeout: TIMEOUT })
 }
 
-fn unanswered(now: Timestamp, error: &HttpError) -> Fault {
+/// `led`: how we came there, where the flow didn't say it.
+fn unanswered(now: Timestamp, error: &HttpError, led: &str) -> Fault {
     let code = match error {
         HttpError::NotSent(_) => "not_reached",
         HttpError::NoAnswer(_) => "no_answer",
     };
-    Fault::Retry(Again { at: now, reason: Reason::Failed, failure: Failure::new(code, error.to_string()) })
+    let failure = Failure::new(code, format!("{led}{error}"));
+    Fault::Retry(Again { at: now, reason: Reason::Failed, failure })
 }
 
 /// What an answer means that is no success.

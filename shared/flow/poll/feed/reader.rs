@@ -96,9 +96,9 @@ impl<'a> Reader<'a> {
         validators: &Validators,
         secrets: &BTreeMap<String, SecretString>,
     ) -> Result<Page, Fault> {
-        let http = self.stack.ports.web.as_ref();
-        let now = self.stack.now();
-        self.source.page(PageAsk { options: self.options(), url, validators, secrets, http, now }).await
+        let (http, elsewhere) = (self.stack.ports.web.as_ref(), self.stack.ports.public_web.as_ref());
+        let (options, now) = (self.options(), self.stack.now());
+        self.source.page(PageAsk { options, url, validators, secrets, http, elsewhere, now }).await
     }
 
     /// The next page's address, unless this page says that it is the last.
