@@ -3,6 +3,10 @@
 mod aws;
 #[path = "aws/deployed.rs"]
 mod deployed;
+#[path = "aws/feeds.rs"]
+mod feeds;
+#[path = "aws/parts.rs"]
+mod parts;
 #[path = "aws/triggers.rs"]
 mod triggers;
 

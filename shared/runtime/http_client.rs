@@ -39,7 +39,7 @@ impl HttpClient {
 
     /// One that reaches no other machine.
     pub fn loopback_only(user_agent: &str) -> Result<Self, reqwest::Error> {
-        Ok(Self(Reach::Loopback(builder(user_agent).build()?)))
+        Ok(Self(Reach::Loopback(builder(user_agent).no_proxy().build()?)))
     }
 
     /// One for URLs that aren't ours: it reaches public addresses by HTTPS, and these private networks. It uses no

@@ -52,7 +52,9 @@ pub(crate) struct Deployed {
 impl Deployed {
     pub(crate) async fn new() -> Self {
         let configuration = emulator().await;
-        let settings = Settings::of_stack(&configuration, &variable("COUNTERFOIL_TEST_STACK"))
+        // As the stack was deployed with.
+        let networks = variable("COUNTERFOIL_TEST_PRIVATE_NETWORKS").parse().expect("networks");
+        let settings = Settings::of_stack(&configuration, &variable("COUNTERFOIL_TEST_STACK"), networks)
             .await
             .expect("a deployed stack");
         // A function that fails gives its messages back after twelve minutes; here they come back sooner.
@@ -275,6 +277,24 @@ impl Deployed {
         HttpClient::new("a form").expect("a client").send(request).await.expect("an answer")
     }
 
+    /// A GET of an AWS service that the product itself needs no client of.
+    pub(crate) async fn asked_of_aws(&self, service: &str, path: &str) -> Value {
+        // The emulator reads of it which service is meant, and checks no signature.
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = Request {
+            method: Method::Get,
+            url: format!("{}{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT")),
+            headers: vec![("authorization".to_owned(), credential)],
+            body: Vec::new(),
+            timeout: Duration::from_secs(60),
+        };
+        let answer =
+            HttpClient::new("an operator").expect("a client").send(request).await.expect("an answer");
+        serde_json::from_slice(&answer.body).expect("JSON")
+    }
+
     // ------------------------------------------------------------ then
 
     /// What becomes true within a while; the emulator's time can't be moved.
@@ -333,7 +353,7 @@ impl Deployed {
 }
 
 /// On a loopback port, until the test ends.
-async fn serve(router: axum::Router) -> String {
+pub(crate) async fn serve(router: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, router).await });

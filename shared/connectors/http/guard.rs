@@ -12,8 +12,7 @@ use url::{Host, Url};
 
 use super::networks::{PRIVATE_NETWORKS, PrivateNetworks};
 
-/// By default it opens no private network.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Guard {
     networks: PrivateNetworks,
 }

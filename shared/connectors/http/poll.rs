@@ -107,7 +107,8 @@ async fn answered(options: &Options, ask: &PageAsk<'_>) -> Result<(Url, Response
         let response = if url.host() == home.host() {
             ask.http.send(request).await.map_err(|error| unanswered(ask.now, &error, ""))?
         } else {
-            let led = format!("an answer led to {}: ", url.host_str().unwrap_or_default());
+            let host = url.host_str().unwrap_or_default();
+            let led = format!("an answer led to {host}, and only the flow's own host may be private: ");
             ask.elsewhere.send(request).await.map_err(|error| unanswered(ask.now, &error, &led))?
         };
         match response.status {
