@@ -300,3 +300,70 @@ fn what_an_each_cant_do_is_said_before_the_flow_is_saved() {
         assert!(problems.iter().any(|problem| problem.code == code), "{to}: {problems:#?}");
     }
 }
+
+/// Somebody deletes drafts between two pages.
+struct Deleting {
+    http: Arc<dyn Http>,
+    sandbox: Arc<counterfoil_sandbox::Sandbox>,
+    drafts: Vec<uuid::Uuid>,
+    pages: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait]
+impl Http for Deleting {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let is_page = request.url.contains("/Invoices?");
+        let answer = self.http.send(request).await;
+        if is_page {
+            let page = self.pages.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            for draft in self.drafts.iter().skip(page * 10).take(10) {
+                self.sandbox.xero.ledger().void_invoice(*draft).expect("deleted");
+            }
+        }
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drafts_that_are_deleted_while_all_are_found_push_none_over_the_border_of_a_page() {
+    let world = World::new().await;
+    let ledger = world.sandbox.xero.ledger();
+    let contact = ledger.add_contact_named("Acme").expect("a contact");
+    let fields = json!({"Type": "ACCREC", "Contact": {"ContactID": contact.id}, "LineItems": []});
+    let mut drafts = Vec::new();
+    for n in 0..2_600 {
+        // A second of more than a page, and others.
+        if n % 1_300 == 0 || n > 1_300 && n % 300 == 0 {
+            world.advance(Duration::from_secs(1));
+        }
+        drafts.push(ledger.add_invoice(fields.clone()).expect("a draft").id);
+    }
+    let flow = "\
+flow: chase
+trigger: { type: manual, each: { action: xero.find_invoice, with: { Status: DRAFT }, key: item.InvoiceID } }
+steps:
+  - stop: true
+";
+    let head = world.given_flow(flow).await;
+    let ports = world.ports();
+    let deleting = Deleting {
+        http: Arc::clone(&ports.http),
+        sandbox: Arc::clone(&world.sandbox),
+        drafts: drafts.clone(),
+        pages: Default::default(),
+    };
+    let stack = new_stack(&Ports { http: Arc::new(deleting), ..ports });
+    let (key, now) = (EventKey::new("k"), stack.now());
+    let message = keep::beginning(&stack, &head, "manual", key, now, json!({})).await.expect("begins");
+    world.flowing(dispatch::at_once(&stack, &message)).await.expect("walked");
+    world.drain().await;
+    let (ticks, items) = runs(&world).await;
+    assert_eq!(ticks[0].row.status, Status::Succeeded);
+    let record =
+        |run: &StoredRun| run.row.message.event.as_ref()?.record_id.as_ref().map(ToString::to_string);
+    let found: std::collections::BTreeSet<String> = items.iter().filter_map(record).collect();
+    let left = ledger.invoices().into_iter().filter(|invoice| invoice.status.as_str() == "DRAFT");
+    let missed: Vec<String> =
+        left.map(|invoice| invoice.id.to_string()).filter(|id| !found.contains(id)).collect();
+    assert_eq!(missed, Vec::<String>::new());
+}

@@ -18,6 +18,7 @@ mod identify;
 mod limits;
 mod marker;
 mod notification;
+mod pages;
 mod refusals;
 mod scopes;
 #[cfg(test)]

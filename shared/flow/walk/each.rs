@@ -22,7 +22,7 @@ use crate::domain::record_id::RecordId;
 use crate::domain::run::{StepRecord, StepState};
 use crate::domain::{Object, Value};
 use crate::expression::{CompiledValue, Template};
-use crate::ports::connector::MemberOutcome;
+use crate::ports::connector::{Action, MemberOutcome};
 
 /// A page of items isn't asked for when it might not come in time.
 const LONGEST_FIND: SignedDuration = SignedDuration::from_secs(65);
@@ -74,7 +74,7 @@ impl Walk {
                     Failure::new("not_started", format!("{} items so far; it goes on", tally.items));
                 return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure }).into());
             }
-            let found = self.find(ready, find, &input, &client).await?;
+            let found = self.find(ready, find, implementation.as_ref(), &input, &client).await?;
             let records =
                 found.get("records").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             self.start_all(finds, records, &client, &mut tally).await?;
@@ -110,11 +110,13 @@ impl Walk {
         &mut self,
         ready: &Ready,
         find: &ActionStep,
+        implementation: &dyn Action,
         input: &Object,
         client: &Arc<Client>,
     ) -> Result<Value, Stopped> {
         let effect = EffectKey::new(self.run.id, &ready.step.id, None);
-        let wanted = Wanted { step: &ready.step.id, action: find, effect: &effect, input, client };
+        let wanted =
+            Wanted { step: &ready.step.id, action: find, implementation, effect: &effect, input, client };
         let mut last = Failure::new("replanned", "the account kept changing under the find");
         for _ in 0..REPLANS {
             match self.planned(&wanted, None, Vec::new()).await? {

@@ -20,7 +20,7 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::run::{StepRecord, StepState};
 use crate::domain::{Object, Value};
 use crate::expression::Template;
-use crate::ports::connector::{ActionDescription, MemberOutcome, Plan, Planning};
+use crate::ports::connector::{Action, ActionDescription, MemberOutcome, Plan, Planning};
 use crate::ports::table::Write;
 
 /// What a step wants of its action.
@@ -28,6 +28,7 @@ use crate::ports::table::Write;
 pub(super) struct Wanted<'a> {
     pub(super) step: &'a StepId,
     pub(super) action: &'a ActionStep,
+    pub(super) implementation: &'a dyn Action,
     pub(super) effect: &'a EffectKey,
     pub(super) input: &'a Object,
     pub(super) client: &'a Arc<Client>,
@@ -91,7 +92,7 @@ impl Walk {
         link_key: Option<String>,
     ) -> Result<Value, Stopped> {
         let catalog = Arc::clone(&self.stack.catalog);
-        let Some((description, _)) = catalog.action(&action.action) else {
+        let Some((description, implementation)) = catalog.action(&action.action) else {
             return Err(unknown(action).into());
         };
         let effect_id = ready.step.effect_id();
@@ -125,7 +126,14 @@ impl Walk {
                 }
                 _ => (Vec::new(), None),
             };
-            let wanted = Wanted { step: effect_id, action, effect: &effect, input: &input, client: &client };
+            let wanted = Wanted {
+                step: effect_id,
+                action,
+                implementation: implementation.as_ref(),
+                effect: &effect,
+                input: &input,
+                client: &client,
+            };
             match self.planned(&wanted, existing.as_ref(), claim).await? {
                 Planned::Answer(output) => {
                     self.remember(effect_id, &hash, output.clone(), Vec::new()).await;
@@ -149,11 +157,7 @@ impl Walk {
         existing: Option<&Value>,
         claim: Vec<Write>,
     ) -> Result<Planned, Stopped> {
-        let Wanted { step, action, effect, input, client } = *wanted;
-        let catalog = Arc::clone(&self.stack.catalog);
-        let Some((_, implementation)) = catalog.action(&action.action) else {
-            return Err(unknown(action).into());
-        };
+        let Wanted { step, action, implementation, effect, input, client } = *wanted;
         let planning = Planning {
             input: input.clone(),
             options: &action.options,

@@ -138,14 +138,19 @@ pub struct PollAsk<'a> {
     pub union: &'a Interest,
     /// Stamps from here on, included.
     pub from: Timestamp,
-    /// What the page before said; None for the first page of a poll.
+    /// What the page before said: its continuation, or where an earlier poll had to stop its `resume`. None: from the
+    /// beginning.
     pub continuation: Option<&'a str>,
 }
 
 #[derive(Debug, Clone)]
 pub struct PollPage {
     pub changes: Vec<Change>,
+    /// The next page; None with the last one.
     pub continuation: Option<String>,
+    /// The same place, or one before it, in words that last: a later poll goes on there. None: this page offers none, or
+    /// it is the last.
+    pub resume: Option<String>,
     /// The provider's clock (the answer's `Date`).
     pub provider_now: Timestamp,
 }

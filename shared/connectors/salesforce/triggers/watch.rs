@@ -1,6 +1,6 @@
 //! How all triggers read: one query over what their flows want together, page by page, in order of the stamp.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::classify::{classify, fault_of};
 use super::super::{metadata, query, record, record_url, soql};
@@ -56,9 +56,13 @@ impl By {
 }
 
 pub(super) async fn poll(by: By, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
-    let call = match ask.continuation {
-        Some(next) => Call::get(next),
-        None => query::call_on(by.resource(), &changed_since(by, ask.union, ask.from, account).await?),
+    let cursor = ask.continuation.and_then(Cursor::read);
+    let call = match &cursor {
+        Some(cursor) => Call::get(&cursor.address),
+        None => {
+            let begin = ask.continuation.and_then(Begin::read).unwrap_or(Begin::at(ask.from));
+            query::call_on(by.resource(), &changed_since(by, ask.union, &begin, account).await?)
+        }
     };
     let (page, response) = query::page(call, account).await.map_err(|fault| named(fault, ask.union))?;
     let provider_now = provider_now(&response, account)?;
@@ -66,8 +70,80 @@ pub(super) async fn poll(by: By, ask: PollAsk<'_>, account: &dyn Account) -> Res
     for record in page.records {
         changes.push(change(by, record, ask.union, account).await?);
     }
-    Ok(PollPage { changes, continuation: page.next, provider_now })
+    let began = cursor.map_or(provider_now, |cursor| cursor.began);
+    let next = page.next.map(|address| Cursor { address, began });
+    Ok(PollPage {
+        resume: next.as_ref().and_then(|next| next.passed(&changes)).map(Begin::text),
+        continuation: next.map(Cursor::text),
+        changes,
+        provider_now,
+    })
 }
+
+/// Where a query of its own begins: at a stamp, or behind a record in the order of (stamp, id).
+struct Begin {
+    stamp: Timestamp,
+    /// Of the records with this very stamp only those with a greater id.
+    after: Option<RecordId>,
+}
+
+impl Begin {
+    fn at(stamp: Timestamp) -> Self {
+        Self { stamp, after: None }
+    }
+
+    fn text(self) -> String {
+        let after = self.after.map(|id| format!(" {id}"));
+        format!("{}{}", self.stamp, after.unwrap_or_default())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (stamp, id) = text.split_once(' ')?;
+        Some(Self { stamp: stamp.parse().ok()?, after: Some(RecordId::salesforce(id)?) })
+    }
+
+    fn condition(&self, by: By) -> String {
+        let (field, stamp) = (by.field(), soql::instant(self.stamp));
+        match &self.after {
+            None => format!("{field} >= {stamp}"),
+            Some(id) => {
+                format!("{field} >= {stamp} AND ({field} > {stamp} OR Id > {})", soql::quoted(id.as_str()))
+            }
+        }
+    }
+}
+
+/// The next page of a query that is under way: good for minutes, and for what was there when it was asked.
+struct Cursor {
+    address: String,
+    /// By Salesforce's clock: when the query's first page was answered.
+    began: Timestamp,
+}
+
+impl Cursor {
+    fn text(self) -> String {
+        format!("{} {}", self.address, self.began)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (address, began) = text.split_once(' ')?;
+        Some(Self {
+            address: address.starts_with('/').then(|| address.to_owned())?,
+            began: began.parse().ok()?,
+        })
+    }
+
+    /// Where a later query goes on. A record that is edited while the query is read may come in its new version at its
+    /// old place, so only one whose stamp is older than the query tells how far it is.
+    fn passed(&self, changes: &[Change]) -> Option<Begin> {
+        let is_in_place = |change: &&Change| change.stamp < self.began - LONGEST_ANSWER;
+        let last = changes.iter().rfind(is_in_place)?;
+        Some(Begin { stamp: last.stamp, after: Some(last.id.clone()) })
+    }
+}
+
+/// An answer's date is that of its end.
+const LONGEST_ANSWER: SignedDuration = SignedDuration::from_secs(10);
 
 pub(super) async fn fetch(
     by: By,
@@ -117,16 +193,16 @@ fn project_child(fields: &[String], row: &Value) -> Value {
 async fn changed_since(
     by: By,
     union: &Interest,
-    from: Timestamp,
+    from: &Begin,
     account: &dyn Account,
 ) -> Result<String, Fault> {
     let (select, conditions) = (select(union, account).await?, conditions(by, union, Some(from)));
     Ok(format!("{select}{conditions} ORDER BY {}, Id", by.field()))
 }
 
-fn conditions(by: By, interest: &Interest, from: Option<Timestamp>) -> String {
+fn conditions(by: By, interest: &Interest, from: Option<&Begin>) -> String {
     let all: Vec<String> = from
-        .map(|from| format!("{} >= {}", by.field(), soql::instant(from)))
+        .map(|from| from.condition(by))
         .into_iter()
         .chain(by.condition().map(str::to_owned))
         .chain(interest.filter.as_ref().map(|filter| format!("({filter})")))
@@ -143,7 +219,7 @@ pub(super) async fn count(
     account: &dyn Account,
 ) -> Result<Option<Counted>, Fault> {
     let object = soql::single_name(&interest.object).map_err(Fault::Terminal)?;
-    let conditions = conditions(by, interest, from);
+    let conditions = conditions(by, interest, from.map(Begin::at).as_ref());
     let addresses = [
         format!("SELECT COUNT() FROM {object}{conditions}"),
         format!("SELECT Name FROM {object}{conditions} ORDER BY {} DESC LIMIT {NAMES}", by.field()),
@@ -338,18 +414,41 @@ mod tests {
             )
             .answer(records(&[row(OWN_USER)]));
         let page = poll(By::SystemModstamp, ask(&deals(), None), &account).await.unwrap();
-        assert_eq!(page.continuation.as_deref(), Some(next));
         let page =
             poll(By::SystemModstamp, ask(&deals(), page.continuation.as_deref()), &account).await.unwrap();
-        assert_eq!((page.changes.len(), page.continuation), (1, None));
+        assert_eq!((page.changes.len(), page.continuation, page.resume), (1, None, None));
         assert_eq!(account.asked()[1].path, next);
+    }
+
+    #[tokio::test]
+    async fn a_later_poll_goes_on_behind_the_last_record_that_nobody_has_edited_meanwhile() {
+        let next = "/services/data/v67.0/query/0r8A-2000";
+        let mut edited = row(OWN_USER);
+        edited["Id"] = "006dM000002aBcDQAU".into();
+        edited["SystemModstamp"] = "2026-05-06T11:59:59.000+0000".into();
+        let body = json!({"totalSize": 3, "done": false, "nextRecordsUrl": next, "records": [row(OWN_USER), edited]});
+        let account = Scripted::new().answer(body).answer(records(&[]));
+        let page = poll(By::SystemModstamp, ask(&deals(), None), &account).await.unwrap();
+        assert!(page.changes[1].stamp > page.provider_now - LONGEST_ANSWER);
+        poll(By::SystemModstamp, ask(&deals(), page.resume.as_deref()), &account).await.unwrap();
+        assert!(
+            account.soql(1).contains(&format!(
+                "WHERE SystemModstamp >= 2026-05-06T11:56:44.000Z AND (SystemModstamp > 2026-05-06T11:56:44.000Z OR \
+                 Id > '{A}') AND (Amount > 0"
+            )),
+            "{}",
+            account.soql(1)
+        );
     }
 
     #[tokio::test]
     async fn a_poll_whose_cursor_is_lost_begins_again() {
         let account =
             Scripted::new().fails(Fault::terminal("invalid_query_locator", "invalid query locator"));
-        let fault = poll(By::SystemModstamp, ask(&deals(), Some("/services/x")), &account).await.unwrap_err();
+        let fault =
+            poll(By::SystemModstamp, ask(&deals(), Some("/services/x 2026-05-06T12:00:00Z")), &account)
+                .await
+                .unwrap_err();
         assert!(matches!(fault, Fault::Retry(_)));
     }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::connectors::xero::directory::Directory;
-use crate::connectors::xero::endpoints::{INVOICES_FIND, PAGE, criterion};
+use crate::connectors::xero::endpoints::{ALL, INVOICES_FIND, criterion};
 use crate::connectors::xero::fields::{Field, Kind, clean, field, schema};
+use crate::connectors::xero::pages::Place;
 use crate::connectors::xero::wire::text;
 use crate::domain::effect::EffectKind;
 use crate::domain::outcome::Fault;
@@ -29,6 +31,11 @@ const FIELDS: &[Field] = &[
     field("DateFrom", Kind::Day, "Dated on or after this day."),
     field("DateTo", Kind::Day, "Dated on or before this day."),
     field("Page", Kind::Decimal, "The page of a thousand that is given, from 1, ordered by id."),
+    field(
+        "After",
+        Kind::Text(100),
+        "The `next` of an earlier find of all: where it goes on, in the order of changes.",
+    ),
     field(
         "Type",
         Kind::Choice(&["ACCREC", "ACCPAY"]),
@@ -67,6 +74,7 @@ impl Action for FindInvoice {
         input.retain(|_, value| !value.is_null());
         let kind = input.shift_remove("Type").and_then(|kind| kind.as_str().map(str::to_owned));
         let page = input.shift_remove("Page").map(|page| number_of(&page)).transpose()?;
+        let after = input.shift_remove("After").and_then(|place| place.as_str().map(str::to_owned));
         if input.is_empty() {
             return Ok(Plan::Answer(json!({"found": false, "count": 0, "first": null, "records": []})));
         }
@@ -75,10 +83,13 @@ impl Action for FindInvoice {
         let kind = kind.unwrap_or_else(sales);
         let short_code = self.directory.short_code(planning.account).await?;
         let input = Value::Object(input);
-        let (shape, element) = match (page, only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
-            (Some(page), ..) => {
-                criterion(&short_code, &kind, &format!("where:{page}"), &condition(&input, &kind))
-            }
+        let by = match (page, after) {
+            (_, Some(place)) => Some(format!("{ALL}{place}")),
+            (Some(page), None) => Some(format!("where:{page}")),
+            (None, None) => None,
+        };
+        let (shape, element) = match (by, only(&input, "InvoiceID"), only(&input, "InvoiceNumber")) {
+            (Some(by), ..) => criterion(&short_code, &kind, &by, &condition(&input, &kind)),
             (None, Some(id), _) => criterion(&short_code, &kind, "InvoiceID", id),
             (None, _, Some(number)) => criterion(&short_code, &kind, "InvoiceNumber", number),
             _ => criterion(&short_code, &kind, "where", &condition(&input, &kind)),
@@ -89,17 +100,13 @@ impl Action for FindInvoice {
 
     /// Where the flow chose no page, all of them are read.
     fn find_next(&self, input: &Object, found: Option<&Value>) -> Option<Object> {
-        let asked = input.get("Page").and_then(Value::as_u64);
-        let page = match (found, asked) {
-            (None, None) => 1,
-            (Some(found), Some(page)) => {
-                let records = found.get("records").and_then(Value::as_array)?;
-                (records.len() == PAGE).then_some(page + 1)?
-            }
-            _ => return None,
+        let place = match found {
+            None if input.contains_key("Page") => return None,
+            None => Place::first(Timestamp::UNIX_EPOCH).text().into(),
+            Some(found) => found.get("next")?.clone(),
         };
         let mut next = input.clone();
-        next.insert("Page".into(), page.into());
+        next.insert("After".into(), place);
         Some(next)
     }
 }
@@ -178,21 +185,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_invoices_are_read_page_by_page_in_the_order_of_their_ids() {
+    async fn all_invoices_are_read_page_by_page_in_the_order_of_their_changes() {
         let find = FindInvoice { directory: Arc::new(Directory::default()) };
         let input = json!({"Status": "DRAFT"});
         let first = find.find_next(input.as_object().unwrap(), None).unwrap();
-        let full = json!({"records": vec![json!({}); PAGE]});
-        let second = find.find_next(&first, Some(&full)).unwrap();
-        assert_eq!((&first["Page"], &second["Page"]), (&json!(1), &json!(2)));
-        assert_eq!(find.find_next(&second, Some(&json!({"records": [{}]}))), None);
-        let planned = operation(planned(Value::Object(second)).await);
+        let planned = operation(planned(Value::Object(first.clone())).await);
         let endpoint = catalog().endpoint(planned.endpoint).unwrap().clone();
         let element = Element { marker: marker("f"), value: planned.element };
-        let call = endpoint.compose(&planned.shape, &[element]);
+        let call = endpoint.compose(&planned.shape, std::slice::from_ref(&element));
         let asked = |name: &str| call.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        assert_eq!((asked("page"), asked("order")), (Some("2"), Some("InvoiceID")));
+        assert_eq!((asked("page"), asked("order")), (Some("1"), Some("UpdatedDateUTC ASC")));
         assert_eq!(asked("where"), Some(r#"Type=="ACCREC" AND Status=="DRAFT""#));
+        let invoice = |n: i64| json!({"InvoiceID": n.to_string(), "UpdatedDateUTC": format!("/Date({}000+0000)/", n / 2)});
+        let page = |many: i64| answer(&json!({"Invoices": (0..many).map(invoice).collect::<Vec<_>>()}));
+        let found = |many: i64| match endpoint
+            .settle(&planned.shape, std::slice::from_ref(&element), &page(many))
+            .remove(0)
+        {
+            MemberOutcome::Done(found) => found,
+            other => panic!("{other:?}"),
+        };
+        let full = found(1_000);
+        assert_eq!(full["count"], 998, "what has the last stamp comes with the next page");
+        let next = find.find_next(&first, Some(&full)).unwrap();
+        assert_eq!(next["After"], "1970-01-01T00:08:19Z 1");
+        assert_eq!(find.find_next(&next, Some(&found(3))), None);
+        let page = json!({"Status": "DRAFT", "Page": 2});
+        assert_eq!(find.find_next(page.as_object().unwrap(), None), None);
+        assert_eq!(
+            find.find_next(page.as_object().unwrap(), Some(&json!({"records": vec![json!({}); 1_000]}))),
+            None
+        );
     }
 
     #[tokio::test]

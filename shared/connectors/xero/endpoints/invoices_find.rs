@@ -2,12 +2,16 @@
 //!
 //! The shape says how: `InvoiceNumber`, `InvoiceID`, or `where` and the whole condition, with the type of invoice and
 //! the organisation's short code before it. So only equal conditions share a call, and equal ones are one element.
+//!
+//! A find of all goes by `all:` and a [`Place`]: in the order of changes, since in any other what leaves the condition would
+//! push others over the border of a page.
 
 use async_trait::async_trait;
 
 use super::INVOICES_FIND;
 use super::invoices::finish;
-use crate::connectors::xero::wire::{ACCOUNTING, Became, envelope, text};
+use crate::connectors::xero::pages::Place;
+use crate::connectors::xero::wire::{ACCOUNTING, Became, envelope, text, updated_at};
 use crate::domain::Value;
 use crate::domain::effect::EffectKind;
 use crate::ports::connector::{Call, Capacity, Element, Endpoint, MemberOutcome};
@@ -34,11 +38,18 @@ pub(in crate::connectors::xero) fn criterion(
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
             criterion(short_code, kind, "where", &format!("InvoiceNumber==\"{escaped}\""))
         }
-        // `where`, or `where:2` for its second page.
-        by if by.starts_with("where") => (format!("{short_code}|{kind}|{by}|{value}"), value.into()),
+        by if is_condition(by) => (format!("{short_code}|{kind}|{by}|{value}"), value.into()),
         by => (format!("{short_code}|{kind}|{by}|"), value.into()),
     }
 }
+
+/// `where`, `where:2` for its second page, or `all:` and a place.
+fn is_condition(by: &str) -> bool {
+    by.starts_with("where") || by.starts_with(ALL)
+}
+
+/// Before the place of a find of all.
+pub(in crate::connectors::xero) const ALL: &str = "all:";
 
 struct Shape<'a> {
     short_code: &'a str,
@@ -78,12 +89,12 @@ impl Endpoint for InvoicesFind {
             "InvoiceID" => call.with_query("IDs", values.join(",")),
             _ => call.with_query("where", values.first().copied().unwrap_or_default()),
         };
-        // Page by page they are read in an order that no edit changes.
-        let (call, page) = match by.strip_prefix("where:") {
-            Some(page) => (call.with_query("order", "InvoiceID"), page),
-            None => (call, "1"),
+        let call = match (place(by), by.strip_prefix("where:")) {
+            (Some(place), _) => place.asked(call),
+            (None, Some(page)) => call.with_query("order", "InvoiceID").with_query("page", page),
+            (None, None) => call.with_query("page", "1"),
         };
-        call.with_query("page", page).with_query("pageSize", PAGE.to_string()).with_query("unitdp", "4")
+        call.with_query("pageSize", PAGE.to_string()).with_query("unitdp", "4")
     }
 
     fn settle(&self, shape: &str, elements: &[Element], response: &Response) -> Vec<MemberOutcome> {
@@ -91,6 +102,12 @@ impl Endpoint for InvoicesFind {
         let Some(answer) = envelope(response, "Invoices") else {
             return vec![MemberOutcome::Unclear; elements.len()];
         };
+        if let Some(place) = place(shape.by) {
+            return vec![
+                MemberOutcome::Done(found_at(place, shape.short_code, &answer.elements));
+                elements.len()
+            ];
+        }
         let wanted = |invoice: &&Value| shape.kind.is_empty() || text(invoice, "Type") == Some(shape.kind);
         let invoices: Vec<&Value> = answer.elements.iter().filter(wanted).collect();
         elements
@@ -98,7 +115,7 @@ impl Endpoint for InvoicesFind {
             .map(|element| {
                 let value = element.value.as_str().unwrap_or_default();
                 let is_it = |invoice: &&&Value| match shape.by {
-                    by if by.starts_with("where") => true,
+                    by if is_condition(by) => true,
                     by => text(invoice, by).is_some_and(|found| found.eq_ignore_ascii_case(value)),
                 };
                 let found = invoices.iter().filter(is_it).copied().collect();
@@ -108,6 +125,22 @@ impl Endpoint for InvoicesFind {
             })
             .collect()
     }
+}
+
+fn place(by: &str) -> Option<Place> {
+    Place::read(by.strip_prefix(ALL)?)
+}
+
+/// One page of all, and the place of the `next`.
+fn found_at(place: Place, short_code: &str, invoices: &[Value]) -> Value {
+    let (is_full, last) = (invoices.len() >= PAGE, invoices.last().and_then(updated_at));
+    let counts = place.counts(is_full, last);
+    let here = invoices.iter().filter(|invoice| updated_at(invoice).is_none_or(&counts)).collect();
+    let mut found = found_records(short_code, here, None);
+    if let Some(next) = place.next_of_all(is_full, last) {
+        found["next"] = next.text().into();
+    }
+    found
 }
 
 /// Live invoices come before voided and deleted ones, so that `first` is the one that counts.

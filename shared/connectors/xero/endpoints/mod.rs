@@ -9,7 +9,7 @@ mod invoices_update;
 use std::sync::Arc;
 
 pub(super) use contacts_upsert::contact_url;
-pub(super) use invoices_find::{PAGE, criterion};
+pub(super) use invoices_find::{ALL, criterion};
 
 use super::directory::Directory;
 use crate::domain::Value;

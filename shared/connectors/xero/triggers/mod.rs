@@ -12,7 +12,6 @@ mod new_overpayment;
 mod new_payment;
 mod new_prepayment;
 mod options;
-mod pages;
 mod watch;
 
 pub(super) use watch::version_of;

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::directory::Directory;
+use super::super::pages::Place;
 use super::super::wire::{ACCOUNTING, deep_link, document, envelope, text, updated_at};
 use super::kind::{Asked, Kind};
 use super::options::{self, Filter};
-use super::pages::Place;
 use crate::domain::flow::Order;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
@@ -43,10 +43,8 @@ impl Watch {
     fn call(&self, interest: &Interest, place: Place, size: usize) -> Call {
         let kind = self.kind;
         let filter = Filter::of(interest);
-        let mut call = Call::get(format!("{ACCOUNTING}/{}", kind.collection))
-            .with_header("if-modified-since", place.since.strftime("%Y-%m-%dT%H:%M:%S").to_string())
-            .with_query("order", "UpdatedDateUTC ASC")
-            .with_query("page", place.page.to_string());
+        let call = Call::get(format!("{ACCOUNTING}/{}", kind.collection));
+        let mut call = place.asked(call);
         if page_size(kind) == PAGE_SIZE {
             call = call.with_query("pageSize", size.to_string());
         }
@@ -146,11 +144,7 @@ impl Trigger for Watch {
     }
 
     async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
-        let place = match ask.continuation {
-            None => Place::first(ask.from),
-            Some(text) => Place::read(text)
-                .ok_or_else(|| unreadable(account, &format!("`{text}`, where a poll was to go on")))?,
-        };
+        let place = ask.continuation.and_then(Place::read).unwrap_or(Place::first(ask.from));
         let response = account.read(self.call(ask.union, place, PAGE_SIZE)).await?;
         let page = envelope(&response, self.kind.collection)
             .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
@@ -164,9 +158,12 @@ impl Trigger for Watch {
         let short_code =
             if taken.is_empty() { String::new() } else { self.directory.short_code(account).await? };
         let changes = taken.into_iter().map(|record| self.change(record, &short_code, account));
+        let continuation = next.map(Place::text);
         Ok(PollPage {
             changes: changes.collect::<Result<_, _>>()?,
-            continuation: next.map(Place::text),
+            // A place says by itself where it is, whenever it is gone on from.
+            resume: continuation.clone(),
+            continuation,
             provider_now,
         })
     }
