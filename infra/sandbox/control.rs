@@ -18,7 +18,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
@@ -245,6 +246,14 @@ async fn state<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
 async fn invariants<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
     let broken = provider.invariants();
     Json(json!({ "ok": broken.is_empty(), "broken": broken }))
+}
+
+/// Options with some of them changed; an unknown one, or one that can't be that, is refused.
+pub(crate) fn changed<T: Serialize + DeserializeOwned>(held: &T, wanted: &Value) -> Result<T, String> {
+    let mut merged = serde_json::to_value(held).map_err(|error| error.to_string())?;
+    let wanted = wanted.as_object().ok_or("an object is expected")?;
+    merged.as_object_mut().into_iter().for_each(|merged| merged.extend(wanted.clone()));
+    serde_json::from_value(merged).map_err(|error| error.to_string())
 }
 
 pub(crate) fn refused(message: &str) -> Response {

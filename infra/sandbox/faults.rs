@@ -36,8 +36,10 @@ pub enum FaultKind {
     Empty,
     /// Nothing is applied; a 502 page of a proxy.
     Html,
-    /// Applied; the body stops in the middle.
+    /// Applied; the whole body is announced, and the connection closes in the middle of it.
     Truncate,
+    /// Applied; a proxy passes half of the body on as if it were all.
+    Half,
     /// Nothing is applied; the connection closes.
     Reset,
     /// Answers late, by so many milliseconds of real time.
@@ -114,6 +116,20 @@ impl Fault {
                 None => path.contains(&self.path),
             }
     }
+}
+
+/// A fault as people write one, with the `name` of a failure in place of a kind.
+pub(crate) fn named(
+    wanted: &Value,
+    names: &[&str],
+    kind: impl FnOnce(&str) -> Option<FaultKind>,
+) -> Result<Fault, String> {
+    let mut wanted = wanted.as_object().cloned().ok_or("an object is expected")?;
+    let name = wanted.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+    let kind =
+        kind(&name).ok_or_else(|| format!("there is no failure `{name}`, but {}", names.join(", ")))?;
+    wanted.insert("kind".into(), serde_json::to_value(kind).map_err(|error| error.to_string())?);
+    serde_json::from_value(Value::Object(wanted)).map_err(|error| error.to_string())
 }
 
 /// The faults of one stand-in.

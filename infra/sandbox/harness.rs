@@ -23,9 +23,6 @@ use crate::held::Held;
 use crate::snapshots::Snapshots;
 use crate::{Clock, control, page};
 
-/// The largest request that any stand-in reads; each sets its own lower bounds.
-const LARGEST_REQUEST: usize = 64 << 20;
-
 /// The clock, faults, counters and deliveries of one stand-in.
 #[derive(Debug)]
 pub struct Harness {
@@ -68,6 +65,9 @@ pub enum Begun {
 pub trait Provider: Send + Sync + Sized + 'static {
     /// What people call it.
     const NAME: &'static str;
+
+    /// The largest request that is read at all, in bytes; single calls may have lower bounds.
+    const LARGEST_REQUEST: usize;
 
     /// Who asks, looked up once for each request.
     type Caller: Send;
@@ -147,7 +147,7 @@ pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
 async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) -> Response {
     let harness = provider.harness();
     let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
+    let Ok(body) = axum::body::to_bytes(body, P::LARGEST_REQUEST).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if head.method != Method::GET {
@@ -165,6 +165,9 @@ async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) ->
     }
     let lost = answer.extensions().get::<ConnectionLost>().is_some();
     let told = if lost { Bytes::new() } else { read_now(&mut answer) };
+    if answer.extensions().get::<CutShort>().is_some() {
+        *answer.body_mut() = Body::new(Broken::after(told.clone()));
+    }
     let refused = !lost && answer.status().as_u16() >= 400;
     let error = refused.then(|| serde_json::from_slice(&told).ok()).flatten();
     let took = harness.clock.source_now().duration_since(started);
@@ -223,6 +226,7 @@ async fn answer<P: Provider>(provider: &Arc<P>, head: &Parts, body: &Bytes) -> R
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Some(FaultKind::Truncate) => truncated(apply()),
+        Some(FaultKind::Half) => half(apply()),
     }
 }
 
@@ -262,30 +266,69 @@ fn html() -> Response {
 
 /// Over a socket the body's error makes the server close the connection before anything is written.
 pub(crate) fn lost() -> Response {
-    let mut answer = Response::new(Body::new(Broken));
+    let mut answer = Response::new(Body::new(Broken::at_once()));
     answer.extensions_mut().insert(ConnectionLost);
     answer
 }
 
+/// The whole is announced, half is sent, and then the connection closes.
 fn truncated(mut answer: Response) -> Response {
+    let whole = read_now(&mut answer).len();
+    if whole == 0 {
+        return answer;
+    }
+    let mut answer = half(answer);
+    answer.headers_mut().insert(header::CONTENT_LENGTH, whole.into());
+    answer.extensions_mut().insert(CutShort);
+    answer
+}
+
+/// A half that says of itself that it is all there is.
+fn half(mut answer: Response) -> Response {
     let body = read_now(&mut answer);
     answer.headers_mut().remove(header::CONTENT_LENGTH);
     *answer.body_mut() = body.slice(..body.len() / 2).into();
     answer
 }
 
-/// A body that fails when it is read.
-struct Broken;
+/// Marks an answer whose body breaks off, until it has been written down.
+#[derive(Clone, Copy)]
+struct CutShort;
+
+/// A body that fails when it is read, after what there is of it.
+struct Broken {
+    left: Option<Bytes>,
+    is_flushed: bool,
+}
+
+impl Broken {
+    fn at_once() -> Self {
+        Self { left: None, is_flushed: true }
+    }
+
+    fn after(sent: Bytes) -> Self {
+        Self { left: Some(sent), is_flushed: false }
+    }
+}
 
 impl axum::body::HttpBody for Broken {
     type Data = Bytes;
     type Error = std::io::Error;
 
     fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
-        _context: &mut std::task::Context<'_>,
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
-        std::task::Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
+        use std::task::Poll;
+        if let Some(left) = self.left.take() {
+            return Poll::Ready(Some(Ok(http_body::Frame::data(left))));
+        }
+        // What is written before an error is sent only by a server that had to wait for more.
+        if !std::mem::replace(&mut self.is_flushed, true) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
     }
 }
 
@@ -318,5 +361,30 @@ mod tests {
         assert!(answers[1].starts_with(b"HTTP/1.1 200 OK"));
         assert_eq!(sandbox.salesforce.calls()[0].status, 0);
         server.abort();
+    }
+
+    #[tokio::test]
+    async fn over_a_socket_a_truncated_answer_announces_more_than_comes() {
+        let sandbox = Sandbox::new(Settings::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(axum::serve(listener, sandbox.salesforce_router()).into_future());
+        for kind in [FaultKind::Truncate, FaultKind::Half] {
+            sandbox.salesforce.faults().add(Fault::new(kind));
+        }
+        let answers = tokio::task::spawn_blocking(move || [(); 3].map(|()| ask(address)));
+        let [truncated, half, whole] = answers.await.unwrap().map(|answer| told(&answer));
+        assert_eq!(whole.0, whole.1);
+        assert_eq!(half, (whole.0 / 2, whole.1 / 2));
+        assert_eq!(truncated, (whole.0, whole.1 / 2));
+        server.abort();
+    }
+
+    /// How many bytes an answer announces, and how many came.
+    fn told(answer: &[u8]) -> (usize, usize) {
+        let text = std::str::from_utf8(answer).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let announced = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        (announced.parse().unwrap(), body.len())
     }
 }

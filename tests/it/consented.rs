@@ -59,7 +59,11 @@ impl World {
 
     /// A Salesforce user lets the app in. `rotating`: each refresh token is good for one use.
     pub(crate) async fn given_salesforce_consent(&self, name: &str, rotating: bool) -> Connection {
-        let client = salesforce::Client { rotate: rotating, ..salesforce::Client::new(APP, SECRET) };
+        let client = salesforce::Client {
+            rotate: rotating,
+            callbacks: vec![BACK.into()],
+            ..salesforce::Client::new(APP, SECRET)
+        };
         self.sandbox.salesforce.register_client(client);
         let user = self.sandbox.salesforce.integration_user();
         let username = self.sandbox.salesforce.get("User", &user).expect("a user")["Username"].clone();

@@ -134,6 +134,18 @@ async fn a_record_changed_in_two_polls_fires_twice_as_updated_and_once_as_new() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_background_job_touched_is_an_update_though_nobody_modified_it() {
+    let world = World::new().await;
+    world.given_flow(&noticing("updated", UPDATED, "  fields: [Id, Name]")).await;
+    let id = world.sandbox.salesforce.insert("Account", json!({"Name": "One"}));
+    world.settle().await;
+    world.sandbox.salesforce.touch("Account", &id).expect("touched");
+    world.settle().await;
+    world.settle().await;
+    assert_eq!(names(&world.runs().await), ["One", "One"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_younger_than_two_seconds_wait_for_the_next_poll() {
     let world = World::new().await;
     world.given_flow(&noticing("notice", UPDATED, "  fields: [Id, Name]")).await;

@@ -12,7 +12,7 @@ use super::store::Fields;
 
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
-    pub(crate) method: &'a Method,
+    pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: &'a HeaderMap,
@@ -31,6 +31,11 @@ impl Asked<'_> {
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it asks by a version that has what came with this one.
+    pub(crate) fn is_since(&self, version: u32) -> bool {
+        version_number(&self.version).is_some_and(|number| number >= version)
     }
 
     pub(crate) fn json(&self) -> Result<Value, Refused> {
@@ -112,4 +117,9 @@ impl Asked<'_> {
         let message = format!("Content-Type header specified in HTTP request is not supported: {given}");
         Err(Refused::new(415, "UNSUPPORTED_MEDIA_TYPE", message))
     }
+}
+
+/// 67 of `v67.0`.
+pub(crate) fn version_number(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()
 }

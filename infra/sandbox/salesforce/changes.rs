@@ -29,11 +29,12 @@ pub(crate) fn updated(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answ
 
 pub(crate) fn deleted(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answer, Refused> {
     let window = Window::read(org, asked, org.object(object)?, DELETED_DAYS)?;
+    let earliest = (org.now - SignedDuration::from_hours(DELETED_DAYS * 24)).max(org.deletions_told_since);
+    let window = Window { start: window.start.max(earliest), ..window };
     let records = window.records(org, true)?.into_iter();
     let records: Vec<Value> = records
         .map(|record| json!({ "id": record.id, "deletedDate": record.get("SystemModstamp") }))
         .collect();
-    let earliest = org.now - SignedDuration::from_hours(DELETED_DAYS * 24);
     Ok(Answer::ok(json!({ "deletedRecords": records, "earliestDateAvailable": values::stamp(earliest),
         "latestDateCovered": window.covered(org) })))
 }
@@ -54,6 +55,9 @@ impl Window {
         };
         if start >= end {
             return Err(wrong("startDate before org replication enabled date, or not before endDate"));
+        }
+        if start > org.now {
+            return Err(wrong("startDate cannot be in the future"));
         }
         if start < org.now - SignedDuration::from_hours(days * 24) {
             return Err(wrong(&format!("startDate cannot be more than {days} days ago")));

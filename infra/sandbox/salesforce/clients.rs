@@ -16,7 +16,7 @@ pub struct Client {
     pub secret: String,
     /// As the consent page calls it.
     pub name: String,
-    /// Where a code may be sent, letter by letter; anywhere when none is registered.
+    /// Where a code may be sent, letter by letter; nowhere when none is registered.
     pub callbacks: Vec<String>,
     pub scopes: Vec<String>,
     /// Whom client credentials run as; the integration user when none is named.
@@ -29,11 +29,15 @@ pub struct Client {
     pub proof_key: bool,
     /// Lives on people's machines: it has no secret, and must not send one.
     pub public: bool,
+    /// "Require Secret for Web Server Flow" is off: a code is redeemed without one.
+    pub is_consumer_secret_optional: bool,
+    /// "Require Secret for Refresh Token Flow", which is on unless somebody switched it off.
+    pub is_secret_required_for_refresh_token: bool,
     /// An admin blocked it for the org.
     pub blocked: bool,
     /// Grant types that are switched off for it.
     pub flows_off: BTreeSet<String>,
-    /// DER of the RSA key (PKCS#1) that its assertions are signed with; unchecked when none is registered.
+    /// DER of the RSA key (PKCS#1) that its assertions are signed with; none are taken when none is registered.
     pub public_key: Option<Vec<u8>>,
     /// Users it isn't approved for: usernames.
     pub unapproved: BTreeSet<String>,
@@ -58,6 +62,8 @@ impl Client {
             idle_seconds: None,
             proof_key: false,
             public: false,
+            is_consumer_secret_optional: false,
+            is_secret_required_for_refresh_token: true,
             blocked: false,
             flows_off: BTreeSet::new(),
             public_key: None,
@@ -90,7 +96,7 @@ impl Client {
     }
 
     pub(crate) fn takes_back_at(&self, url: &str) -> bool {
-        !url.is_empty() && (self.callbacks.is_empty() || self.callbacks.iter().any(|known| known == url))
+        self.callbacks.iter().any(|known| known == url)
     }
 
     /// The scopes of a request, in the order of the request; all of its own when it names none. The first

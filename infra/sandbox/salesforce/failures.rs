@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{JSON, Refused};
 use super::refusals::Refusal;
-use crate::{Fault, FaultKind};
+use crate::{Fault, FaultKind, faults};
 
 /// Name, status, code, message; a request that meets it has changed nothing.
 const REQUESTS: [(&str, u16, &str, &str); 15] = [
@@ -68,12 +68,7 @@ const RECORDS: [(&str, &str, &str); 3] = [
 
 /// A fault that answers as the named failure does.
 pub(crate) fn fault(wanted: &Value) -> Result<Fault, String> {
-    let mut wanted = wanted.as_object().cloned().ok_or("an object is expected")?;
-    let name = wanted.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
-    let kind =
-        kind(&name).ok_or_else(|| format!("there is no failure `{name}`, but {}", names().join(", ")))?;
-    wanted.insert("kind".into(), serde_json::to_value(kind).map_err(|error| error.to_string())?);
-    serde_json::from_value(Value::Object(wanted)).map_err(|error| error.to_string())
+    faults::named(wanted, &names(), kind)
 }
 
 fn kind(name: &str) -> Option<FaultKind> {

@@ -1,4 +1,4 @@
-//! JWT bearer assertions: their claims, and the RS256 signature where a key is registered.
+//! JWT bearer assertions: their claims, and the RS256 signature.
 //!
 //! https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm
 

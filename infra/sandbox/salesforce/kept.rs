@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -33,6 +34,7 @@ struct Keep<'a> {
     people: [&'a str; 3],
     next_id: u64,
     last_stamp: &'a str,
+    deletions_told_since: Timestamp,
     flows: &'a [Flow],
     reports: &'a BTreeMap<String, Report>,
     sent: &'a [Email],
@@ -54,6 +56,8 @@ struct Kept {
     people: [String; 3],
     next_id: u64,
     last_stamp: String,
+    #[serde(default)]
+    deletions_told_since: Timestamp,
     flows: Vec<Flow>,
     reports: BTreeMap<String, Report>,
     sent: Vec<Email>,
@@ -105,6 +109,7 @@ impl Salesforce {
             people: [&org.organization, &org.integration_user, &org.person],
             next_id: org.next_id,
             last_stamp: &org.last_stamp,
+            deletions_told_since: org.deletions_told_since,
             flows: &org.flows,
             reports: &org.reports,
             sent: &org.sent,
@@ -131,6 +136,7 @@ impl Salesforce {
         [org.organization, org.integration_user, org.person] = kept.people;
         org.next_id = kept.next_id;
         org.last_stamp = kept.last_stamp;
+        org.deletions_told_since = kept.deletions_told_since;
         (org.flows, org.reports, org.sent) = (kept.flows, kept.reports, kept.sent);
         (org.bulk, org.feed) = (kept.bulk, kept.feed);
         for (name, records) in kept.records {

@@ -6,6 +6,7 @@
 mod actions;
 mod answer;
 mod asked;
+mod background;
 mod bulk;
 mod change_events;
 mod changes;
@@ -120,7 +121,10 @@ pub struct Options {
     /// Only at the start: adds `CurrencyIsoCode` to the objects.
     pub multi_currency: bool,
     pub currency: String,
-    /// Default: the URL that the token request came to.
+    /// Hosts that all orgs log in at, as requests name them (`localhost:8091`, for one of your own): they lead to
+    /// the instance's URL, and give no client credentials.
+    pub login_hosts: Vec<String>,
+    /// Default: the URL that the token request came to, and `https://sandbox.my.salesforce.com` for one to a login host.
     pub instance_url: Option<String>,
     /// Writes `1.5E7` instead of `15000000.0`, as JSON writers of floats do.
     pub scientific_numbers: bool,
@@ -157,6 +161,7 @@ impl Default for Options {
             session_seconds: 2 * 3600,
             multi_currency: false,
             currency: "GBP".into(),
+            login_hosts: ["login.salesforce.com", "test.salesforce.com"].map(str::to_owned).to_vec(),
             instance_url: None,
             scientific_numbers: false,
             newest_version: 68,
@@ -226,6 +231,10 @@ impl Salesforce {
 impl Provider for Salesforce {
     const NAME: &'static str = "Stand-in Salesforce";
 
+    /// A bulk upload: 150 MB of base64, which is what it is counted by.
+    /// https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/upload_job_data.htm
+    const LARGEST_REQUEST: usize = 100 << 20;
+
     type Caller = ();
 
     fn harness(&self) -> &Harness {
@@ -242,11 +251,14 @@ impl Provider for Salesforce {
         locked(&self.org).organization.clone()
     }
 
-    fn begin(self: &Arc<Self>, _head: &Parts, body: &Bytes) -> Begun {
+    fn begin(self: &Arc<Self>, head: &Parts, body: &Bytes) -> Begun {
+        let entered = match rest::enter(&mut self.org(), head, body) {
+            Ok(entered) => entered,
+            Err(refusal) => return Begun::Answered(refusal.into_response()),
+        };
         let (salesforce, body) = (self.clone(), body.clone());
         Begun::Ready(Box::new(move |head, at| {
-            let mut org = salesforce.org_at(at);
-            rest::answer(&mut org, &head.method, &head.uri, &head.headers, &body).into_response()
+            rest::answer(&mut salesforce.org_at(at), entered, head, &body).into_response()
         }))
     }
 

@@ -66,6 +66,8 @@ pub(crate) struct Org {
     requests: u64,
     pub(crate) last_stamp: String,
     late: Vec<Late>,
+    /// The log of deletions begins here: what is older was purged.
+    pub(crate) deletions_told_since: Timestamp,
     /// Notifications and changes there were when each transaction that isn't over began.
     marks: Vec<(usize, usize)>,
 }
@@ -143,6 +145,7 @@ impl Org {
             requests: 0,
             last_stamp: String::new(),
             late: Vec::new(),
+            deletions_told_since: Timestamp::UNIX_EPOCH,
             marks: Vec::new(),
         };
         org.furnish();
@@ -239,12 +242,14 @@ impl Org {
     }
 
     /// Stamps have whole seconds and never go back, whatever the clock does.
+    pub(crate) fn next_stamp(&mut self) -> String {
+        self.last_stamp = stamp(self.now).max(std::mem::take(&mut self.last_stamp));
+        self.last_stamp.clone()
+    }
+
+    /// Who wrote it, and when.
     pub(crate) fn sign(&mut self, fields: &mut Fields, id: &str, user: &str, new: bool) {
-        let mut now = stamp(self.now);
-        if now < self.last_stamp {
-            now = self.last_stamp.clone();
-        }
-        self.last_stamp.clone_from(&now);
+        let now = self.next_stamp();
         if new {
             fields.insert("Id".into(), id.into());
             fields.insert("IsDeleted".into(), false.into());

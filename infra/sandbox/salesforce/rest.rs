@@ -2,12 +2,13 @@
 //!
 //! https://developer.salesforce.com/docs/platform/api-rest/guide/resources-list.html
 
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::Method;
+use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused};
-use super::asked::Asked;
+use super::asked::{Asked, version_number};
 use super::ids;
 use super::limits::{REQUEST_HEADER, USAGE_HEADER};
 use super::org::{Org, Writer};
@@ -20,74 +21,107 @@ use crate::origin::origin;
 
 /// The oldest version that answers.
 const OLDEST: u32 = 31;
+/// `POST /sobjects/{type}/Id` came with this version, the upsert of many with that one.
+/// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-upsert.html
+const CREATE_BY_ID: u32 = 37;
+const UPSERT_OF_MANY: u32 = 46;
 /// URL and headers together are at most so long.
 const LONGEST: usize = 16_384;
+const DATA: &str = "/services/data";
 
-/// The whole of the stand-in: one request, one answer.
-pub(crate) fn answer(org: &mut Org, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
-    let path = uri.path();
-    let length = uri.path_and_query().map_or(0, |it| it.as_str().len());
+/// Who was let in at the door.
+#[derive(Debug)]
+pub(crate) enum Entered {
+    /// The path needs no token: identity, the login call, the list of versions.
+    Anyone,
+    /// A call of the data API by `writer`; it has been counted, and has this id.
+    Data { writer: Writer, request: String },
+}
+
+/// At the door, before anything is applied: who asks, whether they may, and whether a call is left. A call that is
+/// applied late was still let in by the token of now.
+pub(crate) fn enter(org: &mut Org, head: &Parts, body: &[u8]) -> Result<Entered, Answer> {
+    let length = head.uri.path_and_query().map_or(0, |it| it.as_str().len());
     if length > LONGEST {
         let page = "<h1>Bad Message 414</h1><pre>reason: URI Too Long</pre>";
-        return Answer::text(414, "text/html;charset=iso-8859-1", page);
+        return Err(Answer::text(414, "text/html;charset=iso-8859-1", page));
     }
-    if length + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>()
-        > LONGEST
-    {
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if length + headers.sum::<usize>() > LONGEST {
         let page = "<h1>Bad Message 431</h1><pre>reason: Request Header Fields Too Large</pre>";
-        return Answer::text(431, "text/html;charset=iso-8859-1", page);
+        return Err(Answer::text(431, "text/html;charset=iso-8859-1", page));
     }
-    let query: Vec<(String, String)> =
-        serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default();
-    let method = meant(method, &query);
-    let mut asked = Asked {
-        method: &method,
-        path,
-        query,
-        headers,
-        body,
-        base: base(uri, headers),
-        version: String::new(),
+    let Some(resource) = data_resource(head.uri.path()) else { return Ok(Entered::Anyone) };
+    let asked = asked(head, body);
+    let request = org.next_request();
+    let writer = match org.authorize_for_data(asked.header("authorization")) {
+        Ok(writer) => writer,
+        Err(refused) => return Err(refused.answer().with(REQUEST_HEADER, request)),
     };
-    if let Some(answer) = oauth::answer(org, &asked) {
+    let may_begin = org.spend_call(&writer.app).and_then(|()| {
+        asked.known_media_type()?;
+        let (version, _) = resource.split_once('/').unwrap_or((resource, ""));
+        if known_version(org, version) { Ok(()) } else { Err(Refused::not_found()) }
+    });
+    match may_begin {
+        Ok(()) => Ok(Entered::Data { writer, request }),
+        Err(refused) => Err(with_usage(org, refused.answer(), &writer, request)),
+    }
+}
+
+/// One request that was let in, one answer.
+pub(crate) fn answer(org: &mut Org, entered: Entered, head: &Parts, body: &[u8]) -> Answer {
+    let mut asked = asked(head, body);
+    let Entered::Data { writer, request } = entered else { return identity_answer(org, &asked) };
+    org.asker.clone_from(&writer.user);
+    let resource = data_resource(asked.path).unwrap_or_default();
+    let (version, resource) = resource.split_once('/').unwrap_or((resource, ""));
+    version.clone_into(&mut asked.version);
+    let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let writes_as = asked.writer(&writer);
+    let answer = resource_answer(org, &writes_as, &asked, &segments).unwrap_or_else(Answer::from);
+    with_usage(org, answer, &writer, request)
+}
+
+fn with_usage(org: &Org, answer: Answer, writer: &Writer, request: String) -> Answer {
+    answer.with(USAGE_HEADER, org.limit_info(&writer.app)).with(REQUEST_HEADER, request)
+}
+
+/// What follows `/services/data/`, version first. None: another path, or that one itself.
+fn data_resource(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(DATA)?.trim_matches('/');
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// What needs no token.
+fn identity_answer(org: &mut Org, asked: &Asked<'_>) -> Answer {
+    if let Some(answer) = oauth::answer(org, asked) {
         return answer;
     }
-    if method == Method::POST
-        && (path.starts_with("/services/Soap/u/") || path.starts_with("/services/Soap/c/"))
-    {
-        return soap::answer(org, &asked);
+    let is_login =
+        ["/services/Soap/u/", "/services/Soap/c/"].iter().any(|start| asked.path.starts_with(start));
+    if asked.method == Method::POST && is_login {
+        return soap::answer(org, asked);
     }
-    let Some(rest) = path.strip_prefix("/services/data") else {
-        return Answer::text(
-            404,
-            "text/html; charset=UTF-8",
-            "<html><body>URL No Longer Exists</body></html>",
-        );
-    };
-    let rest = rest.trim_matches('/');
-    if rest.is_empty() {
+    if asked.path.strip_prefix(DATA).is_some_and(|rest| rest.trim_matches('/').is_empty()) {
         return Answer::ok(versions(org));
     }
-    let request = org.next_request();
-    let writer = match org.authorize(asked.header("authorization")) {
-        Ok(writer) => writer,
-        Err(refused) => return refused.answer().with(REQUEST_HEADER, request),
-    };
-    org.asker.clone_from(&writer.user);
-    let answer = org.spend_call(&writer.app).and_then(|()| {
-        asked.known_media_type()?;
-        let (version, resource) = rest.split_once('/').unwrap_or((rest, ""));
-        if !known_version(org, version) {
-            return Err(Refused::not_found());
-        }
-        version.clone_into(&mut asked.version);
-        let segments: Vec<String> = resource.split('/').filter(|it| !it.is_empty()).map(decoded).collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let writer = asked.writer(&writer);
-        resource_answer(org, &writer, &asked, &segments)
-    });
-    let answer = answer.unwrap_or_else(Answer::from);
-    answer.with(USAGE_HEADER, org.limit_info(&writer.app)).with(REQUEST_HEADER, request)
+    Answer::text(404, "text/html; charset=UTF-8", "<html><body>URL No Longer Exists</body></html>")
+}
+
+fn asked<'a>(head: &'a Parts, body: &'a [u8]) -> Asked<'a> {
+    let query: Vec<(String, String)> =
+        serde_urlencoded::from_str(head.uri.query().unwrap_or_default()).unwrap_or_default();
+    Asked {
+        method: meant(&head.method, &query),
+        path: head.uri.path(),
+        query,
+        headers: &head.headers,
+        body,
+        base: origin(&head.uri, &head.headers).unwrap_or_else(|| "http://localhost".into()),
+        version: String::new(),
+    }
 }
 
 /// HEAD is a GET whose body is left out; and who can't send PATCH sends POST and says so.
@@ -104,14 +138,8 @@ fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
-fn base(uri: &Uri, headers: &HeaderMap) -> String {
-    origin(uri, headers).unwrap_or_else(|| "http://localhost".into())
-}
-
 fn known_version(org: &Org, version: &str) -> bool {
-    let number = version.strip_prefix('v').and_then(|text| text.strip_suffix(".0"));
-    let number = number.and_then(|text| text.parse::<u32>().ok());
-    number.is_some_and(|number| (OLDEST..=org.options.newest_version).contains(&number))
+    version_number(version).is_some_and(|number| (OLDEST..=org.options.newest_version).contains(&number))
 }
 
 /// `GET /services/data`, without a token.
@@ -161,7 +189,10 @@ pub(crate) fn resource_answer(
             ("GET", [object, "updated"]) => changes::updated(org, asked, object),
             ("GET", [object, "deleted"]) => changes::deleted(org, asked, object),
             (_, ["User", id, "password"]) => passwords::answer(org, asked, id),
-            ("POST", [object] | [object, "Id" | "id"]) => rows::create(org, writer, asked, object),
+            ("POST", [object]) => rows::create(org, writer, asked, object),
+            ("POST", [object, "Id" | "id"]) if asked.is_since(CREATE_BY_ID) => {
+                rows::create(org, writer, asked, object)
+            }
             ("GET", [object, id]) => {
                 let answer = rows::get(org, asked, object, ("Id", id));
                 if answer.is_ok() {
@@ -187,7 +218,10 @@ pub(crate) fn resource_answer(
             ("PATCH", ["sobjects"]) => collections::update(org, writer, asked),
             ("DELETE", ["sobjects"]) => collections::delete(org, writer, asked),
             ("GET" | "POST", ["sobjects", object]) => collections::retrieve(org, asked, object),
-            ("PATCH", ["sobjects", object, field]) => collections::upsert(org, writer, asked, object, field),
+            ("PATCH", ["sobjects", object, field]) if asked.is_since(UPSERT_OF_MANY) => {
+                collections::upsert(org, writer, asked, object, field)
+            }
+            ("PATCH", ["sobjects", _, _]) => Err(Refused::not_found()),
             _ => Err(not_allowed(method)),
         },
         (_, ["chatter", rest @ ..]) => chatter::answer(org, writer, asked, rest),

@@ -86,6 +86,9 @@ pub(crate) fn delete(
     Ok(Answer::empty(204))
 }
 
+/// Since this version an upsert says of a record that was there what it says of a new one; before, nothing (204).
+const TELLS_OF_UPDATES: u32 = 46;
+
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.html
 pub(crate) fn upsert(
     org: &mut Org,
@@ -110,6 +113,9 @@ pub(crate) fn upsert(
         Upserted::Updated(id) => (id, false),
         Upserted::Ambiguous(several) => return Ok(choices(asked, &object, &several)),
     };
+    if !created && !asked.is_since(TELLS_OF_UPDATES) {
+        return Ok(Answer::empty(204));
+    }
     let body = json!({ "id": id, "success": true, "errors": [], "created": created });
     let status = if created { 201 } else { 200 };
     Ok(Answer::json(status, body).with("location", location(asked, &object, &id)))

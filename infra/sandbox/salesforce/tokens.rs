@@ -207,15 +207,30 @@ impl Org {
 
     /// The user behind an `Authorization` header.
     pub(crate) fn authorize(&self, header: Option<&str>) -> Result<Writer, Refused> {
+        self.grantee(header).map(|grantee| Writer::through_api(&grantee.user, &grantee.client))
+    }
+
+    /// The same for the data API, which a token is good for only if that was consented to.
+    pub(crate) fn authorize_for_data(&self, header: Option<&str>) -> Result<Writer, Refused> {
+        let grantee = self.grantee(header)?;
+        if grantee.scope.split(' ').any(|scope| ["api", "full"].contains(&scope)) {
+            return Ok(Writer::through_api(&grantee.user, &grantee.client));
+        }
+        Err(invalid_session("This session is not valid for use with the REST API"))
+    }
+
+    fn grantee(&self, header: Option<&str>) -> Result<&Grantee, Refused> {
         let token = header.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| {
             scheme.eq_ignore_ascii_case("Bearer") || scheme.eq_ignore_ascii_case("OAuth")
         });
         let session = token.and_then(|(_, token)| self.access.session(token.trim()));
-        match session.filter(|session| session.expires > self.now) {
-            Some(session) => Ok(Writer::through_api(&session.grantee.user, &session.grantee.client)),
-            None => Err(Refused::new(401, "INVALID_SESSION_ID", "Session expired or invalid")),
-        }
+        let session = session.filter(|session| session.expires > self.now);
+        session.map(|session| &session.grantee).ok_or_else(|| invalid_session("Session expired or invalid"))
     }
+}
+
+fn invalid_session(message: &str) -> Refused {
+    Refused::new(401, "INVALID_SESSION_ID", message)
 }
 
 pub(crate) fn letters(random: &mut StdRng, count: usize) -> String {

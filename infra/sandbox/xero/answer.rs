@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::disputed::AppLimit;
 use super::limits::Problem;
 use super::wire::{self, Pagination};
 
@@ -101,12 +102,12 @@ impl Answer {
         Self::json(400, &json!({ "Title": "Bad Request", "Status": 400, "Detail": detail }))
     }
 
-    pub(crate) fn too_many(problem: Problem) -> Self {
+    pub(crate) fn too_many(problem: Problem, app_limit: AppLimit) -> Self {
         let (name, retry_after) = match problem {
             Problem::Concurrent => ("concurrent", None),
             Problem::Minute { retry_after } => ("minute", Some(retry_after)),
             Problem::Day { retry_after } => ("day", Some(retry_after)),
-            Problem::AppMinute => ("appminute", None),
+            Problem::AppMinute => (app_limit.word(), None),
         };
         let mut answer = Self::empty(429);
         answer.headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));

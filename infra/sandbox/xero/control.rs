@@ -1,13 +1,84 @@
-//! What `POST /_sandbox/seed` may ask of Xero. Identity's and the webhooks' parts of `/_sandbox/` are with them.
+//! Xero's own part of `/_sandbox/*`, and what `POST seed` may ask of it. Identity's and the webhooks' parts are with
+//! them.
+//!
+//! - `GET|PATCH options`: what sources dispute (`disputed.rs`)
+//! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): of whole requests
+//! - `POST calls` (`{"client_id"?, "tenant"?, "minute"?, "day"?, "app_minute"?}`): so many are used up
 
 use std::sync::Arc;
 
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::disputed::Disputed;
 use super::documents::contacts::rules;
 use super::held::Hold;
-use super::{Xero, wire};
+use super::limits::Used;
+use super::{CLIENT_ID, Xero, failures as named, wire};
+use crate::control::{changed, refused};
 use crate::locked;
+
+type Server = State<Arc<Xero>>;
+
+pub(super) fn router(xero: Arc<Xero>) -> Router {
+    Router::new()
+        .route("/options", get(options).patch(configure))
+        .route("/failures", get(failures).post(failure))
+        .route("/calls", post(calls))
+        .with_state(xero)
+}
+
+async fn options(State(xero): Server) -> Json<Disputed> {
+    Json(xero.disputed())
+}
+
+async fn configure(State(xero): Server, Json(wanted): Json<Value>) -> Response {
+    match changed(&xero.disputed(), &wanted) {
+        Ok(disputed) => {
+            xero.configure(|held| *held = disputed);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(message) => refused(&message),
+    }
+}
+
+async fn failures() -> Json<Value> {
+    Json(json!({ "names": named::names() }))
+}
+
+async fn failure(State(xero): Server, Json(wanted): Json<Value>) -> Response {
+    match named::fault(&wanted) {
+        Ok(fault) => {
+            (StatusCode::CREATED, Json(json!({ "id": xero.harness.faults.add(fault) }))).into_response()
+        }
+        Err(message) => refused(&message),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Calls {
+    client_id: Option<String>,
+    /// The first organisation when left out.
+    tenant: Option<Uuid>,
+    minute: u32,
+    day: u32,
+    app_minute: u32,
+}
+
+async fn calls(State(xero): Server, Json(wanted): Json<Calls>) -> StatusCode {
+    let Calls { client_id, tenant, minute, day, app_minute } = wanted;
+    let tenant = tenant.unwrap_or_else(|| xero.ledger().tenant_id());
+    let used = Used { minute, day, app_minute };
+    xero.use_up_calls(client_id.as_deref().unwrap_or(CLIENT_ID), tenant, used);
+    StatusCode::NO_CONTENT
+}
 
 /// `{"contacts": 500}` or `{"contacts": ["Acme", …]}`, `{"hold": {"method", "path", "seconds", "times"}}`,
 /// `{"period_lock": "2026-09-30"}`, `{"books": {"customers", "suppliers", "products", "invoices", "bills", "seed"}}`.

@@ -14,19 +14,19 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::answer::{Answer, Found, Refusal, Reply};
+use super::disputed::Disputed;
 use super::documents::repeating_invoices;
 use super::endpoints::{ENDPOINTS, endpoint};
 use super::idempotency::{Fingerprint, LONGEST_KEY, Seen};
 use super::identity::{self, Access, TokenProblem};
-use super::parts::attachments::LARGEST_FILE;
 use super::request::Request;
 use super::wire;
 use super::{Xero, whole_second};
 use crate::{Begun, Job, locked};
 
-/// <https://developer.xero.com/documentation/auth-and-limits/xero-api-limits>
-const LARGEST_REQUEST: usize = 3_500_000;
 const ACCOUNTING: &str = "/api.xro/2.0/";
+/// Nothing in the accounting API knows another one.
+const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];
 /// The first word of a call to the Projects API, as endpoints and requests have it.
 pub(crate) const PROJECTS: &str = "projects.xro";
 
@@ -40,7 +40,8 @@ pub(crate) fn inner(path: &str) -> Option<Cow<'_, str>> {
 
 pub(crate) fn begin(xero: &Arc<Xero>, head: &Parts, body: &Bytes) -> Begun {
     let is_file = head.uri.path().contains("/Attachments/");
-    if body.len() > LARGEST_REQUEST && !(is_file && body.len() <= LARGEST_FILE) {
+    let Disputed { largest_request, largest_file, .. } = xero.disputed();
+    if body.len() > largest_request && !(is_file && body.len() <= largest_file) {
         return Begun::Answered(Answer::empty(413).into_response());
     }
     if let Some(path) = inner(head.uri.path()) {
@@ -65,6 +66,9 @@ fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, 
     };
     if !access.may(endpoint.scopes(&request), writes, request.now) {
         return Err(Answer::missing_scope(xero.new_id()));
+    }
+    if !METHODS.contains(&request.method.as_str()) && request.path[0] != PROJECTS {
+        return Err(Answer::empty(405));
     }
     if writes && !access.may_write {
         return Err(Answer::not_permitted());

@@ -1,11 +1,12 @@
 //! The `where` and `order` parameters: Xero's small query language.
 //!
-//! Text compares case-insensitively, as recorded. What can't be read, and fields that don't exist, are a
+//! Text compares case-insensitively, as recorded; what contacts are quickly found by, without regard to accents too. What can't be read, and fields that don't exist, are a
 //! 400 with error 16. <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -54,6 +55,11 @@ pub(crate) struct Quick {
 /// A row that can be filtered and sorted. Paths are lower case: `contact.name`.
 pub(crate) trait Fields {
     fn field(&self, path: &str) -> Option<Field<'_>>;
+
+    /// Whether `==` on it finds `Café` by `cafe`.
+    fn ignores_accents(&self, _path: &str) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
@@ -94,6 +100,11 @@ impl Filter {
             Self::Both(left, right) => Ok(left.wants(row)? && right.wants(row)?),
             Self::Compare { path, operator, value } => {
                 let field = row.field(path).ok_or_else(|| no_field(path))?;
+                if let (Field::Text(held), Operator::Equal, Field::Text(wanted)) = (&field, operator, value)
+                    && row.ignores_accents(path)
+                {
+                    return Ok(bare(held) == bare(wanted));
+                }
                 compare(&field, *operator, value)
                     .ok_or_else(|| format!("Operator is incompatible with the operand types of '{path}'"))
             }
@@ -145,6 +156,13 @@ impl Filter {
             _ => false,
         }
     }
+}
+
+/// In lower case, and without the marks that stand above or below letters.
+fn bare(text: &str) -> String {
+    const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
+    let letters = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    letters.chars().filter(|letter| !MARKS.contains(letter)).flat_map(char::to_lowercase).collect()
 }
 
 fn no_field(path: &str) -> String {

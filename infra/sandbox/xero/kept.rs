@@ -1,10 +1,11 @@
 //! What outlives the program, or is gone back to: every organisation with its books, who may come
-//! in, and whom webhooks tell.
+//! in, whom webhooks tell, and which side was taken in what sources dispute.
 //!
 //! Not kept: what limits have counted, answers under idempotency keys, calls that are held.
 
 use serde::{Deserialize, Serialize};
 
+use super::disputed::Disputed;
 use super::identity::Register;
 use super::organisation::{Ids, Organisation};
 use super::{Books, Xero, older, webhooks};
@@ -20,6 +21,7 @@ struct Keep<'a> {
     ids: &'a Ids,
     identity: Register,
     webhooks: webhooks::Kept,
+    disputed: Disputed,
 }
 
 #[derive(Deserialize)]
@@ -34,20 +36,23 @@ struct Kept {
     ids: Ids,
     identity: Register,
     webhooks: webhooks::Kept,
+    #[serde(default)]
+    disputed: Disputed,
 }
 
 impl Xero {
     pub(crate) fn kept(&self) -> Result<Vec<u8>, String> {
         let books = self.state();
         let Books { organisations, ids } = &*books;
-        let (identity, webhooks) = (self.identity.kept(), self.webhooks.kept());
-        serde_json::to_vec(&Keep { form: FORM, organisations, ids, identity, webhooks })
+        let (identity, webhooks, disputed) = (self.identity.kept(), self.webhooks.kept(), self.disputed());
+        serde_json::to_vec(&Keep { form: FORM, organisations, ids, identity, webhooks, disputed })
             .map_err(|error| error.to_string())
     }
 
     pub(crate) fn restore(&self, kept: &[u8]) -> Result<(), String> {
-        let Kept { organisations, ids, identity, webhooks } = read(kept)?;
+        let Kept { organisations, ids, identity, webhooks, disputed } = read(kept)?;
         *locked(&self.books) = Books { organisations, ids };
+        self.configure(|held| *held = disputed);
         self.identity.restore(identity);
         self.webhooks.restore(webhooks);
         self.limiter.clear();

@@ -1,8 +1,9 @@
-//! Xero's four limits, counted as Xero counts: in fixed windows that begin at another moment for each tenant.
+//! Xero's four limits, counted as Xero counts: in fixed windows that begin at another moment for each tenant, or in
+//! rolling ones, which older pages have.
 //!
 //! <https://developer.xero.com/documentation/guides/oauth2/limits/>. A refused call uses up nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::disputed::Windows;
 use crate::locked;
 
 /// Calls in progress at once, per app and tenant.
@@ -19,6 +21,9 @@ pub const CONCURRENT: u32 = 5;
 pub const PER_MINUTE: u32 = 60;
 /// Calls a minute, per app over all tenants.
 pub const APP_PER_MINUTE: u32 = 10_000;
+
+const MINUTE: i64 = 60;
+const DAY: i64 = 24 * 3600;
 
 /// What the app pays for decides the calls per day, app and tenant, and how many connections it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,6 +70,15 @@ pub(crate) struct Allowance {
     /// In the first half hour of a certified app's connection neither day nor minute count.
     /// <https://developer.xero.com/documentation/guides/oauth2/limits/>
     pub(crate) is_rapid: bool,
+    pub(crate) windows: Windows,
+}
+
+/// How many calls of each limit are used up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Used {
+    pub minute: u32,
+    pub day: u32,
+    pub app_minute: u32,
 }
 
 /// For the three `X-…-Remaining` headers.
@@ -94,20 +108,37 @@ struct Account {
     in_progress: u32,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+/// The calls of one limit that still count.
+#[derive(Debug, Default)]
 struct Window {
-    number: i64,
+    /// By second.
+    calls: VecDeque<(i64, u32)>,
     used: u32,
 }
 
 impl Window {
-    /// Uses in the window that `second` is in, and the seconds until the next one.
-    fn at(&mut self, second: i64, length: i64) -> (&mut u32, i64) {
-        let number = second.div_euclid(length);
-        if self.number != number {
-            *self = Self { number, used: 0 };
+    /// How many count at that second, and the seconds until there are fewer.
+    fn at(&mut self, second: i64, length: i64, windows: Windows) -> (u32, i64) {
+        let start = match windows {
+            Windows::Fixed => second.div_euclid(length) * length,
+            Windows::Rolling => second - length + 1,
+        };
+        while let Some((_, calls)) = self.calls.pop_front_if(|(at, _)| *at < start) {
+            self.used -= calls;
         }
-        (&mut self.used, length - second.rem_euclid(length))
+        let wait = match (windows, self.calls.front()) {
+            (Windows::Rolling, Some((oldest, _))) => oldest + length - second,
+            _ => length - second.rem_euclid(length),
+        };
+        (self.used, wait)
+    }
+
+    fn add(&mut self, second: i64, calls: u32) {
+        match self.calls.back_mut() {
+            Some((at, count)) if *at == second => *count += calls,
+            _ => self.calls.push_back((second, calls)),
+        }
+        self.used += calls;
     }
 }
 
@@ -140,57 +171,64 @@ impl Limiter {
         &self,
         client: &str,
         tenant: Uuid,
-        Allowance { per_day, is_rapid }: Allowance,
+        Allowance { per_day, is_rapid, windows }: Allowance,
         now: Timestamp,
     ) -> Result<Place, Problem> {
         let key = (client.to_owned(), tenant);
         let mut inner = locked(&self.inner);
         let Inner { accounts, apps } = &mut *inner;
         let account = accounts.entry(key.clone()).or_default();
-        let second = now.as_second();
-        let refused = if self.on {
-            let (used, retry_after) = account.minute.at(second + offset(tenant, 60), 60);
-            let minute = (*used >= PER_MINUTE).then_some(Problem::Minute { retry_after });
-            let (used, retry_after) = account.day.at(second + offset(tenant, 86_400), 86_400);
-            let day = (*used >= per_day).then_some(Problem::Day { retry_after });
-            let app = apps.entry(client.to_owned()).or_default();
-            let app_minute = (*app.at(second, 60).0 >= APP_PER_MINUTE).then_some(Problem::AppMinute);
+        let app = apps.entry(client.to_owned()).or_default();
+        let [minute_at, day_at] = own_seconds(tenant, now);
+        if self.on {
+            let (used, retry_after) = account.minute.at(minute_at, MINUTE, windows);
+            let minute = (used >= PER_MINUTE).then_some(Problem::Minute { retry_after });
+            let (used, retry_after) = account.day.at(day_at, DAY, windows);
+            let day = (used >= per_day).then_some(Problem::Day { retry_after });
+            let (used, _) = app.at(now.as_second(), MINUTE, windows);
+            let app_minute = (used >= APP_PER_MINUTE).then_some(Problem::AppMinute);
             let concurrent = (account.in_progress >= CONCURRENT).then_some(Problem::Concurrent);
             let own = day.or(minute).filter(|_| !is_rapid);
-            own.or(app_minute).or(concurrent)
-        } else {
-            None
-        };
-        if let Some(problem) = refused {
-            return Err(problem);
+            if let Some(problem) = own.or(app_minute).or(concurrent) {
+                return Err(problem);
+            }
+            app.add(now.as_second(), 1);
+            if !is_rapid {
+                account.minute.add(minute_at, 1);
+                account.day.add(day_at, 1);
+            }
         }
         account.in_progress += 1;
-        if self.on && !is_rapid {
-            account.minute.used += 1;
-            account.day.used += 1;
-        }
-        if self.on {
-            apps.entry(client.to_owned()).or_default().used += 1;
-        }
         Ok(Place { inner: self.inner.clone(), account: key })
+    }
+
+    /// As if there had been so many calls in this second.
+    pub(crate) fn use_up(&self, client: &str, tenant: Uuid, used: Used, now: Timestamp) {
+        let mut inner = locked(&self.inner);
+        let Inner { accounts, apps } = &mut *inner;
+        let account = accounts.entry((client.to_owned(), tenant)).or_default();
+        let [minute_at, day_at] = own_seconds(tenant, now);
+        account.minute.add(minute_at, used.minute);
+        account.day.add(day_at, used.day);
+        apps.entry(client.to_owned()).or_default().add(now.as_second(), used.app_minute);
     }
 
     /// For people: what each app has left in each organisation that it has called.
     pub(crate) fn left(
         &self,
         organisations: &[(Uuid, String)],
-        per_day: &dyn Fn(&str) -> u32,
+        allowance: &dyn Fn(&str) -> Allowance,
         now: Timestamp,
     ) -> Value {
         let callers: Vec<(String, Uuid)> = locked(&self.inner).accounts.keys().cloned().collect();
         let mut rows = Vec::new();
         for (client, tenant) in callers {
             let Some((_, name)) = organisations.iter().find(|(id, _)| *id == tenant) else { continue };
-            let per_day = per_day(&client);
-            let left = self.remaining(&client, tenant, per_day, now);
+            let allowance = allowance(&client);
+            let left = self.remaining(&client, tenant, allowance, now);
             let account = format!("{name} ({client})");
             for (limit, left, of) in [
-                ("calls a day", left.day, per_day),
+                ("calls a day", left.day, allowance.per_day),
                 ("calls a minute", left.minute, PER_MINUTE),
                 ("calls a minute, of the app", left.app_minute, APP_PER_MINUTE),
             ] {
@@ -201,18 +239,31 @@ impl Limiter {
         rows.into()
     }
 
-    pub(crate) fn remaining(&self, client: &str, tenant: Uuid, per_day: u32, now: Timestamp) -> Remaining {
+    pub(crate) fn remaining(
+        &self,
+        client: &str,
+        tenant: Uuid,
+        Allowance { per_day, windows, .. }: Allowance,
+        now: Timestamp,
+    ) -> Remaining {
         let mut inner = locked(&self.inner);
-        let second = now.as_second();
-        let mut app = inner.apps.get(client).copied().unwrap_or_default();
-        let app_minute = APP_PER_MINUTE.saturating_sub(*app.at(second, 60).0);
-        let Some(account) = inner.accounts.get_mut(&(client.to_owned(), tenant)) else {
-            return Remaining { day: per_day, minute: PER_MINUTE, app_minute };
-        };
-        let minute = *account.minute.at(second + offset(tenant, 60), 60).0;
-        let day = *account.day.at(second + offset(tenant, 86_400), 86_400).0;
-        Remaining { day: per_day.saturating_sub(day), minute: PER_MINUTE.saturating_sub(minute), app_minute }
+        let app = inner.apps.get_mut(client).map_or(0, |app| app.at(now.as_second(), MINUTE, windows).0);
+        let [minute_at, day_at] = own_seconds(tenant, now);
+        let account = inner.accounts.get_mut(&(client.to_owned(), tenant));
+        let (minute, day) = account.map_or((0, 0), |account| {
+            (account.minute.at(minute_at, MINUTE, windows).0, account.day.at(day_at, DAY, windows).0)
+        });
+        Remaining {
+            day: per_day.saturating_sub(day),
+            minute: PER_MINUTE.saturating_sub(minute),
+            app_minute: APP_PER_MINUTE.saturating_sub(app),
+        }
     }
+}
+
+/// The seconds by which this tenant's minutes and days are counted: fixed windows of theirs begin at other moments.
+fn own_seconds(tenant: Uuid, now: Timestamp) -> [i64; 2] {
+    [MINUTE, DAY].map(|length| now.as_second() + offset(tenant, length))
 }
 
 /// Where this tenant's windows begin.
@@ -227,7 +278,8 @@ mod tests {
     use super::*;
 
     const TENANT: Uuid = Uuid::from_u128(42);
-    const A_DAY: Allowance = Allowance { per_day: 5_000, is_rapid: false };
+    const A_DAY: Allowance = Allowance { per_day: 5_000, is_rapid: false, windows: Windows::Fixed };
+    const ROLLING: Allowance = Allowance { windows: Windows::Rolling, ..A_DAY };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_341_600 + second).unwrap()
@@ -248,7 +300,29 @@ mod tests {
         assert!((1..=60).contains(&retry_after));
         assert!(limiter.take("app", TENANT, A_DAY, at(retry_after - 1)).is_err());
         assert!(limiter.take("app", TENANT, A_DAY, at(retry_after)).is_ok());
-        assert_eq!(limiter.remaining("app", TENANT, 5_000, at(retry_after)).minute, 59);
+        assert_eq!(limiter.remaining("app", TENANT, A_DAY, at(retry_after)).minute, 59);
+    }
+
+    #[test]
+    fn in_rolling_windows_each_call_comes_back_a_minute_after_it_was_made() {
+        let limiter = Limiter::new(true);
+        let take = |second| limiter.take("app", TENANT, ROLLING, at(second)).map(drop);
+        let passed = |second, tries: u32| (0..tries).filter(|_| take(second).is_ok()).count();
+        assert_eq!((passed(0, 20), passed(30, 50)), (20, 40));
+        assert_eq!(take(31), Err(Problem::Minute { retry_after: 29 }));
+        assert_eq!(limiter.remaining("app", TENANT, ROLLING, at(59)).minute, 0);
+        assert_eq!((passed(60, 50), passed(89, 1), passed(90, 50)), (20, 0, 40));
+    }
+
+    #[test]
+    fn an_app_has_its_own_minute_over_all_tenants() {
+        let limiter = Limiter::new(true);
+        limiter.use_up("app", TENANT, Used { app_minute: APP_PER_MINUTE - 1, ..Used::default() }, at(0));
+        assert!(limiter.take("app", Uuid::from_u128(43), A_DAY, at(0)).is_ok());
+        let refused = limiter.take("app", Uuid::from_u128(44), A_DAY, at(0)).unwrap_err();
+        assert_eq!(refused, Problem::AppMinute);
+        assert!(limiter.take("other", TENANT, A_DAY, at(0)).is_ok());
+        assert!(limiter.take("app", TENANT, A_DAY, at(60)).is_ok());
     }
 
     #[test]
@@ -290,6 +364,6 @@ mod tests {
     fn nothing_is_refused_when_limits_are_off() {
         let limiter = Limiter::new(false);
         assert_eq!(passed(&limiter, 0, 500), 500);
-        assert_eq!(limiter.remaining("app", TENANT, 5_000, at(0)).minute, 60);
+        assert_eq!(limiter.remaining("app", TENANT, A_DAY, at(0)).minute, 60);
     }
 }

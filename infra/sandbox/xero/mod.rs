@@ -11,9 +11,11 @@ mod browse;
 mod by_hand;
 mod control;
 mod demo;
+mod disputed;
 mod documents;
 mod door;
 mod endpoints;
+mod failures;
 mod filter;
 mod filter_parser;
 mod held;
@@ -55,6 +57,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use by_hand::{Ledger, NotTaken};
+pub use disputed::{AppLimit, Disputed, KnownName, Windows};
 pub use documents::claims::{Claim, InvoiceStatus};
 pub use documents::contacts::contact::{Contact, ContactStatus};
 pub use documents::head::Head;
@@ -65,7 +68,7 @@ pub use held::Hold;
 pub use identity::{
     ACCESS_TOKEN_LIFE, App, AppKind, CODE_LIFE, REFRESH_TOKEN_GRACE, REFRESH_TOKEN_LIFE, SCOPES,
 };
-pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier};
+pub use limits::{APP_PER_MINUTE, CONCURRENT, PER_MINUTE, Tier, Used};
 pub use plan::Plan;
 pub use seed::Amounts;
 pub use settings::accounts::{Account, BankAccount, SystemAccount};
@@ -98,11 +101,18 @@ pub struct Options {
     pub organisations: Vec<String>,
     /// What the organisations pay for.
     pub plan: Plan,
+    /// What can be changed while it runs.
+    pub disputed: Disputed,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tier: Tier::default(), organisations: vec![DEMO_COMPANY.to_owned()], plan: Plan::default() }
+        Self {
+            tier: Tier::default(),
+            organisations: vec![DEMO_COMPANY.to_owned()],
+            plan: Plan::default(),
+            disputed: Disputed::default(),
+        }
     }
 }
 
@@ -116,6 +126,8 @@ pub struct Xero {
     idempotency: Idempotency,
     webhooks: Webhooks,
     books: Mutex<Books>,
+    /// The organisations have copies.
+    disputed: Mutex<Disputed>,
 }
 
 /// Everything that requests change.
@@ -139,6 +151,7 @@ impl Xero {
                 organisations: Vec::new(),
                 ids: Ids::new(settings.seed.wrapping_add(2)),
             }),
+            disputed: Mutex::new(settings.xero.disputed),
         };
         xero.open_books();
         xero
@@ -163,7 +176,27 @@ impl Xero {
     fn company(&self, place: u64, name: &str, now: Timestamp) -> Organisation {
         let mut company = Organisation::demo(name, self.seed.wrapping_add(place), now);
         company.plan = self.options.plan;
+        company.disputed = self.disputed();
         company
+    }
+
+    pub fn disputed(&self) -> Disputed {
+        *locked(&self.disputed)
+    }
+
+    /// Takes another side in what sources dispute.
+    pub fn configure(&self, change: impl FnOnce(&mut Disputed)) {
+        let disputed = {
+            let mut held = locked(&self.disputed);
+            change(&mut held);
+            *held
+        };
+        self.state().organisations.iter_mut().for_each(|one| one.disputed = disputed);
+    }
+
+    /// Others use up so much of what an app has in an organisation.
+    pub fn use_up_calls(&self, client: &str, tenant: Uuid, used: Used) {
+        self.limiter.use_up(client, tenant, used, self.now());
     }
 
     /// Whole seconds, as everything that is stamped has.
@@ -265,6 +298,9 @@ pub struct Caller {
 impl Provider for Xero {
     const NAME: &'static str = "Stand-in Xero";
 
+    /// More than any file or body that it takes; `door` has the bounds.
+    const LARGEST_REQUEST: usize = 64 << 20;
+
     type Caller = Option<Caller>;
 
     fn harness(&self) -> &Harness {
@@ -280,7 +316,8 @@ impl Provider for Xero {
         door::inner(head.uri.path())?;
         let (access, tenant) = door::authorise(self, head).ok()?;
         let is_rapid = access.rapid.contains(&tenant);
-        let allowance = Allowance { per_day: access.tier.per_day(), is_rapid };
+        let (per_day, windows) = (access.tier.per_day(), self.disputed().windows);
+        let allowance = Allowance { per_day, is_rapid, windows };
         Some(Caller { client: access.client, tenant, allowance })
     }
 
@@ -294,7 +331,7 @@ impl Provider for Xero {
             Some(Caller { client, tenant, allowance }) => {
                 match self.limiter.take(client, *tenant, *allowance, self.now()) {
                     Ok(place) => Ok(Box::new(place)),
-                    Err(problem) => Err(Answer::too_many(problem).into_response()),
+                    Err(problem) => Err(Answer::too_many(problem, self.disputed().app_limit).into_response()),
                 }
             }
         }
@@ -318,13 +355,18 @@ impl Provider for Xero {
             let books = locked(&self.books);
             books.organisations.iter().map(|one| (one.tenant_id, one.name.clone())).collect()
         };
-        let per_day = |client: &str| self.identity.tier(client).per_day();
-        self.limiter.left(&organisations, &per_day, self.now())
+        let windows = self.disputed().windows;
+        let allowance = |client: &str| Allowance {
+            per_day: self.identity.tier(client).per_day(),
+            is_rapid: false,
+            windows,
+        };
+        self.limiter.left(&organisations, &allowance, self.now())
     }
 
     fn stamp(&self, caller: &Self::Caller, head: &Parts, answer: &mut Response) {
         let Some(Caller { client, tenant, allowance }) = caller else { return };
-        let left = self.limiter.remaining(client, *tenant, allowance.per_day, self.now());
+        let left = self.limiter.remaining(client, *tenant, *allowance, self.now());
         for (name, value) in [
             ("x-daylimit-remaining", left.day),
             ("x-minlimit-remaining", left.minute),
@@ -347,6 +389,7 @@ impl Provider for Xero {
         self.limiter.clear();
         self.idempotency.clear();
         self.webhooks.clear(self.seed.wrapping_add(3));
+        *locked(&self.disputed) = self.options.disputed;
         self.open_books();
     }
 
@@ -379,6 +422,6 @@ impl Provider for Xero {
     }
 
     fn controls(xero: Arc<Self>) -> Router {
-        identity::controls(xero.clone()).merge(webhooks::controls(xero))
+        control::router(xero.clone()).merge(identity::controls(xero.clone())).merge(webhooks::controls(xero))
     }
 }

@@ -10,6 +10,7 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::disputed::Disputed;
 use super::parts::history::History;
 use super::plan::Plan;
 use super::shelves::{Marks, Shelves};
@@ -67,6 +68,9 @@ pub(crate) struct Organisation {
     pub(crate) year_end_lock: Option<Date>,
     /// More documents of a kind are read by what finds them quickly, or not at all.
     pub(crate) high_volume: usize,
+    /// As all organisations have it; kept once for all.
+    #[serde(skip)]
+    pub(crate) disputed: Disputed,
     pub(crate) created: Timestamp,
     pub(crate) shelves: Shelves,
     /// The last number that was given out, by its prefix.
@@ -98,6 +102,7 @@ impl Organisation {
             period_lock: None,
             year_end_lock: None,
             high_volume: HIGH_VOLUME,
+            disputed: Disputed::default(),
             created,
             shelves: Shelves::default(),
             numbers: BTreeMap::new(),

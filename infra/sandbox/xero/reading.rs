@@ -216,7 +216,9 @@ impl Parameter {
             _ => None,
         };
         match self {
-            Self::AnyOf(name, path) => given(name).split(',').any(|one| one.trim() == text(path)),
+            Self::AnyOf(name, path) => {
+                request.list(name).is_some_and(|any| any.iter().any(|one| one.to_lowercase() == text(path)))
+            }
             Self::Equal(name, path) => given(name) == text(path),
             Self::Contains(name, path) => text(path).contains(&given(name)),
             Self::From(name, path) => {

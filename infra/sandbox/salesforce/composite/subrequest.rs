@@ -25,7 +25,7 @@ pub(super) fn answer(
     let uri: Uri = format!("/?{}", query.replace(' ', "%20")).parse().unwrap_or_default();
     let headers = headers(request);
     let inner = Asked {
-        method: &method,
+        method,
         path,
         query: serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default(),
         headers: &headers,

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::answer::Refused;
 use super::clients::Client;
 use super::{Options, Salesforce, change_events};
+use crate::control::changed;
 
 type Org = State<Arc<Salesforce>>;
 
@@ -42,17 +43,7 @@ async fn options(State(org): Org) -> Json<Options> {
 }
 
 async fn configure(State(org): Org, Json(wanted): Json<Value>) -> Response {
-    let mut merged = serde_json::to_value(org.options()).unwrap_or_default();
-    if let (Some(merged), Some(wanted)) = (merged.as_object_mut(), wanted.as_object()) {
-        merged.extend(wanted.clone());
-    }
-    match serde_json::from_value::<Options>(merged) {
-        Ok(options) => {
-            org.configure(|kept| *kept = options);
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Err(error) => said(Err(error.to_string())),
-    }
+    said(changed(&org.options(), &wanted).map(|options| org.configure(|kept| *kept = options)))
 }
 
 async fn client(State(org): Org, Json(wanted): Json<Value>) -> Response {

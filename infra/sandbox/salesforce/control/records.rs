@@ -2,6 +2,8 @@
 //!
 //! - `GET|POST records/{object}`, `GET|PATCH|DELETE records/{object}/{id}` (`?late=SECONDS` commits late)
 //! - `POST records/{object}/{id}/undelete`, `POST records/{object}/{id}/merge` (`{"loser"}`)
+//! - `POST records/{object}/{id}/touch` as a background job does: only `SystemModstamp` moves
+//! - `DELETE deletions` purges the log that `deleted` tells from, but for the last two hours
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -22,6 +24,8 @@ pub(super) fn router() -> Router<Arc<Salesforce>> {
         .route("/records/{object}/{id}", get(record).patch(update).delete(remove))
         .route("/records/{object}/{id}/undelete", post(undelete))
         .route("/records/{object}/{id}/merge", post(merge))
+        .route("/records/{object}/{id}/touch", post(touch))
+        .route("/deletions", delete(purge))
 }
 
 async fn records(State(org): Org, Path(object): Path<String>) -> Json<Value> {
@@ -81,4 +85,13 @@ async fn merge(
     Json(wanted): Json<Value>,
 ) -> Response {
     done(org.merge(&object, &id, wanted["loser"].as_str().unwrap_or_default()))
+}
+
+async fn touch(State(org): Org, Path((object, id)): Path<(String, String)>) -> Response {
+    done(org.touch(&object, &id))
+}
+
+async fn purge(State(org): Org) -> StatusCode {
+    org.purge_deletions();
+    StatusCode::NO_CONTENT
 }

@@ -15,7 +15,7 @@ use super::super::jwt::Assertion;
 use super::super::org::Org;
 use super::super::tokens::Grantee;
 use super::id_token::id_token;
-use super::{Form, Secret, client, identity_url, refuse};
+use super::{Form, client, identity_url, refuse};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -24,11 +24,13 @@ pub(super) fn token(org: &mut Org, asked: &Asked<'_>, form: &Form) -> Result<Ans
     let flow = given("grant_type");
     match flow {
         "authorization_code" => {
-            let client = allowed(org, client(org, asked, form, Secret::Welcome)?, flow)?;
+            let secret = |client: &Client| !client.is_consumer_secret_optional;
+            let client = allowed(org, client(org, asked, form, secret)?, flow)?;
             code(org, asked, form, &client)
         }
         "refresh_token" => {
-            let client = allowed(org, client(org, asked, form, Secret::Welcome)?, flow)?;
+            let secret = |client: &Client| client.is_secret_required_for_refresh_token;
+            let client = allowed(org, client(org, asked, form, secret)?, flow)?;
             let dead = || refuse("invalid_grant", "expired access/refresh token");
             let (grantee, next) = org.refresh(&client, given("refresh_token")).ok_or_else(dead)?;
             may_log_in(org, &grantee.user)?;
@@ -36,7 +38,10 @@ pub(super) fn token(org: &mut Org, asked: &Asked<'_>, form: &Form) -> Result<Ans
         }
         JWT_BEARER => bearer(org, asked, given("assertion")),
         "client_credentials" => {
-            let client = allowed(org, client(org, asked, form, Secret::Needed)?, flow)?;
+            let client = allowed(org, client(org, asked, form, |_| true)?, flow)?;
+            if org.is_at_login_host(asked) {
+                return Err(refuse("invalid_grant", "request not supported on this domain"));
+            }
             let user = client.user.clone().unwrap_or_else(|| org.integration_user.clone());
             approved(org, &client, &user)?;
             may_log_in(org, &user)?;
@@ -44,7 +49,7 @@ pub(super) fn token(org: &mut Org, asked: &Asked<'_>, form: &Form) -> Result<Ans
             Ok(issued(org, asked, &client, &grantee, None))
         }
         "password" if org.options.password_flow => {
-            let client = allowed(org, client(org, asked, form, Secret::Needed)?, flow)?;
+            let client = allowed(org, client(org, asked, form, |_| true)?, flow)?;
             let user = org.user_with_password(given("username"), given("password"));
             let user = user.ok_or_else(|| refuse("invalid_grant", "authentication failure"))?;
             may_log_in(org, &user)?;
@@ -94,15 +99,16 @@ fn bearer(org: &mut Org, asked: &Asked<'_>, assertion: &str) -> Result<Answer, A
     let client = org.access.clients.get(&assertion.issuer).cloned();
     let client = client.ok_or_else(|| refuse("invalid_client_id", "client identifier invalid"))?;
     let client = allowed(org, client, JWT_BEARER)?;
-    let hosts = ["https://login.salesforce.com", "https://test.salesforce.com", &asked.base];
+    let own = org.instance_url(asked);
+    let hosts = ["https://login.salesforce.com", "https://test.salesforce.com", &asked.base, &own];
     let audience = assertion.audience.trim_end_matches('/').trim_end_matches("/services/oauth2/token");
-    if !hosts.contains(&audience) && org.options.instance_url.as_deref() != Some(audience) {
+    if !hosts.contains(&audience) {
         return Err(invalid("audience is invalid"));
     }
     if !assertion.in_time(org.now) {
         return Err(invalid("expired authorization code"));
     }
-    if client.public_key.as_deref().is_some_and(|key| !assertion.signed_by(key)) {
+    if !client.public_key.as_deref().is_some_and(|key| assertion.signed_by(key)) {
         return Err(invalid("invalid assertion"));
     }
     let users = org.store.table("User").with("Username", &assertion.subject);

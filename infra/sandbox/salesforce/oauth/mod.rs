@@ -48,16 +48,14 @@ fn refuse(error: &str, description: &str) -> Answer {
     Answer::json(400, json!({ "error": error, "error_description": description }))
 }
 
-/// Which secret a flow wants to see.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Secret {
-    Needed,
-    /// Apps may be set to go without; a wrong one is refused all the same.
-    Welcome,
-}
-
-/// The client by HTTP Basic or by the form.
-fn client(org: &Org, asked: &Asked<'_>, form: &Form, secret: Secret) -> Result<Client, Answer> {
+/// The client by HTTP Basic or by the form. Apps may be set to go without a secret in some flows; a wrong one is
+/// refused all the same.
+fn client(
+    org: &Org,
+    asked: &Asked<'_>,
+    form: &Form,
+    needs_secret: impl FnOnce(&Client) -> bool,
+) -> Result<Client, Answer> {
     let (id, given) = match basic(asked) {
         Some((id, secret)) => (id, Some(secret)),
         None => (form.get("client_id").cloned().unwrap_or_default(), form.get("client_secret").cloned()),
@@ -68,7 +66,7 @@ fn client(org: &Org, asked: &Asked<'_>, form: &Form, secret: Secret) -> Result<C
     match given {
         Some(_) if client.public => Err(wrong()),
         Some(given) if given == client.secret => Ok(client.clone()),
-        None if client.public || secret == Secret::Welcome => Ok(client.clone()),
+        None if client.public || !needs_secret(client) => Ok(client.clone()),
         _ => Err(wrong()),
     }
 }
@@ -80,13 +78,24 @@ fn basic(asked: &Asked<'_>) -> Option<(String, String)> {
     Some((id.to_owned(), secret.to_owned()))
 }
 
+/// The org's My Domain, for who came by a host that all orgs log in at.
+const MY_DOMAIN: &str = "https://sandbox.my.salesforce.com";
+
 impl Org {
+    /// Where the calls of a token go, whichever host it was asked for at.
     pub(crate) fn instance_url(&self, asked: &Asked<'_>) -> String {
-        self.options.instance_url.clone().unwrap_or_else(|| asked.base.clone())
+        let own = || if self.is_at_login_host(asked) { MY_DOMAIN.to_owned() } else { asked.base.clone() };
+        self.options.instance_url.clone().unwrap_or_else(own)
+    }
+
+    /// Whether the request came to a host that all orgs share, which not every flow works at.
+    fn is_at_login_host(&self, asked: &Asked<'_>) -> bool {
+        let host = asked.base.split_once("://").map_or("", |(_, host)| host);
+        self.options.login_hosts.iter().any(|known| known == host)
     }
 }
 
-/// The identity URL of a user. It is on this very host, so that whoever follows it stays with the stand-in.
+/// The identity URL of a user. It is on the org's own host, so that whoever follows it stays with the stand-in.
 fn identity_url(org: &Org, asked: &Asked<'_>, user: &str) -> String {
     format!("{}/id/{}/{user}", org.instance_url(asked), org.organization)
 }

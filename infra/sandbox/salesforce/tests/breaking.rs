@@ -171,12 +171,7 @@ async fn a_late_call_lands_when_its_time_comes_though_its_caller_is_gone() {
     let door = Door::new();
     let fault = json!({ "method": "POST", "path": "/sobjects/Account", "kind": { "late": 120 } });
     assert_eq!(door.control("POST", "faults", fault).await.status, 201);
-    {
-        let mut call =
-            std::pin::pin!(door.call("POST", "/sobjects/Account", Some(json!({ "Name": "Late" }))));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(call.as_mut().poll(&mut context).is_pending());
-    }
+    abandon(&door, "/sobjects/Account", json!({ "Name": "Late" })).await;
     assert_eq!(door.control("GET", "held", Value::Null).await.json(), json!({ "held": 1 }));
     door.sandbox.clock.advance_seconds(119);
     assert!(door.org().records("Account").is_empty());
@@ -216,4 +211,52 @@ async fn calls_are_seen_with_their_outcome_and_their_bodies() {
     assert_eq!(door.control("GET", "calls/3", Value::Null).await.status, 404);
     let left = door.control("GET", "limits", Value::Null).await.json();
     assert_eq!(left[0]["left"], 14_998);
+}
+
+/// Takes up a call and leaves before it is answered.
+async fn abandon(door: &Door, path: &str, body: Value) {
+    let mut call = std::pin::pin!(door.call("POST", path, Some(body)));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(call.as_mut().poll(&mut context).is_pending());
+}
+
+#[tokio::test]
+async fn a_late_call_is_let_in_by_the_token_of_its_beginning_and_lands_though_that_has_ended() {
+    let door = Door::new();
+    door.org().faults().add(Fault::new(FaultKind::Late(120)));
+    door.sandbox.clock.advance_seconds(2 * 3600 - 60);
+    abandon(&door, "/sobjects/Account", json!({ "Name": "Late" })).await;
+    door.sandbox.clock.advance_seconds(120);
+    assert_eq!(door.org().records("Account")[0]["CreatedDate"], "2026-11-22T12:01:00.000+0000");
+    assert_eq!(door.org().records("Account")[0]["CreatedById"], door.org().integration_user());
+}
+
+#[tokio::test]
+async fn what_is_refused_at_the_door_is_refused_at_once_also_where_calls_run_late() {
+    let mut door = Door::new();
+    door.org().faults().add(Fault::new(FaultKind::Late(120)).always());
+    let plain = [("content-type", "text/plain")];
+    let refused = door.call_with("POST", "/sobjects/Account", Some(json!({})), &plain).await;
+    assert_eq!((refused.status, refused.code().as_str()), (415, "UNSUPPORTED_MEDIA_TYPE"));
+    door.org().use_up_calls(15_000);
+    assert_eq!(door.call("GET", "/limits", None).await.code(), "REQUEST_LIMIT_EXCEEDED");
+    door.token = "00D!no".into();
+    assert_eq!(door.call("GET", "/limits", None).await.code(), "INVALID_SESSION_ID");
+    assert_eq!(door.control("GET", "held", Value::Null).await.json(), json!({ "held": 0 }));
+}
+
+#[tokio::test]
+async fn half_an_answer_is_whole_to_the_transport_and_a_truncated_one_is_not() {
+    let door = Door::new();
+    let whole = door.call("GET", "/sobjects/User/describe", None).await.bytes;
+    door.org().faults().add(Fault::new(FaultKind::Half));
+    assert_eq!(door.call("GET", "/sobjects/User/describe", None).await.bytes, whole[..whole.len() / 2]);
+    door.org().faults().add(Fault::new(FaultKind::Truncate));
+    let cut = tower::ServiceExt::oneshot(
+        door.sandbox.salesforce_router(),
+        door.request("GET", "/sobjects/User/describe", axum::body::Body::empty(), &[]),
+    );
+    let (head, body) = cut.await.unwrap().into_parts();
+    assert_eq!(head.headers["content-length"], whole.len().to_string());
+    assert!(axum::body::to_bytes(body, usize::MAX).await.is_err());
 }

@@ -191,3 +191,16 @@ async fn a_query_gives_its_rows_in_parts() {
         assert_eq!((refused.status, refused.code().as_str()), (400, code));
     }
 }
+
+#[tokio::test]
+async fn an_upload_has_at_most_a_hundred_megabytes() {
+    let door = Door::new();
+    let insert = json!({ "object": "Account", "operation": "insert" });
+    let made = job(&door, "ingest", insert).await;
+    let path = format!("/jobs/ingest/{}/batches", made["id"].as_str().unwrap());
+    let send = async |size: usize| {
+        let body = axum::body::Body::from(vec![b'a'; size]);
+        door.send(door.request("PUT", &path, body, &[("content-type", "text/csv")])).await.status
+    };
+    assert_eq!((send((100 << 20) + 1).await, send(65 << 20).await), (413, 201));
+}

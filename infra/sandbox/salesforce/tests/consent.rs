@@ -17,6 +17,17 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const AUTHORIZE: &str = "/services/oauth2/authorize";
 const BACK: &str = "http://localhost/back";
 
+fn app(id: &str, secret: &str) -> Client {
+    Client { callbacks: vec![BACK.to_owned()], ..Client::new(id, secret) }
+}
+
+/// An org whose app is sent back to where it says.
+fn with_app() -> Door {
+    let door = Door::new();
+    door.org().register_client(Client { name: "Sandbox client".into(), ..app(APP[0].1, APP[1].1) });
+    door
+}
+
 async fn open(door: &Door, query: &[(&str, &str)]) -> Reply {
     let query = serde_urlencoded::to_string(query).unwrap();
     let request = Request::builder().uri(format!("http://acme.example{AUTHORIZE}?{query}"));
@@ -49,7 +60,7 @@ const APP: [(&str, &str); 2] = [("client_id", "sandbox-client"), ("client_secret
 
 #[tokio::test]
 async fn a_person_sees_who_asks_for_what_and_lets_it_in_as_somebody() {
-    let mut door = Door::new();
+    let mut door = with_app();
     let form =
         wanted("sandbox-client", &[("scope", "api refresh_token"), ("login_hint", "sam@sandbox.example")]);
     let page = open(&door, &form).await;
@@ -86,18 +97,19 @@ async fn a_person_sees_who_asks_for_what_and_lets_it_in_as_somebody() {
 
 #[tokio::test]
 async fn what_a_page_is_asked_to_carry_cannot_break_out_of_it() {
-    let door = Door::new();
+    let door = with_app();
     let page = open(&door, &wanted("sandbox-client", &[("state", "\"><script>x</script>")])).await;
     assert!(!page.text.contains("<script>"));
 }
 
 #[tokio::test]
 async fn errors_go_back_to_the_app_once_it_is_known_and_are_shown_before_that() {
-    let door = Door::new();
+    let door = with_app();
     let known = |client: Client| door.org().register_client(client);
     known(Client { callbacks: vec!["https://app.example/cb".into()], ..Client::new("strict", "s") });
-    known(Client { blocked: true, ..Client::new("blocked", "s") });
-    known(Client { proof_key: true, ..Client::new("proving", "s") });
+    known(Client { blocked: true, ..app("blocked", "s") });
+    known(Client { proof_key: true, ..app("proving", "s") });
+    known(Client::new("nowhere", "s"));
     let denied = press(&door, &wanted("sandbox-client", &[]), "deny").await;
     assert_eq!(
         (denied.status, denied.header("location")),
@@ -106,12 +118,12 @@ async fn errors_go_back_to_the_app_once_it_is_known_and_are_shown_before_that() 
             "http://localhost/back?error=access_denied&error_description=end-user+denied+authorization&state=s1"
         )
     );
+    let mismatch =
+        "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration";
     for (form, text) in [
         (wanted("nobody", &[]), "error=invalid_client_id&error_description=client%20identifier%20invalid"),
-        (
-            wanted("strict", &[]),
-            "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration",
-        ),
+        (wanted("strict", &[]), mismatch),
+        (wanted("nowhere", &[]), mismatch),
     ] {
         let shown = open(&door, &form).await;
         assert_eq!((shown.status, shown.text.as_str()), (400, text));
@@ -134,8 +146,8 @@ async fn errors_go_back_to_the_app_once_it_is_known_and_are_shown_before_that() 
 
 #[tokio::test]
 async fn a_code_is_good_once_within_fifteen_minutes_for_its_client_and_address() {
-    let door = Door::new();
-    door.org().register_client(Client::new("other", "s"));
+    let door = with_app();
+    door.org().register_client(app("other", "s"));
     let form = wanted("sandbox-client", &[]);
     let code = code_in(&press(&door, &form, "allow").await);
     let foreign = redeem(&door, &code, &[("client_id", "other"), ("client_secret", "s")]).await;
@@ -153,7 +165,7 @@ async fn a_code_is_good_once_within_fifteen_minutes_for_its_client_and_address()
 
 #[tokio::test]
 async fn without_the_scope_there_is_no_refresh_token() {
-    let door = Door::new();
+    let door = with_app();
     let code = code_in(&press(&door, &wanted("sandbox-client", &[("scope", "api")]), "allow").await);
     let tokens = redeem(&door, &code, &APP).await.json();
     assert!(tokens.get("refresh_token").is_none() && tokens["scope"] == "api");
@@ -161,9 +173,9 @@ async fn without_the_scope_there_is_no_refresh_token() {
 
 #[tokio::test]
 async fn a_challenge_wants_its_verifier_and_a_confidential_app_its_secret_too() {
-    let door = Door::new();
-    door.org().register_client(Client { proof_key: true, ..Client::new("partner", "s") });
-    door.org().register_client(Client { public: true, proof_key: true, ..Client::new("phone", "") });
+    let door = with_app();
+    door.org().register_client(Client { proof_key: true, ..app("partner", "s") });
+    door.org().register_client(Client { public: true, proof_key: true, ..app("phone", "") });
     let proof = [("code_challenge", CHALLENGE), ("code_challenge_method", "S256")];
     let verifier = ("code_verifier", VERIFIER);
     let other = "eBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -199,7 +211,7 @@ async fn a_challenge_wants_its_verifier_and_a_confidential_app_its_secret_too() 
 
 #[tokio::test]
 async fn a_sixth_consent_ends_the_first() {
-    let door = Door::new();
+    let door = with_app();
     let mut tokens = Vec::new();
     for _ in 0..6 {
         let code = code_in(&press(&door, &wanted("sandbox-client", &[]), "allow").await);
@@ -214,7 +226,7 @@ async fn a_sixth_consent_ends_the_first() {
 
 #[tokio::test]
 async fn who_asks_for_openid_is_told_who_logged_in_under_a_signature() {
-    let door = Door::new();
+    let door = with_app();
     let form = wanted("sandbox-client", &[("scope", "api openid"), ("nonce", "n-1")]);
     let tokens = redeem(&door, &code_in(&press(&door, &form, "allow").await), &APP).await.json();
     let token = tokens["id_token"].as_str().unwrap();
@@ -233,4 +245,49 @@ async fn who_asks_for_openid_is_told_who_logged_in_under_a_signature() {
     let number = |name: &str| decoded(key[name].as_str().unwrap());
     let key = RsaPublicKeyComponents { n: number("n"), e: number("e") };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &decoded(signature)).unwrap();
+}
+
+#[tokio::test]
+async fn a_code_and_a_refresh_token_want_the_secret_unless_the_app_is_set_to_go_without() {
+    let door = with_app();
+    let optional = Client { is_consumer_secret_optional: true, ..app("optional", "s") };
+    let lenient = Client { is_secret_required_for_refresh_token: false, ..app("lenient", "s") };
+    [optional, lenient].into_iter().for_each(|client| door.org().register_client(client));
+    let refresh = async |client: &str, more: &[(&str, &str)]| {
+        let token = door.org().grant(client).unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &*token), ("client_id", client)];
+        door.form("/services/oauth2/token", &[&form[..], more].concat()).await
+    };
+    let code = async |client: &str, more: &[(&str, &str)]| {
+        let code = code_in(&press(&door, &wanted(client, &[]), "allow").await);
+        redeem(&door, &code, &[&[("client_id", client)], more].concat()).await
+    };
+    for refused in [
+        code("sandbox-client", &[]).await,
+        code("sandbox-client", &[("client_secret", "no")]).await,
+        code("lenient", &[]).await,
+        code("optional", &[("client_secret", "no")]).await,
+        refresh("sandbox-client", &[]).await,
+        refresh("optional", &[]).await,
+        refresh("lenient", &[("client_secret", "no")]).await,
+    ] {
+        whole(&refused, "invalid_client", "invalid client credentials");
+    }
+    for passed in [code("optional", &[]).await, refresh("lenient", &[]).await] {
+        assert_eq!(passed.status, 200, "{}", passed.text);
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_the_data_api_only_where_that_was_consented_to() {
+    let mut door = with_app();
+    let form = wanted("sandbox-client", &[("scope", "openid refresh_token")]);
+    let tokens = redeem(&door, &code_in(&press(&door, &form, "allow").await), &APP).await.json();
+    door.token = tokens["access_token"].as_str().unwrap().to_owned();
+    let reply = door.query("SELECT Id FROM Account").await;
+    let body = r#"[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]"#;
+    assert_eq!((reply.status, reply.text.as_str()), (401, body));
+    let request = Request::builder().uri("http://acme.example/services/oauth2/userinfo");
+    let request = request.header("authorization", format!("Bearer {}", door.token));
+    assert_eq!(door.send(request.body(Body::empty()).unwrap()).await.status, 200);
 }

@@ -1,5 +1,7 @@
 //! Tokens: how they are had, refreshed, lost.
 
+use axum::body::Body;
+use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -72,8 +74,8 @@ async fn an_access_token_ends_after_two_hours_with_401() {
 async fn a_refresh_token_stays_the_same_where_it_doesnt_rotate() {
     let door = Door::new();
     let refresh = door.org().grant("sandbox-client").unwrap();
-    let form =
-        [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("client_id", "sandbox-client")];
+    let client = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret")];
+    let form = [&client[..], &[("grant_type", "refresh_token"), ("refresh_token", &*refresh)]].concat();
     for _ in 0..2 {
         let body = door.form(TOKEN, &form).await.json();
         assert!(body["access_token"].is_string() && body.get("refresh_token").is_none());
@@ -90,6 +92,7 @@ async fn where_refresh_tokens_rotate_an_old_one_used_again_ends_the_grant() {
             ("grant_type", "refresh_token".to_owned()),
             ("refresh_token", token),
             ("client_id", "turning".into()),
+            ("client_secret", "s".into()),
         ]
     };
     let ask = async |token: &str| {
@@ -151,4 +154,40 @@ async fn a_signed_assertion_is_a_grant_and_a_forged_late_or_foreign_one_is_not()
         why(format!("{forged}.{}", STANDARD.encode("no").trim_end_matches('='))).await,
         "invalid assertion"
     );
+}
+
+#[tokio::test]
+async fn an_assertion_is_nothing_to_an_app_that_registered_no_key() {
+    let door = Door::new();
+    let claims = json!({ "iss": "sandbox-client", "sub": "integration@sandbox.example",
+        "aud": "https://login.salesforce.com", "exp": door.sandbox.clock.now().as_second() + 60 });
+    whole(&ask(&door, assertion(claims)).await, "invalid_grant", "invalid assertion");
+}
+
+/// The same form at another host.
+async fn at(door: &Door, host: &str, form: &[(&str, &str)]) -> Reply {
+    let request = Request::builder().method("POST").uri(format!("https://{host}{TOKEN}"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    door.send(request.body(Body::from(serde_urlencoded::to_string(form).unwrap())).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_login_host_leads_to_the_org_s_own_and_gives_no_client_credentials() {
+    let door = Door::new();
+    let client = [("client_id", "sandbox-client"), ("client_secret", "sandbox-secret")];
+    let credentials = [&client[..], &[("grant_type", "client_credentials")]].concat();
+    let refused = at(&door, "login.salesforce.com", &credentials).await;
+    whole(&refused, "invalid_grant", "request not supported on this domain");
+    let own = at(&door, "acme.my.salesforce.com", &credentials).await.json();
+    assert_eq!(own["instance_url"], "https://acme.my.salesforce.com");
+    let refresh = door.org().grant("sandbox-client").unwrap();
+    let refresh = [&client[..], &[("grant_type", "refresh_token"), ("refresh_token", &*refresh)]].concat();
+    let led = async |host: &str| at(&door, host, &refresh).await.json()["instance_url"].clone();
+    assert_eq!(led("login.salesforce.com").await, "https://sandbox.my.salesforce.com");
+    door.org().configure(|options| {
+        options.login_hosts = vec!["localhost:8091".into()];
+        options.instance_url = Some("http://127.0.0.1:8091".into());
+    });
+    assert_eq!(led("localhost:8091").await, "http://127.0.0.1:8091");
+    assert_eq!(at(&door, "localhost:8091", &credentials).await.status, 400);
 }

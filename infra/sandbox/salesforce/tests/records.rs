@@ -1,6 +1,7 @@
 //! One record at a time: create, read, change, delete, upsert; and what is refused.
 
-use serde_json::json;
+use axum::body::Body;
+use serde_json::{Value, json};
 
 use super::Door;
 use crate::{Settings, salesforce::Options};
@@ -265,4 +266,33 @@ async fn an_org_with_several_currencies_has_the_field_and_its_default() {
     let door = Door::with(Settings { salesforce, ..Settings::default() });
     let id = door.org().insert("Account", json!({ "Name": "Acme" }));
     assert_eq!(door.org().get("Account", &id).unwrap()["CurrencyIsoCode"], "EUR");
+}
+
+#[tokio::test]
+async fn older_versions_tell_nothing_of_an_update_and_have_no_upsert_of_many() {
+    let door = Door::new();
+    door.org().add_field("Account", "Ext__c: string(20) external unique").unwrap();
+    let ask = async |method: &str, path: &str, body: Value| {
+        let mut request = door.request(method, "", Body::from(body.to_string()), &[]);
+        *request.uri_mut() = format!("http://acme.example/services/data/{path}").parse().unwrap();
+        let reply = door.send(request).await;
+        (reply.status, reply.text.is_empty())
+    };
+    let name = json!({ "Name": "Acme" });
+    let by_key = |version: u32| format!("v{version}.0/sobjects/Account/Ext__c/A1");
+    assert_eq!(ask("PATCH", &by_key(45), name.clone()).await, (201, false));
+    assert_eq!(ask("PATCH", &by_key(45), name.clone()).await, (204, true));
+    assert_eq!(ask("PATCH", &by_key(46), name.clone()).await, (200, false));
+    let many = json!({ "records": [{ "attributes": { "type": "Account" }, "Ext__c": "A1", "Name": "B" }] });
+    let of_many = |version: u32| format!("v{version}.0/composite/sobjects/Account/Ext__c");
+    assert_eq!(ask("PATCH", &of_many(45), many.clone()).await.0, 404);
+    assert_eq!(ask("PATCH", &of_many(46), many).await.0, 200);
+    assert_eq!(ask("POST", "v36.0/sobjects/Account/Id", name.clone()).await.0, 405);
+    assert_eq!(ask("POST", "v37.0/sobjects/Account/Id", name.clone()).await.0, 201);
+    let inner = |version: u32| {
+        json!({ "compositeRequest": [{ "method": "PATCH", "referenceId": "a",
+        "url": format!("/services/data/{}", by_key(version)), "body": name }] })
+    };
+    let reply = door.call("POST", "/composite", Some(inner(45))).await.json();
+    assert_eq!(reply["compositeResponse"][0]["httpStatusCode"], 204);
 }

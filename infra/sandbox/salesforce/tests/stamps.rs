@@ -114,3 +114,58 @@ async fn windows_reach_thirty_and_fifteen_days_back_and_give_so_many_ids() {
     door.org().configure(|options| options.replication_ids = 2);
     assert_eq!(code("updated", "2026-11-01").await, "EXCEEDED_ID_LIMIT");
 }
+
+#[tokio::test]
+async fn a_background_job_moves_the_system_s_stamp_and_nothing_else() {
+    let door = Door::new();
+    let id = door.org().insert("Account", json!({ "Name": "A" }));
+    let before = door.org().get("Account", &id).unwrap();
+    door.sandbox.clock.advance_seconds(60);
+    door.org().touch("Account", &id).unwrap();
+    let mut after = door.org().get("Account", &id).unwrap();
+    assert_eq!(after["SystemModstamp"], "2026-11-22T10:01:00.000+0000");
+    after["SystemModstamp"] = before["SystemModstamp"].clone();
+    assert_eq!(after, before);
+    let found = async |stamp: &str| {
+        let soql = format!("SELECT Id FROM Account WHERE {stamp} > 2026-11-22T10:00:30Z");
+        door.query(&soql).await.json()["totalSize"].clone()
+    };
+    assert_eq!((found("SystemModstamp").await, found("LastModifiedDate").await), (json!(1), json!(0)));
+    assert_eq!(door.org().touch("Account", "001000000000000AAA").unwrap_err().code, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_purged_log_tells_only_of_the_last_two_hours_and_says_since_when() {
+    let mut door = Door::new();
+    door.org().configure(|options| options.session_seconds = 24 * 3600);
+    door.token = door.org().token();
+    let [old, new] = ["A", "B"].map(|name| door.org().insert("Account", json!({ "Name": name })));
+    door.org().delete("Account", &old).unwrap();
+    door.sandbox.clock.advance_seconds(3 * 3600);
+    door.org().delete("Account", &new).unwrap();
+    let told = async || {
+        let window = "start=2026-11-22T09:00:00Z&end=2026-11-22T13:00:00Z";
+        let told = door.call("GET", &format!("/sobjects/Account/deleted/?{window}"), None).await.json();
+        let ids = told["deletedRecords"].as_array().unwrap().iter().map(|it| it["id"].clone());
+        (ids.collect::<Vec<_>>(), told["earliestDateAvailable"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told().await, (vec![json!(old), json!(new)], "2026-11-07T13:00:00.000+0000".into()));
+    door.org().purge_deletions();
+    assert_eq!(told().await, (vec![json!(new)], "2026-11-22T11:00:00.000+0000".into()));
+    door.sandbox.restore(&door.sandbox.keep().unwrap()).unwrap();
+    assert_eq!(told().await.1, "2026-11-22T11:00:00.000+0000");
+    assert_eq!(door.org().get("Account", &old).unwrap()["IsDeleted"], true);
+}
+
+#[tokio::test]
+async fn a_window_that_has_not_begun_is_refused() {
+    let door = Door::new();
+    for what in ["updated", "deleted"] {
+        let path = format!("/sobjects/Account/{what}/?start=2026-11-22T10:00:01Z&end=2026-11-22T11:00:00Z");
+        let refused = door.call("GET", &path, None).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "INVALID_REPLICATION_DATE"));
+        let now = format!("/sobjects/Account/{what}/?start=2026-11-22T10:00:00Z&end=2026-11-22T11:00:00Z");
+        let told = door.call("GET", &now, None).await.json();
+        assert_eq!(told["latestDateCovered"], "2026-11-22T10:00:00.000+0000");
+    }
+}

@@ -39,6 +39,8 @@ async fn records_are_made_late_thrown_away_fetched_back_and_merged() {
     door.steer("DELETE", &format!("records/Account/{two}"), Value::Null).await;
     door.steer("POST", &format!("records/Account/{two}/undelete"), Value::Null).await;
     door.steer("POST", &format!("records/Account/{one}/merge"), json!({ "loser": two })).await;
+    door.steer("POST", &format!("records/Account/{one}/touch"), Value::Null).await;
+    door.steer("DELETE", "deletions", Value::Null).await;
     let left = door.look("records/Account").await;
     let names: Vec<&Value> = left.as_array().unwrap().iter().map(|account| &account["Name"]).collect();
     assert_eq!(names, ["Late", "One"]);
@@ -73,7 +75,8 @@ async fn who_is_in_is_thrown_out_and_calls_of_others_are_counted() {
     door.steer("POST", "clients", json!({ "id": "other", "secret": "s" })).await;
     let grant = door.control("POST", "grants", json!({ "client": "other" })).await.json();
     let token = grant["refresh_token"].as_str().unwrap();
-    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "other")];
+    let client = [("client_id", "other"), ("client_secret", "s")];
+    let form = [&client[..], &[("grant_type", "refresh_token"), ("refresh_token", token)]].concat();
     door.token =
         door.form("/services/oauth2/token", &form).await.json()["access_token"].as_str().unwrap().to_owned();
     for _ in 0..3 {

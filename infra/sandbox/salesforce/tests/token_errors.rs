@@ -30,7 +30,8 @@ async fn a_dead_refresh_token_is_an_expired_one() {
     let door = Door::new();
     door.org().register_client(Client { idle_seconds: Some(30 * 24 * 3600), ..Client::new("idle", "s") });
     let idle = door.org().grant("idle").unwrap();
-    let idle = [("grant_type", "refresh_token"), ("refresh_token", &*idle), ("client_id", "idle")];
+    let client = [("client_id", "idle"), ("client_secret", "s")];
+    let idle = [&client[..], &[("grant_type", "refresh_token"), ("refresh_token", &*idle)]].concat();
     door.sandbox.clock.advance_seconds(29 * 24 * 3600);
     assert_eq!(door.form(TOKEN, &idle).await.status, 200);
     door.sandbox.clock.advance_seconds(30 * 24 * 3600);
@@ -60,7 +61,8 @@ async fn what_an_admin_switched_off_is_named() {
     known(Client { blocked: true, ..Client::new("blocked", "s") });
     known(Client { flows_off: ["client_credentials".into()].into(), ..Client::new("web-only", "s") });
     let unapproved = ["integration@sandbox.example".into()].into();
-    known(Client { unapproved, ..Client::new("stranger", "s") });
+    let stranger = Client::new("stranger", "s").public_key_pem(include_str!("signing_key.pub.pem")).unwrap();
+    known(Client { unapproved, ..stranger });
     let as_client = |id| [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", "s")];
     refused(&door, &as_client("blocked"), "OAUTH_APP_BLOCKED", "this app is blocked by admin").await;
     refused(&door, &as_client("web-only"), "unsupported_grant_type", "grant type not supported").await;

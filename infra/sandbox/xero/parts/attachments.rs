@@ -16,8 +16,6 @@ use crate::xero::shelf::Document;
 
 const KEY: &str = "Attachments";
 const MOST_FILES: usize = 10;
-/// Xero's own pages disagree (10 or 25 MB); this much is always taken.
-pub(crate) const LARGEST_FILE: usize = 10 << 20;
 const LARGEST_FILE_OF_FEW: usize = 3 << 20;
 const FORBIDDEN: &[char] = &['<', '>', ':', '"', '/', '\\', '|', '?', '*', '+', '\0'];
 
@@ -146,7 +144,7 @@ fn problem(
 ) -> Option<String> {
     let largest = match owner.key {
         "ManualJournals" | "Accounts" => LARGEST_FILE_OF_FEW,
-        _ => LARGEST_FILE,
+        _ => organisation.disputed.largest_file,
     };
     if name.contains(FORBIDDEN) {
         Some(format!("The file name '{name}' contains characters that are not allowed"))

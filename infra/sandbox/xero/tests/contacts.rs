@@ -190,3 +190,42 @@ async fn a_restored_contact_needs_its_name_to_be_free() {
     assert!(client.ledger().edit_contact(id, restored).unwrap().is_active());
     assert_eq!(client.ledger().duplicates(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_posted_name_that_is_known_is_refused_or_updates_as_either_source_has_it() {
+    let client = Client::new().await;
+    let held = client.ledger().add_contact_named("Acme").unwrap().id;
+    let sent = json!({ "Name": "ACME", "EmailAddress": "a@acme.test" });
+    assert_eq!(client.post("Contacts", sent.clone()).await.status, 400);
+    client.control("PATCH", "options", json!({ "known_name": "updates" })).await;
+    let updated = client.post("Contacts", sent.clone()).await.json()["Contacts"][0].clone();
+    assert_eq!((&updated["ContactID"], &updated["Name"]), (&json!(held.to_string()), &json!("ACME")));
+    assert_eq!(client.put("Contacts", sent.clone()).await.status, 400);
+    let numbered = json!({ "Name": "Acme", "ContactNumber": "C9" });
+    assert_eq!(
+        client.post("Contacts", numbered).await.status,
+        400,
+        "a number of its own names another contact"
+    );
+    assert_eq!(client.ledger().count_contacts(), 1);
+}
+
+#[tokio::test]
+async fn what_contacts_are_quickly_found_by_is_found_without_its_accents() {
+    let client = Client::new().await;
+    let sent = json!({ "Name": "Café Ōtaki", "FirstName": "Zoë", "AccountNumber": "Á1" });
+    assert_eq!(client.put("Contacts", sent).await.status, 200);
+    for (filter, found) in [
+        ("Name==\"cafe otaki\"", 1),
+        ("Name=\"CAFÉ OTAKI\"", 1),
+        ("AccountNumber==\"a1\"", 1),
+        ("Name==\"cafe otago\"", 0),
+        ("FirstName==\"zoe\"", 0),
+        ("FirstName==\"ZOË\"", 1),
+        ("Name.Contains(\"cafe\")", 0),
+    ] {
+        let path = format!("Contacts?where={}", encoded(filter));
+        let listed = client.get(&path).await.json()["Contacts"].as_array().unwrap().len();
+        assert_eq!(listed, found, "{filter}");
+    }
+}

@@ -285,11 +285,17 @@ async fn row_412_old_tls_by_wish() {
 #[tokio::test]
 async fn row_501_what_is_not_implemented_is_empty() {
     let client = Client::unlimited().await;
-    for (method, path) in
-        [("POST", "Organisation"), ("PUT", "Users"), ("PATCH", "Contacts"), ("DELETE", "Invoices")]
-    {
+    for (method, path) in [("POST", "Organisation"), ("PUT", "Users"), ("DELETE", "Invoices")] {
         let refused = client.call(method, path, &[], "{}").await;
         assert_eq!(told(&refused), empty(501), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn row_405_a_method_that_nothing_there_knows_is_empty() {
+    let client = Client::unlimited().await;
+    for path in ["Contacts", "Organisation"] {
+        assert_eq!(told(&client.call("PATCH", path, &[], "{}").await), empty(405), "{path}");
     }
 }
 
@@ -309,18 +315,75 @@ async fn row_429_is_empty_and_names_the_limit() {
 }
 
 #[tokio::test]
-async fn rows_500_and_503_by_wish() {
+async fn row_429_of_the_day_says_when_it_is_over() {
+    let client = Client::new().await;
+    client.control("POST", "calls", json!({ "day": 4_999 })).await;
+    assert_eq!(client.get("Organisation").await.header("x-daylimit-remaining"), Some("0"));
+    let refused = client.get("Organisation").await;
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&wait), "{wait}");
+    assert_eq!(told(&refused), format!("429\nretry-after: {wait}\nx-rate-limit-problem: day\n\n"));
+    client.advance(wait);
+    let mut client = client;
+    client.sign_in("").await;
+    assert_eq!(client.get("Organisation").await.header("x-daylimit-remaining"), Some("4999"));
+}
+
+#[tokio::test]
+async fn row_429_of_the_app_has_no_wait_and_either_word() {
+    let client = Client::new().await;
+    let other = client.xero().add_organisation("Other");
+    let used = json!({ "tenant": other, "app_minute": 10_000 });
+    client.control("POST", "calls", used).await;
+    let refused = client.get("Organisation").await;
+    assert_eq!(told(&refused), "429\nx-rate-limit-problem: appminute\n\n");
+    assert_eq!(refused.header("x-appminlimit-remaining"), Some("0"));
+    client.control("PATCH", "options", json!({ "app_limit": "app-minute" })).await;
+    assert_eq!(told(&client.get("Organisation").await), "429\nx-rate-limit-problem: app-minute\n\n");
+    client.advance(60);
+    assert_eq!(client.get("Organisation").await.status, 200);
+}
+
+#[tokio::test]
+async fn row_429_of_calls_at_once_has_no_wait() {
+    let client = Client::new().await;
+    let late = json!({ "times": 5, "kind": { "late": 60 } });
+    client.control("POST", "faults", late).await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let mut call = Box::pin(client.get("Organisation"));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        held.push(call);
+    }
+    assert_eq!(told(&client.get("Organisation").await), "429\nx-rate-limit-problem: concurrent\n\n");
+    drop(held);
+    assert_eq!(client.get("Organisation").await.status, 200);
+}
+
+#[tokio::test]
+async fn row_500_has_no_body_or_a_page_or_json_and_row_503_says_whether_it_is_maintenance() {
     let client = Client::unlimited().await;
+    let page = "<!DOCTYPE html><html><head><title>Xero | Error</title></head><body><h1>An error occurred</h1></body></html>";
+    let json = "{\"Title\":\"An error occurred\",\"Status\":500,\"Detail\":\"An error occurred in Xero. Check the \
+                API Status page for current service status.\",\
+                \"Instance\":\"00000000-0000-0000-0000-000000000000\"}";
+    let down = "Xero is currently undergoing scheduled maintenance. Please try again later.";
+    for (name, expected) in [
+        ("internal_error", empty(500)),
+        ("internal_error_html", format!("500\ncontent-type: text/html; charset=utf-8\n\n{page}")),
+        ("internal_error_json", format!("500\ncontent-type: application/json\n\n{json}")),
+        ("offline", "503\ncontent-type: text/plain; charset=utf-8\n\nThe Organisation is offline".to_owned()),
+        ("maintenance", format!("503\ncontent-type: text/plain; charset=utf-8\n\n{down}")),
+    ] {
+        client.control("POST", "failures", json!({ "name": name, "path": "/Contacts" })).await;
+        let refused = client.put("Contacts", json!({ "Name": name })).await;
+        assert_eq!((told(&refused), client.ledger().count_contacts()), (expected, 0), "{name}");
+    }
     let faults = &client.xero().harness.faults;
     faults.add(Fault::on("PUT", "/Contacts", FaultKind::InternalErrorAfterApply));
     let broken = client.put("Contacts", json!({ "Name": "A" })).await;
     assert_eq!((told(&broken), client.ledger().count_contacts()), (empty(500), 1));
-    let offline = Value::from("The Organisation is offline");
-    faults.add(Fault::on("PUT", "/Contacts", Fault::status(503, offline)));
-    let refused = client.put("Contacts", json!({ "Name": "B" })).await;
-    let expected = "503\ncontent-type: text/plain; charset=utf-8\n\nThe Organisation is offline";
-    assert_eq!(told(&refused), expected);
-    assert_eq!(client.ledger().count_contacts(), 1);
 }
 
 #[tokio::test]

@@ -370,3 +370,24 @@ async fn the_history_tells_what_was_saved_and_not_what_was_refused() {
     );
     assert_eq!(records[2]["DateUTC"], "/Date(1795341600000+0000)/");
 }
+
+#[tokio::test]
+async fn a_list_of_statuses_is_one_parameter_with_commas_or_several() {
+    let client = Client::new().await;
+    let contact = client.ledger().add_contact_named("Acme").unwrap().id.to_string();
+    for status in ["DRAFT", "SUBMITTED", "AUTHORISED"] {
+        let line = json!([{ "Description": "Work", "UnitAmount": 1, "AccountCode": "200" }]);
+        let sent = json!({ "Type": "ACCREC", "Status": status, "Contact": { "ContactID": contact },
+            "Date": "2026-11-22", "DueDate": "2026-12-22", "LineItems": line });
+        assert_eq!(client.put("Invoices", sent).await.status, 200, "{status}");
+    }
+    for query in
+        ["Statuses=DRAFT,SUBMITTED", "Statuses=DRAFT&Statuses=SUBMITTED", "Statuses=draft&statuses=submitted"]
+    {
+        let listed = client.get(&format!("Invoices?{query}")).await.json()["Invoices"].clone();
+        let listed = listed.as_array().unwrap().iter();
+        let mut statuses: Vec<&str> = listed.map(|one| one["Status"].as_str().unwrap()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, ["DRAFT", "SUBMITTED"], "{query}");
+    }
+}

@@ -9,6 +9,7 @@ mod contact_groups;
 mod contacts;
 mod credit;
 mod currencies;
+mod disputed;
 mod edits;
 mod errors;
 mod identity;

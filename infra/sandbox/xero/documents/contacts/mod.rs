@@ -19,7 +19,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::writing::Refused;
-use contact::{Contact, FIELDS, TEXTS, number_key};
+use contact::{Contact, FIELDS, QUICKLY_FOUND_BY, TEXTS, number_key};
 
 pub(crate) struct Contacts;
 
@@ -32,7 +32,7 @@ impl Resource for Contacts {
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
     const QUICK: Option<Quick> = Some(Quick {
-        equal: &["name", "emailaddress", "accountnumber"],
+        equal: QUICKLY_FOUND_BY,
         ranges: &[],
         either: None,
         order: &["contactid", "updateddateutc", "name"],

@@ -12,6 +12,7 @@ use super::contact::{
     name_key, number_key,
 };
 use super::texts::Texts;
+use crate::xero::disputed::KnownName;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::writing::{Refused, given, text_of};
@@ -80,8 +81,7 @@ pub(crate) fn save(
     Ok(id)
 }
 
-/// By id, then by number, never by name alone: sources disagree whether Xero would update the contact that
-/// holds the name, and the stricter answer (refused) makes callers look it up first.
+/// By id, then by number; by name alone only where that side of the dispute was taken.
 fn find<'a>(
     organisation: &'a Organisation,
     sent: &Map<String, Value>,
@@ -92,8 +92,12 @@ fn find<'a>(
             return organisation.shelves.contacts.get(id).map(Some).ok_or(Refused::NotFound);
         }
     }
-    let number = given(sent, "ContactNumber");
-    Ok(number.and_then(|number| organisation.shelves.contacts.find(&number_key(&number))))
+    let key = match given(sent, "ContactNumber") {
+        Some(number) => Some(number_key(&number)),
+        None if organisation.disputed.known_name == KnownName::Refused => None,
+        None => given(sent, "Name").map(|name| name_key(&name)),
+    };
+    Ok(key.and_then(|key| organisation.shelves.contacts.find(&key)))
 }
 
 pub(crate) fn name_taken(name: &str) -> String {
