@@ -1,8 +1,9 @@
 //! How quick and how large the stand-ins are, over real sockets, beside a bare axum handler in the same run.
 //!
-//! `cargo run --release -p counterfoil-sandbox --example load [SECONDS] [RECORDS] [both|salesforce|xero]`. Run by hand and read, never a
-//! test: a figure of a busy machine says nothing. Requests are counted for each second of processor time that the
-//! one server thread used (Linux only), so that neither the clients nor others on the machine are in the figure.
+//! `cargo run --release -p counterfoil-sandbox --example load [SECONDS] [RECORDS] [both|salesforce|xero]`. A benchmark,
+//! never a test. Requests are counted for each second of processor time that the one server thread used (Linux only),
+//! so that neither the clients nor others on the machine are in the figure. It fails where a stand-in is below its
+//! floor of requests, or above its ceiling of memory.
 
 #![expect(
     clippy::print_stdout,
@@ -27,13 +28,18 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Keep-alive connections, each with a thread that asks again as soon as it has its answer.
 const CLIENTS: u64 = 4;
+/// Requests a second of one core, of each kind.
+const FLOOR: f64 = 5_000.0;
+/// MiB that a million seeded records take, where there are so many.
+const CEILING: u64 = 1_024;
+const A_MILLION: usize = 1_000_000;
 /// The processor times in `/proc` are in hundredths of a second.
 const TICKS: f64 = 100.0;
 
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let seconds = Duration::from_secs(arguments.next().map_or(Ok(3), |text| text.parse())?);
-    let records = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
+    let records = arguments.next().map_or(Ok(A_MILLION), |text| text.parse())?;
     let what = arguments.next().unwrap_or_else(|| "both".to_owned());
 
     let start = Instant::now();
@@ -44,33 +50,44 @@ fn main() -> Outcome<()> {
     let answer = json!({ "id": "0015f00000002pWAAQ", "success": true, "errors": [] }).to_string();
     let bare = Router::new().route("/", get(move || async move { answer }));
     measure("bare axum handler", bare, seconds, |_| request("GET", "/", "", ""))?;
+    let mut slow = Vec::new();
+    let mut measured = |what: &'static str, router: Router, ask: &(dyn Fn(u64) -> String + Sync)| {
+        let per_core = measure(what, router, seconds, ask)?;
+        slow.extend(per_core.filter(|per_core| *per_core < FLOOR).map(|_| what));
+        Outcome::Ok(())
+    };
 
     let account = sandbox.salesforce.insert("Account", json!({ "Name": "Acme" }));
     let bearer = format!("Authorization: Bearer {}\r\n", sandbox.salesforce.token());
     let path = format!("/services/data/v67.0/sobjects/Account/{account}");
-    measure("Salesforce GET a record", sandbox.salesforce_router(), seconds, |_| {
+    measured("Salesforce GET a record", sandbox.salesforce_router(), &|_| {
         request("GET", &path, &bearer, "")
     })?;
     let query = "/services/data/v67.0/query?q=SELECT+Id,Name+FROM+Account+WHERE+Name+=+'Acme'";
-    measure("Salesforce GET a query", sandbox.salesforce_router(), seconds, |_| {
-        request("GET", query, &bearer, "")
-    })?;
+    measured("Salesforce GET a query", sandbox.salesforce_router(), &|_| request("GET", query, &bearer, ""))?;
     let sobjects = "/services/data/v67.0/sobjects/Account";
-    measure("Salesforce POST a record", sandbox.salesforce_router(), seconds, |number| {
+    measured("Salesforce POST a record", sandbox.salesforce_router(), &|number| {
         request("POST", sobjects, &bearer, &json!({ "Name": format!("Made {number}") }).to_string())
     })?;
 
     let contact = sandbox.xero.ledger().contacts().first().map(|contact| contact.id).unwrap_or_default();
     let bearer = format!("Authorization: Bearer {}\r\nAccept: application/json\r\n", xero_token(&sandbox)?);
     let path = format!("/api.xro/2.0/Contacts/{contact}");
-    measure("Xero GET a contact", sandbox.xero_router(), seconds, |_| request("GET", &path, &bearer, ""))?;
-    measure("Xero PUT a contact", sandbox.xero_router(), seconds, |number| {
+    measured("Xero GET a contact", sandbox.xero_router(), &|_| request("GET", &path, &bearer, ""))?;
+    measured("Xero PUT a contact", sandbox.xero_router(), &|number| {
         let body = json!({ "Name": format!("Made {number}") }).to_string();
         request("PUT", "/api.xro/2.0/Contacts?SummarizeErrors=false", &bearer, &body)
     })?;
     drop(sandbox);
 
-    memory(&what, records)
+    let mebibytes = memory(&what, records)?;
+    if !slow.is_empty() {
+        return Err(format!("fewer than {FLOOR} requests a second of one core: {}", slow.join(", ")).into());
+    }
+    if records >= A_MILLION && mebibytes * A_MILLION as u64 > CEILING * records as u64 {
+        return Err(format!("a million records take more than {CEILING} MiB").into());
+    }
+    Ok(())
 }
 
 fn fresh() -> Sandbox {
@@ -86,8 +103,13 @@ fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// One server thread, some clients, so many seconds.
-fn measure(what: &str, router: Router, length: Duration, ask: impl Fn(u64) -> String + Sync) -> Outcome<()> {
+/// One server thread, some clients, so many seconds. How many are answered in a second of one core, where that is known.
+fn measure(
+    what: &str,
+    router: Router,
+    length: Duration,
+    ask: impl Fn(u64) -> String + Sync,
+) -> Outcome<Option<f64>> {
     let (address, server) = serve(router)?;
     let (stop, number) = (AtomicBool::new(false), AtomicU64::new(0));
     let used = processor_seconds(&server);
@@ -119,12 +141,13 @@ fn measure(what: &str, router: Router, length: Duration, ask: impl Fn(u64) -> St
     let wall = start.elapsed().as_secs_f64();
     let used = processor_seconds(&server).zip(used).map(|(after, before)| after - before);
     let answered = answered as f64;
-    let per_core = used.map_or_else(|| "-".to_owned(), |used| format!("{:.0}", answered / used));
+    let per_core = used.map(|used| answered / used);
+    let shown = per_core.map_or_else(|| "-".to_owned(), |per_core| format!("{per_core:.0}"));
     println!(
-        "{what:<26} {per_core:>8} requests a second of one core, {:>8.0} by the wall clock",
+        "{what:<26} {shown:>8} requests a second of one core, {:>8.0} by the wall clock",
         answered / wall
     );
-    Ok(())
+    Ok(per_core)
 }
 
 /// The address, and the thread's own number.
@@ -188,7 +211,8 @@ fn processor_seconds(thread: &str) -> Option<f64> {
     Some((next()? + next()?) / TICKS)
 }
 
-fn memory(what: &str, records: usize) -> Outcome<()> {
+/// How many MiB so many seeded records take.
+fn memory(what: &str, records: usize) -> Outcome<u64> {
     let (before, start) = (resident(), Instant::now());
     let sandbox = fresh();
     match what {
@@ -198,9 +222,9 @@ fn memory(what: &str, records: usize) -> Outcome<()> {
         }
         _ => sandbox.fill(records)?,
     }
-    let grown = resident().saturating_sub(before);
-    println!("{what}: {records} seeded records take {} MiB, {:.1?}", grown >> 10, start.elapsed());
-    Ok(())
+    let mebibytes = resident().saturating_sub(before) >> 10;
+    println!("{what}: {records} seeded records take {mebibytes} MiB, {:.1?}", start.elapsed());
+    Ok(mebibytes)
 }
 
 /// KiB of this process that are in memory.
