@@ -41,6 +41,12 @@ def answers() -> list[Answer]:
     return []
 
 
+@pytest.fixture(scope="session")
+def letters() -> list[bytes]:
+    """Everything that Xero wrote to a webhook so far."""
+    return []
+
+
 @dataclass(frozen=True)
 class Certificates:
     authority: trustme.CA

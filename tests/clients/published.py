@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from jsonschema import Draft4Validator, FormatChecker, ValidationError
+from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker, ValidationError
 
 from internet import Answer
 from program import CHECKOUT
@@ -26,6 +26,7 @@ FILES = {
     "/projects.xro/2.0": "xero-projects.yaml",
     "": "xero-identity.yaml",
 }
+LETTERS = "xero-webhooks.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 # `x-is-msdate` and `x-is-msdate-time` say this in the documents.
 MICROSOFT_DATE = r"^/Date\(-?\d+(\+0000)?\)/$"
@@ -92,8 +93,12 @@ class Document:
                     yield example if isinstance(example, str) else json.dumps(example, default=str)
 
     def violations(self, operation: Operation, answer: Answer) -> Iterator[Violation]:
+        if "json" not in answer.headers.get("content-type", ""):
+            return
         schema = self._schema(operation, str(answer.status))
-        if schema is None or "json" not in answer.headers.get("content-type", ""):
+        if schema is None:
+            what = f"{operation.id} has no such answer in the document (is {answer.body.decode()!r:.120})"
+            yield Violation(f"answer.{answer.status}", what)
             return
         body = answer.json()
         elements = body.pop("Elements", []) if answer.status == 400 else []
@@ -179,3 +184,33 @@ class Published:
             yield from document.violations(operation, answer)
         elif answer.host == "api.xero.com":
             yield Violation(f"{answer.method} {urlsplit(answer.path).path}", "isn't in any document")
+
+
+class Webhooks:
+    """The document of what is written to webhooks: events of one kind, and what those of credit notes have besides."""
+
+    def __init__(self) -> None:
+        tree = yaml.load((FOLDER / LETTERS).read_text(encoding="utf-8"), yaml.CSafeLoader)
+        self.components = tree["components"]
+        self.letter = self.components["schemas"]["WebhookEvent"]["properties"]
+        self.event = self.letter["events"]["items"]["properties"]
+
+    def violations(self, body: bytes) -> Iterator[Violation]:
+        letter = json.loads(body)
+        for name in sorted(set(letter) - set(self.letter)):
+            yield Violation(f"letter.{name}", "isn't in the document")
+        for event in letter["events"]:
+            of_credit = event.get("eventCategory") == "CREDITNOTE"
+            alone = {**letter, "events": [event]}
+            for name in sorted(set(event) - set(self.event) - ({"data"} if of_credit else set())):
+                yield Violation(f"event.{name}", f"isn't in the document ({event['eventCategory']})")
+            yield from self._compare("CreditNoteWebhookEvent" if of_credit else "WebhookEvent", alone)
+        if not letter["events"]:
+            yield from self._compare("WebhookEvent", letter)
+
+    def _compare(self, schema: str, letter: Any) -> Iterator[Violation]:
+        whole = {"$ref": f"#/components/schemas/{schema}", "components": self.components}
+        for error in Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(letter):
+            path = [part for part in error.path if isinstance(part, str)]
+            place = f"event.{path[-1]}" if len(path) > 1 else ".".join(["letter", *path])
+            yield Violation(place, f"{error.message[:160]} ({letter['events'][:1]})")

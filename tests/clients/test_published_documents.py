@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from disagreements import PLACES, SAMPLE
+from disagreements import LETTERS, PLACES, SAMPLE
 from internet import Answer
-from published import FOLDER, Published, are_at_hand
+from published import FOLDER, Published, Webhooks, are_at_hand
 
 if not are_at_hand():
     pytest.skip(f"Xero's published documents are not at {FOLDER}", allow_module_level=True)
@@ -66,6 +66,28 @@ def test_every_answer_is_as_xero_has_published_it(answers: list[Answer], violati
 
 def test_every_disagreement_is_real(violations: dict[str, str]) -> None:
     assert set(PLACES) <= set(violations)
+
+
+def test_an_answer_that_the_document_does_not_know_is_found(published: Published) -> None:
+    headers = http.client.HTTPMessage()
+    headers["content-type"] = "application/json"
+    answer = Answer("GET", "api.xero.com", "/api.xro/2.0/Invoices", 418, headers, b"{}")
+    assert [one.place for one in published.violations(answer)] == ["answer.418"]
+
+
+def test_every_letter_is_as_xero_has_published_it(letters: list[bytes]) -> None:
+    assert letters, "nothing was written: run this together with the other files"
+    webhooks = Webhooks()
+    found = {one.place: str(one) for letter in letters for one in webhooks.violations(letter)}
+    assert sorted(example for place, example in found.items() if place not in LETTERS) == []
+    assert set(LETTERS) <= set(found), "every disagreement is real"
+
+
+def test_a_wrong_word_in_a_letter_is_found() -> None:
+    event = {"eventCategory": "CONTACT", "eventType": "CREATED", "resourceId": 7, "odd": 1}
+    letter = {"events": [event], "firstEventSequence": 1, "lastEventSequence": "1", "entropy": "x"}
+    places = {one.place for one in Webhooks().violations(json.dumps(letter).encode())}
+    assert {"event.eventType", "event.resourceId", "event.odd", "letter.lastEventSequence"} <= places
 
 
 def test_what_is_said_of_the_samples_is_so(published: Published) -> None:

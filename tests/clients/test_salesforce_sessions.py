@@ -10,12 +10,11 @@ from simple_salesforce.exceptions import (
     SalesforceRefusedRequest,
 )
 
-from conftest import CLIENT_ID, VERSION, World
+from conftest import CLIENT_ID, CLIENT_SECRET, VERSION, World
 
 
-def test_a_client_logs_in_and_is_led_to_the_org_s_own_address(world: World) -> None:
+def test_a_client_logs_in_at_the_org_s_own_address(world: World) -> None:
     salesforce = world.salesforce()
-    assert salesforce.sf_instance == "sandbox.my.salesforce.com"
     versions = salesforce.session.get(f"https://{salesforce.sf_instance}/services/data").json()
     assert VERSION in [one["version"] for one in versions]
 
@@ -26,7 +25,15 @@ def test_a_wrong_secret_is_refused(world: World) -> None:
     assert refused.value.code == "invalid_client"
 
 
-def test_a_server_signs_in_with_its_own_key(world: World, salesforce: Salesforce) -> None:
+def test_client_credentials_are_nothing_to_the_address_that_all_orgs_share(world: World) -> None:
+    form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    refused = world.session().post("https://login.salesforce.com/services/oauth2/token", data=form)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+def test_a_server_signs_in_with_its_own_key_and_is_led_to_the_org_s_own_address(
+    world: World, salesforce: Salesforce
+) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -41,6 +48,8 @@ def test_a_server_signs_in_with_its_own_key(world: World, salesforce: Salesforce
     (user,) = salesforce.query("SELECT Username FROM User WHERE IsActive = true LIMIT 1")["records"]
     login = {"username": user["Username"], "consumer_key": "server", "privatekey": private.decode()}
     signed_in = world.salesforce(**login)
+    assert signed_in.auth_site == "https://login.salesforce.com"
+    assert signed_in.sf_instance == "sandbox.my.salesforce.com"
     assert signed_in.oauth2("userinfo")["preferred_username"] == user["Username"]
 
 

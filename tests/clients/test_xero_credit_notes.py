@@ -24,9 +24,12 @@ from conftest import World, Xero
 TODAY = date.today()
 
 
-def line(amount: str) -> LineItem:
+def line(amount: str, account_code: str = "200") -> LineItem:
     return LineItem(
-        description="As agreed", quantity=Decimal(1), unit_amount=Decimal(amount), account_code="200"
+        description="As agreed",
+        quantity=Decimal(1),
+        unit_amount=Decimal(amount),
+        account_code=account_code,
     )
 
 
@@ -48,14 +51,14 @@ def credit(xero: Xero, customer: Contact, amount: str, **fields: object) -> Cred
     return made
 
 
-def invoice(xero: Xero, customer: Contact, amount: str) -> Invoice:
+def invoice(xero: Xero, customer: Contact, amount: str, kind: str = "ACCREC") -> Invoice:
     wanted = Invoice(
-        type="ACCREC",
+        type=kind,
         contact=customer,
         date=TODAY,
         due_date=TODAY,
         status="AUTHORISED",
-        line_items=[line(amount)],
+        line_items=[line(amount, "200" if kind == "ACCREC" else "400")],
     )
     (made,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
     return made
@@ -99,8 +102,26 @@ def test_no_more_is_allocated_than_there_is(xero: Xero, customer: Contact) -> No
         xero.create_credit_note_allocation(note.credit_note_id, Allocations(allocations=[wanted]))
 
 
-def test_credit_is_paid_out_from_a_bank_account(xero: Xero, customer: Contact) -> None:
-    note = credit(xero, customer, "20")
+def test_a_supplier_s_credit_is_allocated_to_a_bill(xero: Xero, customer: Contact) -> None:
+    note = credit(xero, customer, "100", type="ACCPAYCREDIT", line_items=[line("100", "400")])
+    owed = invoice(xero, customer, "300", "ACCPAY")
+    assert note.type == "ACCPAYCREDIT"
+    wanted = Allocation(amount=Decimal(40), date=TODAY, invoice=Invoice(invoice_id=owed.invoice_id))
+    xero.create_credit_note_allocation(note.credit_note_id, Allocations(allocations=[wanted]))
+    (note_now,) = xero.get_credit_note(note.credit_note_id).credit_notes
+    (owed_now,) = xero.get_invoice(owed.invoice_id).invoices
+    assert note_now.remaining_credit == note.total - 40
+    assert (owed_now.amount_credited, owed_now.amount_due) == (Decimal(40), owed.total - 40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "account_code", "payment_type"),
+    [("ACCRECCREDIT", "200", "ARCREDITPAYMENT"), ("ACCPAYCREDIT", "400", "APCREDITPAYMENT")],
+)
+def test_credit_is_paid_out_from_a_bank_account_or_into_it(
+    xero: Xero, customer: Contact, kind: str, account_code: str, payment_type: str
+) -> None:
+    note = credit(xero, customer, "20", type=kind, line_items=[line("20", account_code)])
     bank = xero.get_accounts(where='Type=="BANK"').accounts[0]
     wanted = Payment(
         credit_note=CreditNote(credit_note_id=note.credit_note_id),
@@ -109,7 +130,7 @@ def test_credit_is_paid_out_from_a_bank_account(xero: Xero, customer: Contact) -
         amount=note.total,
     )
     (paid,) = xero.create_payments(Payments(payments=[wanted])).payments
-    assert paid.payment_type == "ARCREDITPAYMENT"
+    assert (paid.payment_type, paid.invoice.type) == (payment_type, kind)
     (read,) = xero.get_credit_note(note.credit_note_id).credit_notes
     assert (read.status, read.remaining_credit) == ("PAID", 0)
 

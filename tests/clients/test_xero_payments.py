@@ -18,9 +18,11 @@ from xero_python.accounting import (
     Invoice,
     Invoices,
     LineItem,
+    Overpayment,
     Payment,
     PaymentDelete,
     Payments,
+    Prepayment,
 )
 from xero_python.exceptions import AccountingBadRequestException
 
@@ -29,9 +31,12 @@ from conftest import World, Xero
 TODAY = date.today()
 
 
-def line(amount: str) -> LineItem:
+def line(amount: str, account_code: str = "200") -> LineItem:
     return LineItem(
-        description="As agreed", quantity=Decimal(1), unit_amount=Decimal(amount), account_code="200"
+        description="As agreed",
+        quantity=Decimal(1),
+        unit_amount=Decimal(amount),
+        account_code=account_code,
     )
 
 
@@ -46,14 +51,14 @@ def bank(world: World) -> Account:
     return Account(account_id=account.account_id)
 
 
-def invoice(xero: Xero, customer: Contact, amount: str = "100") -> Invoice:
+def invoice(xero: Xero, customer: Contact, amount: str = "100", kind: str = "ACCREC") -> Invoice:
     wanted = Invoice(
-        type="ACCREC",
+        type=kind,
         contact=customer,
         date=TODAY,
         due_date=TODAY,
         status="AUTHORISED",
-        line_items=[line(amount)],
+        line_items=[line(amount, "200" if kind == "ACCREC" else "400")],
     )
     (made,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
     return made
@@ -83,6 +88,13 @@ def test_an_invoice_is_paid_in_parts_and_then_is_paid(xero: Xero, customer: Cont
     assert (paid.status, paid.amount_due, paid.amount_paid) == ("PAID", 0, owed.total)
     assert paid.fully_paid_on_date == TODAY
     assert len(paid.payments) == 2
+
+
+def test_a_bill_is_paid(xero: Xero, customer: Contact, bank: Account) -> None:
+    owed = invoice(xero, customer, kind="ACCPAY")
+    payment = pay(xero, bank, owed, owed.total)
+    assert (payment.payment_type, payment.invoice.type) == ("ACCPAYPAYMENT", "ACCPAY")
+    assert (read(xero, owed).status, read(xero, owed).amount_due) == ("PAID", 0)
 
 
 def test_a_payment_that_is_taken_back_opens_the_invoice_again(
@@ -135,11 +147,9 @@ def test_several_invoices_are_paid_by_one_transfer(xero: Xero, customer: Contact
 
 
 def receive(xero: Xero, customer: Contact, bank: Account, kind: str, amount: str) -> BankTransaction:
-    """Money that comes in without an invoice."""
-    code = "610" if kind == "RECEIVE-OVERPAYMENT" else "200"
-    part = LineItem(
-        description="In advance", quantity=Decimal(1), unit_amount=Decimal(amount), account_code=code
-    )
+    """Money that comes in, or goes out, without an invoice."""
+    codes = {"RECEIVE-OVERPAYMENT": "610", "SPEND-OVERPAYMENT": "800", "SPEND-PREPAYMENT": "400"}
+    part = line(amount, codes.get(kind, "200"))
     wanted = BankTransaction(type=kind, contact=customer, bank_account=bank, date=TODAY, line_items=[part])
     made = xero.create_bank_transactions(BankTransactions(bank_transactions=[wanted]))
     return made.bank_transactions[0]
@@ -161,6 +171,46 @@ def test_a_prepayment_is_allocated_to_an_invoice_and_taken_back(
     assert read(xero, owed).amount_due == owed.total
     listed = xero.get_prepayments(page=1, page_size=100).prepayments
     assert kept.prepayment_id in [one.prepayment_id for one in listed]
+
+
+def test_a_prepayment_to_a_supplier_is_allocated_to_a_bill(
+    xero: Xero, customer: Contact, bank: Account
+) -> None:
+    spent = receive(xero, customer, bank, "SPEND-PREPAYMENT", "50")
+    owed = invoice(xero, customer, kind="ACCPAY")
+    wanted = Allocation(amount=Decimal(30), date=TODAY, invoice=Invoice(invoice_id=owed.invoice_id))
+    xero.create_prepayment_allocations(spent.prepayment_id, Allocations(allocations=[wanted]))
+    (kept,) = xero.get_prepayment(spent.prepayment_id).prepayments
+    assert (kept.type, kept.remaining_credit) == ("SPEND-PREPAYMENT", kept.total - 30)
+    assert read(xero, owed).amount_due == owed.total - 30
+
+
+@pytest.mark.parametrize(
+    ("kind", "payment_type", "document_type"),
+    [
+        ("RECEIVE-PREPAYMENT", "ARPREPAYMENTPAYMENT", "ARPREPAYMENT"),
+        ("SPEND-PREPAYMENT", "APPREPAYMENTPAYMENT", "APPREPAYMENT"),
+        ("RECEIVE-OVERPAYMENT", "AROVERPAYMENTPAYMENT", "AROVERPAYMENT"),
+        ("SPEND-OVERPAYMENT", "APOVERPAYMENTPAYMENT", "APOVERPAYMENT"),
+    ],
+)
+def test_what_was_paid_without_an_invoice_is_paid_back(
+    xero: Xero, customer: Contact, bank: Account, kind: str, payment_type: str, document_type: str
+) -> None:
+    kept = receive(xero, customer, bank, kind, "50")
+    if kind.endswith("PREPAYMENT"):
+        document = {"prepayment": Prepayment(prepayment_id=kept.prepayment_id)}
+    else:
+        document = {"overpayment": Overpayment(overpayment_id=kept.overpayment_id)}
+    wanted = Payment(account=bank, date=TODAY, amount=kept.total, **document)
+    (back,) = xero.create_payments(Payments(payments=[wanted])).payments
+    assert (back.payment_type, back.amount) == (payment_type, kept.total)
+    assert xero.get_payment(back.payment_id).payments[0].invoice.type == document_type
+    if kept.prepayment_id:
+        (now,) = xero.get_prepayment(kept.prepayment_id).prepayments
+    else:
+        (now,) = xero.get_overpayment(kept.overpayment_id).overpayments
+    assert (now.type, now.status, now.remaining_credit) == (kind, "PAID", 0)
 
 
 def test_an_overpayment_is_allocated_to_an_invoice_and_taken_back(
