@@ -166,6 +166,21 @@ impl fmt::Display for Marker {
     }
 }
 
+/// One life of a flow: from going live until it is disabled, or until a version goes live that watches for something
+/// else. What is remembered of records is a life's own, so that a new one begins with what is there then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Life {
+    pub flow: FlowId,
+    pub number: u32,
+}
+
+impl Life {
+    /// The sort key of what this life keeps under a name. Life 0 is of before they were counted.
+    pub fn its(self, name: &str) -> String {
+        if self.number == 0 { name.to_owned() } else { format!("{name}#{}", self.number) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

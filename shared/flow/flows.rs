@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::FlowError;
 use super::compile::Compiled;
-use super::rows::{document_of, item_of};
+use super::rows::{document_of, going_live_key, item_of};
+use super::run::write_patiently;
 use crate::domain::connection::Provider;
-use crate::domain::ids::{ConnectionId, FlowId};
+use crate::domain::ids::{ConnectionId, FlowId, Life};
 use crate::domain::outcome::Failure;
 use crate::ports::Ports;
 use crate::ports::connector::{Catalog, Changed, Interest};
@@ -55,10 +56,35 @@ pub struct FlowHead {
     /// `http.webhook`: the part of the URL that nobody can guess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_path: Option<String>,
+    /// Which of its lives it is in, or was in last, and how many were begun.
+    #[serde(default)]
+    pub life: u32,
+    #[serde(default)]
+    pub newest_life: u32,
+    /// What it goes live with, while it remembers what is there; until then it is as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub going_live: Option<NextLife>,
     /// `schedule`: the instant that was fired last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fired: Option<Timestamp>,
     pub changed_at: Timestamp,
+}
+
+/// A life that is about to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextLife {
+    pub version: u32,
+    pub life: u32,
+}
+
+impl FlowHead {
+    pub fn life(&self) -> Life {
+        Life { flow: self.id, number: self.life }
+    }
+
+    pub fn next_life(&self) -> Option<Life> {
+        self.going_live.map(|next| Life { flow: self.id, number: next.life })
+    }
 }
 
 /// A version, as it was pushed.
@@ -72,6 +98,14 @@ pub struct FlowVersion {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
     pub pushed_at: Timestamp,
+}
+
+/// A version that was pushed, live or not.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub head: FlowHead,
+    pub version: u32,
+    pub is_new: bool,
 }
 
 #[derive(Clone)]
@@ -129,6 +163,11 @@ impl Flows {
         Ok(self.heads().await?.into_iter().find(|head| head.id == id))
     }
 
+    /// The life that a flow is in, whose memories count.
+    pub async fn life_of(&self, id: FlowId) -> Result<Option<Life>, FlowError> {
+        Ok(self.head_of(id).await?.map(|head| head.life()))
+    }
+
     /// The flow of a message. One that isn't enabled as far as this process remembers may have been pushed or enabled
     /// by another one before the message was sent: then the table is asked, once for all messages that waited.
     pub async fn head_at(&self, id: FlowId, sent_at: Timestamp) -> Result<Option<FlowHead>, FlowError> {
@@ -151,10 +190,16 @@ impl Flows {
         })
     }
 
-    /// Writes a head that was read as `was`.
+    /// Writes a head, for everyone to see. One that says it is going live is refused where it isn't any more.
     pub async fn change(&self, head: &FlowHead) -> Result<(), FlowError> {
+        self.change_with(head, still_going_live(head)).await
+    }
+
+    /// Writes a head together with what else must be so then, or nothing of it.
+    pub async fn change_with(&self, head: &FlowHead, mut writes: Vec<Write>) -> Result<(), FlowError> {
         let item = item_of(Key::new(HEADS, head.name.as_str()), head);
-        self.ports.table.write(vec![Write::put(item, Condition::Always)]).await?;
+        writes.push(Write::put(item, Condition::Always));
+        write_patiently(&self.ports, writes).await?;
         self.forget_heads();
         Ok(())
     }
@@ -163,8 +208,8 @@ impl Flows {
         self.lock().heads_read_at = i64::MIN / 2;
     }
 
-    /// Keeps a new version and makes it live. The text has been checked; pushing the same text again changes
-    /// nothing. A first push leaves the flow disabled.
+    /// Keeps a new version and makes it live, whatever it watches for. The text has been checked; pushing the same
+    /// text again changes nothing. A first push leaves the flow disabled.
     pub async fn push(
         &self,
         name: &str,
@@ -172,15 +217,35 @@ impl Flows {
         text: &str,
         files: BTreeMap<String, String>,
     ) -> Result<FlowHead, FlowError> {
+        let Kept { head, version, .. } = self.keep(name, file_name, text, files).await?;
+        if version == head.live_version {
+            return Ok(head);
+        }
+        let head = FlowHead { live_version: version, ..head };
+        self.change(&head).await?;
+        Ok(head)
+    }
+
+    /// Keeps a new version, and says which it is: the live one, or the one that goes live, where the text is theirs. A
+    /// flow's first version is its live one.
+    pub async fn keep(
+        &self,
+        name: &str,
+        file_name: &str,
+        text: &str,
+        files: BTreeMap<String, String>,
+    ) -> Result<Kept, FlowError> {
         self.forget_heads();
         let now = self.ports.clock.now();
         let before = self.head(name).await?;
-        if let Some(head) = &before
-            && let Some(live) = self.version(head.id, head.live_version).await?
-            && live.text == text
-            && live.files == files
-        {
-            return Ok(head.clone());
+        if let Some(head) = &before {
+            let going_live = head.going_live.map(|next| next.version);
+            for version in going_live.into_iter().chain([head.live_version]) {
+                let kept = self.version(head.id, version).await?;
+                if kept.is_some_and(|kept| kept.text == text && kept.files == files) {
+                    return Ok(Kept { head: head.clone(), version, is_new: false });
+                }
+            }
         }
         let id =
             before.as_ref().map_or_else(|| FlowId(random_uuid(self.ports.random.as_ref())), |head| head.id);
@@ -194,7 +259,7 @@ impl Flows {
             pushed_at: now,
         };
         let head = match before {
-            Some(head) => FlowHead { live_version: number, newest_version: number, changed_at: now, ..head },
+            Some(head) => FlowHead { newest_version: number, changed_at: now, ..head },
             None => FlowHead {
                 id,
                 name: name.to_owned(),
@@ -204,14 +269,17 @@ impl Flows {
                 live_from: None,
                 catch_up_from: None,
                 webhook_path: Some(random_uuid(self.ports.random.as_ref()).simple().to_string()),
+                life: 0,
+                newest_life: 0,
+                going_live: None,
                 fired: None,
                 changed_at: now,
             },
         };
         let put = Write::put(item_of(version_key(id, number), &version), Condition::Absent);
-        self.ports.table.write(vec![put]).await?;
-        self.change(&head).await?;
-        Ok(head)
+        let writes = still_going_live(&head).into_iter().chain([put]).collect();
+        self.change_with(&head, writes).await?;
+        Ok(Kept { head, version: number, is_new: true })
     }
 
     pub async fn version(&self, id: FlowId, number: u32) -> Result<Option<FlowVersion>, FlowError> {
@@ -240,45 +308,58 @@ impl Flows {
         Ok(Some(compiled))
     }
 
-    /// The flows that notice things, with their live version. One that can't be read any more (it was pushed by
-    /// other code) stops none of the others.
+    /// The flows that notice things, with their live version.
     pub async fn enabled(&self) -> Result<Vec<(FlowHead, Arc<Compiled>)>, FlowError> {
         let mut enabled = Vec::new();
         for head in self.heads().await?.into_iter().filter(|head| head.state == FlowState::Enabled) {
-            match self.compiled(head.id, head.live_version).await {
-                Ok(Some(compiled)) => enabled.push((head, compiled)),
-                Ok(None) => {}
-                Err(FlowError::Asked(failure)) => {
-                    tracing::error!(flow = %head.name, %failure, "the flow can't be read; push it again");
-                }
-                Err(error) => return Err(error),
+            if let Some(compiled) = self.readable(&head, head.live_version).await? {
+                enabled.push((head, compiled));
             }
         }
         Ok(enabled)
     }
 
-    /// The transitions that flows watch for on a connection.
-    pub async fn transitions_on(
-        &self,
-        connection: &ConnectionId,
-    ) -> Result<Vec<(FlowHead, Changed)>, FlowError> {
+    /// The transitions that flows watch for on a connection, each in the life that remembers them: of those that
+    /// notice, that will when they are resumed, and that are going live.
+    pub async fn transitions_on(&self, connection: &ConnectionId) -> Result<Vec<(Life, Changed)>, FlowError> {
         let mut found = Vec::new();
-        for (head, compiled) in self.enabled().await? {
-            let trigger = &compiled.flow.trigger;
-            let elsewhere = trigger.connection.as_ref().is_some_and(|named| named != connection);
-            if elsewhere || Provider::of(&trigger.id).is_none() {
-                continue;
-            }
-            if let Some(Ok(Interest { changed: Some(changed), .. })) = &compiled.interest {
-                found.push((head, changed.clone()));
+        for head in self.heads().await? {
+            let living = (head.state != FlowState::Disabled).then_some((head.life(), head.live_version));
+            let next = head.next_life().zip(head.going_live.map(|next| next.version));
+            for (life, version) in living.into_iter().chain(next) {
+                let Some(compiled) = self.readable(&head, version).await? else { continue };
+                let trigger = &compiled.flow.trigger;
+                let elsewhere = trigger.connection.as_ref().is_some_and(|named| named != connection);
+                if elsewhere || Provider::of(&trigger.id).is_none() {
+                    continue;
+                }
+                if let Some(Ok(Interest { changed: Some(changed), .. })) = &compiled.interest {
+                    found.push((life, changed.clone()));
+                }
             }
         }
         Ok(found)
     }
 
+    /// A version that can be read by this code. One that can't any more stops none of the others.
+    async fn readable(&self, head: &FlowHead, version: u32) -> Result<Option<Arc<Compiled>>, FlowError> {
+        match self.compiled(head.id, version).await {
+            Err(FlowError::Asked(failure)) => {
+                tracing::error!(flow = %head.name, %failure, "the flow can't be read; push it again");
+                Ok(None)
+            }
+            compiled => compiled,
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+fn still_going_live(head: &FlowHead) -> Vec<Write> {
+    let still = |life| Write::Check { key: going_live_key(life), when: Condition::Exists };
+    head.next_life().map(still).into_iter().collect()
 }
 
 fn version_key(id: FlowId, number: u32) -> Key {

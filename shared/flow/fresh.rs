@@ -56,9 +56,10 @@ pub(super) async fn moved_on(
     let (Some(changed), Some(record), Some(stamp)) = (changed, &event.record_id, event.stamp) else {
         return Ok(None);
     };
-    let item = stack.ports.table.get(&[memory_key(flow, record)]).await;
-    let item =
-        item.map_err(|error| fault_of(&FlowError::from(error), stack.now()))?.into_iter().next().flatten();
+    let ground = |error: FlowError| fault_of(&error, stack.now());
+    let Some(life) = stack.flows.life_of(flow).await.map_err(ground)? else { return Ok(None) };
+    let item = stack.ports.table.get(&[memory_key(life, record)]).await;
+    let item = item.map_err(|error| ground(error.into()))?.into_iter().next().flatten();
     let newer = item
         .as_ref()
         .map(Memory::read)

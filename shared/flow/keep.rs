@@ -1,8 +1,8 @@
 //! The keeper: each minute it moves what would otherwise stand still.
 //!
 //! Waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back or
-//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on; grants are looked
-//! after.
+//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on, and flows with what
+//! they remember before they are live; grants are looked after.
 
 use std::str::FromStr as _;
 
@@ -18,11 +18,11 @@ use super::budget::Priority;
 use super::care::care;
 use super::flows::{FlowHead, FlowState};
 use super::grant::{Stored, grant_of};
-use super::rows::{DUE_SHARDS, GroupRow, StoredRun, due_partition, parked_partition, sortable};
+use super::rows::{DUE_SHARDS, GOING_LIVE, GroupRow, StoredRun, due_partition, parked_partition, sortable};
 use super::run::write_patiently;
 use super::settle::send;
 use super::stack::Stack;
-use super::{lifecycle, recover};
+use super::{lifecycle, poll, recover};
 use crate::domain::Value;
 use crate::domain::connection::ConnectionState;
 use crate::domain::event::{Event, RunMessage};
@@ -43,6 +43,8 @@ pub struct Report {
     pub fired: u32,
     /// Backfills that were gone on with.
     pub backfilled: u32,
+    /// Flows on their way to become live that were gone on with.
+    pub going_live: u32,
     /// Grants that were looked after.
     pub cared: u32,
 }
@@ -118,6 +120,19 @@ async fn due(
             // It is due again when its lease has lapsed; the others don't wait for it.
             Err(error) => {
                 tracing::warn!(%flow, %error, "a backfill can't go on");
+                Ok(false)
+            }
+        };
+    }
+    if let Some(flow) = item.key.partition.strip_prefix(GOING_LIVE).and_then(|flow| flow.parse().ok()) {
+        return match poll::going_live::keep_on(stack, flow, &item.key, deadline).await {
+            Ok(some) => {
+                report.going_live += u32::from(some);
+                Ok(some)
+            }
+            // Likewise.
+            Err(error) => {
+                tracing::warn!(%flow, %error, "a flow can't go on with going live");
                 Ok(false)
             }
         };

@@ -252,6 +252,7 @@ impl Trigger for UpdatedRecord {
             }),
             order: Order::Newest,
             minutes: 1,
+            page: 0,
             scope: None,
             example: "type: salesforce.updated_record\nobject: Account\nfields: [Id, Name]\n",
             sample: json!({ "Id": "001000000000001AAA", "Name": "Acme Ltd" }),

@@ -7,23 +7,25 @@
 
 mod announce;
 pub(super) mod feed;
+pub mod going_live;
 mod known;
 mod lease;
 mod live;
 mod own;
+mod seed;
 
 pub(super) use announce::{message, versioned};
 pub use feed::{FeedRules, feed_trouble};
 pub use lease::Failed;
 pub(super) use lease::{fingerprint, watch_key};
-pub use live::go_live;
 pub use live::{Standing, standing};
 pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
+pub(super) use seed::wanted as remembered_at_first;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use announce::{Announcing, write_memories};
+use announce::Announcing;
 use jiff::{SignedDuration, Timestamp};
 use lease::Lease;
 use serde::Serialize;
@@ -88,15 +90,28 @@ impl Listener {
         head: FlowHead,
         compiled: std::sync::Arc<Compiled>,
     ) -> Result<(Self, std::sync::Arc<Connection>), FlowError> {
-        let trigger = &compiled.flow.trigger;
-        let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
-            return Err(Failure::new("not_polled", format!("{} is not polled", trigger.id)).into());
-        };
-        let interest = interest.clone()?;
-        let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await;
-        let connection = connection.map_err(|fault| FlowError::Asked(fault.failure().clone()))?;
+        let (interest, connection) = listens_to(stack, &compiled).await?;
         Ok((Self { head, compiled, interest }, connection))
     }
+}
+
+/// What a flow wants, and of which account.
+async fn listens_to(
+    stack: &Stack,
+    compiled: &Compiled,
+) -> Result<(Interest, std::sync::Arc<Connection>), FlowError> {
+    let trigger = &compiled.flow.trigger;
+    let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
+        return Err(Failure::new("not_polled", format!("{} is not polled", trigger.id)).into());
+    };
+    let interest = interest.clone()?;
+    let connection = stack.connections.choose(provider, trigger.connection.as_ref()).await?;
+    Ok((interest, connection))
+}
+
+/// The provider has given a continuation up; where its page began is known all the same.
+pub(super) fn lost_its_place(fault: &Fault) -> bool {
+    fault.failure().code == "invalid_query_locator"
 }
 
 struct Watch {
@@ -309,9 +324,16 @@ async fn read(
             };
             let is_news = |change: &&Change| change.stamp >= live_from && is_open(change);
             let news: Vec<&Change> = changes.iter().filter(is_news).collect();
-            let connection = account.connection();
-            let announcing = Announcing { stack, connection, trigger, listener, lease };
-            report.events += announcing.announce(&news).await?;
+            let announcing = Announcing { stack, account, trigger, listener, lease };
+            match announcing.announce(&news).await {
+                Ok(told) => report.events += told,
+                // What it alone asks is refused: it reads by itself until that is mended, and the others go on.
+                Err(PollError::Fault(Fault::Terminal(failure))) if listeners.len() > 1 => {
+                    report.failures.push((listener.head.name.clone(), failure.code));
+                    set_apart(stack, listener, from).await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         lease.passed(&changes, oldest);
         if let Some(last) = last.filter(|_| page.continuation.is_some()) {
@@ -339,9 +361,10 @@ async fn read(
     }
 }
 
-/// What several flows want together.
+/// What is read for several flows together.
 fn union_of<'a>(interests: impl Iterator<Item = &'a Interest>) -> Interest {
-    let mut interests = interests.cloned();
+    let mut interests = interests
+        .map(|interest| Interest { filter: interest.asked().map(str::to_owned), ..interest.clone() });
     let Some(mut union) = interests.next() else {
         return Interest {
             object: String::new(),
@@ -405,7 +428,8 @@ async fn apart(
     let mut sound = Vec::new();
     let mut refused = Vec::new();
     for listener in listeners {
-        let ask = PollAsk { union: &listener.interest, from, continuation: None };
+        let alone = union_of(std::iter::once(&listener.interest));
+        let ask = PollAsk { union: &alone, from, continuation: None };
         match trigger.poll(ask, account).await {
             Ok(_) => sound.push(listener.clone()),
             Err(Fault::Terminal(failure)) => {
@@ -420,11 +444,15 @@ async fn apart(
         refused = sound.split_off(1);
     }
     for listener in &refused {
-        let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
-        forget_own_place(stack, &listener.head, &listener.compiled).await?;
-        reads_from(stack, listener, Some(place), stack.now()).await?;
+        set_apart(stack, listener, from).await?;
     }
     Ok(sound)
+}
+
+async fn set_apart(stack: &Stack, listener: &Listener, from: Timestamp) -> Result<(), FlowError> {
+    let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
+    forget_own_place(stack, &listener.head, &listener.compiled).await?;
+    reads_from(stack, listener, Some(place), stack.now()).await
 }
 
 /// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.

@@ -18,7 +18,7 @@ use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Changed, Counted, Events, Interest, TriggerDescription};
+use crate::ports::connector::{Changed, Counted, Events, Interest, Trigger, TriggerDescription};
 use crate::ports::queue::QueueName;
 
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +37,9 @@ pub struct Preview {
     /// Why it could not be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_counted: Option<Failure>,
+    /// What is read before the flow notices anything, so that none of it is taken for news; `None`: nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remembers: Option<Remembers>,
     /// What looking costs; `None`: nothing is looked for.
     pub polls: Option<Polls>,
     /// With any of these the flow isn't enabled.
@@ -51,6 +54,14 @@ pub struct Already {
     pub because: &'static str,
 }
 
+#[derive(Debug, Clone, Serialize)]
+pub struct Remembers {
+    #[serde(flatten)]
+    pub counted: Counted,
+    /// About so many; what is changed meanwhile and may be new costs one more each.
+    pub calls: u64,
+}
+
 /// Calls a day.
 #[derive(Debug, Clone, Serialize)]
 pub struct Polls {
@@ -58,6 +69,9 @@ pub struct Polls {
     pub a_day: u32,
     /// Flows that look at the same thing: with any of them, this flow's looking costs nothing more.
     pub shared_with: Vec<String>,
+    /// More is read than what the flow wants, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads_more: Option<&'static str>,
     /// Of all watches of the connection, this one included.
     pub all_a_day: u32,
     /// `None`: the provider hasn't said it yet.
@@ -75,6 +89,7 @@ pub async fn preview(stack: &Stack, head: &FlowHead, compiled: Arc<Compiled>) ->
         left_out: None,
         already: None,
         not_counted: None,
+        remembers: None,
         polls: None,
         missing: scopes::missing(stack, &compiled.flow).await?,
     };
@@ -91,6 +106,9 @@ pub async fn preview(stack: &Stack, head: &FlowHead, compiled: Arc<Compiled>) ->
             }
             Err(fault) => preview.not_counted = Some(fault.failure().clone()),
         }
+        let already = preview.already.as_ref().map(|already| &already.counted);
+        let remembers = remembers(stack, about, &listener, Arc::clone(&connection), already).await;
+        preview.remembers = remembers.ok().flatten();
     }
     // The answer to the count may have said what the day's limit is.
     preview.polls = Some(polls(stack, &listener, &connection).await?);
@@ -108,11 +126,39 @@ async fn count(
         return Ok(None);
     };
     let account = stack.client(connection, Priority::Live, stack.now() + stack.times.function)?;
-    let meant = match listener.interest.changed {
-        Some(_) => polled.settled(&listener.interest),
-        None => listener.interest.clone(),
+    polled.count(&meant(polled.as_ref(), &listener.interest), from, &account).await
+}
+
+fn meant(polled: &dyn Trigger, interest: &Interest) -> Interest {
+    match interest.changed {
+        Some(_) => polled.settled(interest),
+        None => interest.clone(),
+    }
+}
+
+/// One more call, where it is more than what was counted already.
+async fn remembers(
+    stack: &Stack,
+    about: &TriggerDescription,
+    listener: &Listener,
+    connection: Arc<Connection>,
+    already: Option<&Counted>,
+) -> Result<Option<Remembers>, Fault> {
+    let Some((_, polled)) = stack.catalog.trigger(about.id) else { return Ok(None) };
+    let Some(wanted) = poll::remembered_at_first(polled.as_ref(), &listener.interest) else {
+        return Ok(None);
     };
-    polled.count(&meant, from, &account).await
+    let counted = match already {
+        Some(counted) if wanted == meant(polled.as_ref(), &listener.interest) => Some(counted.clone()),
+        _ => {
+            let account = stack.client(connection, Priority::Live, stack.now() + stack.times.function)?;
+            polled.count(&wanted, None, &account).await?
+        }
+    };
+    Ok(counted.map(|counted| {
+        let calls = counted.count.div_ceil(about.page.max(1).into()).max(1);
+        Remembers { counted, calls }
+    }))
 }
 
 async fn polls(stack: &Stack, listener: &Listener, connection: &Connection) -> Result<Polls, FlowError> {
@@ -145,6 +191,7 @@ async fn polls(stack: &Stack, listener: &Listener, connection: &Connection) -> R
     Ok(Polls {
         a_day: a_day(trigger),
         shared_with,
+        reads_more: reads_more(listener),
         all_a_day: watches.iter().map(|(_, a_day)| a_day).sum(),
         daily_limit: limits.as_ref().and_then(|limits| budget.day_limit(limits)),
         left_today: limits.as_ref().and_then(|limits| budget.day_left(limits)),
@@ -226,6 +273,20 @@ fn spoken(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Array(list) => list.iter().map(spoken).collect::<Vec<_>>().join(" or "),
         other => other.to_string(),
+    }
+}
+
+fn reads_more(listener: &Listener) -> Option<&'static str> {
+    let asks_again = listener.compiled.flow.trigger.options.contains_key("where");
+    match (listener.interest.reads_more(), asks_again) {
+        (false, _) => None,
+        (true, false) => Some(
+            "every new version is read, also of what it leaves out: only so it knows which records are not new",
+        ),
+        (true, true) => Some(
+            "every new version is read, also of what it leaves out: only so it knows which records are not new; \
+             one more call for each 40 that `where` is to be asked of",
+        ),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Value;
 use crate::domain::event::RunMessage;
-use crate::domain::ids::{ConnectionId, EffectKey, FlowId, GroupId, LinkName, RunId};
+use crate::domain::ids::{ConnectionId, EffectKey, FlowId, GroupId, Life, LinkName, RunId};
 use crate::domain::link::{Link, LinkState};
 use crate::domain::outcome::Failure;
 use crate::domain::record_id::RecordId;
@@ -414,6 +414,16 @@ impl OrderRow {
             },
         ])
     }
+}
+
+// ---------------------------------------------------------------- going live
+
+/// How the partitions of flows that go live begin.
+pub(super) const GOING_LIVE: &str = "GL#";
+
+/// How far a flow is that goes live, until it does.
+pub(super) fn going_live_key(life: Life) -> Key {
+    Key::new(format!("{GOING_LIVE}{}", life.flow), life.its("going_live"))
 }
 
 // ---------------------------------------------------------------- links

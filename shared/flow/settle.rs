@@ -115,8 +115,9 @@ async fn ends(
         && let (Some(event), Some(record)) =
             (&row.message.event, row.message.event.as_ref().and_then(|event| event.record_id.as_ref()))
         && let (Some(stamp), Some(Ok(Interest { changed: Some(_), .. }))) = (event.stamp, &compiled.interest)
+        && let Some(life) = stack.flows.life_of(run.flow).await?
     {
-        extra.push(transitions::stays_open(run.flow, record, stamp, compiled.flow.within));
+        extra.push(transitions::stays_open(life, record, stamp, compiled.flow.within));
     }
     loop {
         let held = next_held(stack, run).await?;

@@ -1,6 +1,6 @@
 //! `changed`: which new versions of a record are transitions, and which are our own writes.
 //!
-//! One row per (flow, record) remembers the watched values and the last transition. It is written with the
+//! One row per (life of a flow, record) remembers the watched values and the last transition. It is written with the
 //! transition before the event is queued and marked announced after it, so a crash announces the same key again.
 //! Our effects write the values that they set into it before they are sent: our own write is no change.
 
@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use super::FlowError;
 use super::rows::ROW_VERSION;
 use super::stack::Stack;
-use crate::domain::ids::{ConnectionId, FlowId};
+use crate::domain::ids::{ConnectionId, Life};
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
 use crate::ports::connector::{Changed, FieldChange, Sets};
 use crate::ports::table::{Condition, Field, Item, Key, Write};
 
-/// What is remembered of a record for one flow.
+/// What is remembered of a record in one life of a flow.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
     /// Field -> canonical JSON text.
@@ -32,13 +32,10 @@ pub struct Memory {
     pub seen: i64,
     /// The last transition stays open until then: its run was incomplete, or not wanted by `when`.
     pub open_until: i64,
-    /// Since when the flow was live that remembers it, in milliseconds. A flow that has gone live anew knows only what
-    /// it has remembered then: what it knew before, the record may have left meanwhile unseen.
-    pub live_from: Option<i64>,
 }
 
-pub fn memory_key(flow: FlowId, record: &RecordId) -> Key {
-    Key::new(format!("M#{flow}#{record}"), "memory")
+pub fn memory_key(life: Life, record: &RecordId) -> Key {
+    Key::new(format!("M#{}#{record}", life.flow), life.its("memory"))
 }
 
 const VALUE: &str = "w.";
@@ -60,7 +57,6 @@ impl Memory {
             previous: item.text("previous").map(str::to_owned),
             seen: item.integer("seen").unwrap_or(0),
             open_until: item.integer("open_until").unwrap_or(0),
-            live_from: item.integer("live_from"),
         }
     }
 
@@ -79,9 +75,6 @@ impl Memory {
         item.fields.insert("announced".into(), i64::from(self.announced).into());
         item.fields.insert("seen".into(), self.seen.into());
         item.fields.insert("open_until".into(), self.open_until.into());
-        if let Some(live_from) = self.live_from {
-            item.fields.insert("live_from".into(), live_from.into());
-        }
         item
     }
 }
@@ -116,7 +109,6 @@ pub fn decide(changed: &Changed, memory: Option<&Memory>, record: &Value, stamp:
             previous: Some(previous.to_string()),
             seen: now,
             open_until: 0,
-            live_from: before.live_from,
         };
         return Decision { event: Some((stamp, previous)), memory: Some(memory) };
     }
@@ -201,8 +193,8 @@ pub async fn own_writes(
     sets: &Sets,
 ) -> Result<Vec<Write>, FlowError> {
     let mut writes = Vec::new();
-    for (flow, changed) in stack.flows.transitions_on(connection).await? {
-        let mut set: BTreeMap<String, Field> = changed
+    for (life, changed) in stack.flows.transitions_on(connection).await? {
+        let set: BTreeMap<String, Field> = changed
             .watched()
             .filter_map(|field| {
                 let value = sets.fields.get(field)?;
@@ -210,24 +202,18 @@ pub async fn own_writes(
             })
             .collect();
         if !set.is_empty() {
-            let live_from = flow.live_from.map(|at| ("live_from".to_owned(), at.as_millisecond().into()));
-            set.extend(live_from);
-            writes.push(Write::Update {
-                key: memory_key(flow.id, &sets.record),
-                set,
-                when: Condition::Always,
-            });
+            writes.push(Write::Update { key: memory_key(life, &sets.record), set, when: Condition::Always });
         }
     }
     Ok(writes)
 }
 
 /// The write that keeps a transition open: each newer version of the record tries again.
-pub fn stays_open(flow: FlowId, record: &RecordId, transition: Timestamp, within: Duration) -> Write {
+pub fn stays_open(life: Life, record: &RecordId, transition: Timestamp, within: Duration) -> Write {
     let until =
         transition.as_millisecond().saturating_add(i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
     let set = BTreeMap::from([("open_until".to_owned(), Field::Integer(until))]);
-    Write::Update { key: memory_key(flow, record), set, when: Condition::Always }
+    Write::Update { key: memory_key(life, record), set, when: Condition::Always }
 }
 
 #[cfg(test)]

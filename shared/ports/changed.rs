@@ -70,6 +70,11 @@ impl Changed {
     pub fn watched(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|change| change.field.as_str()).chain(self.any.iter().map(String::as_str))
     }
+
+    /// Whether a record of which nothing is known can be a transition: what it was before is not asked for.
+    pub fn takes_strangers(&self) -> bool {
+        !self.fields.is_empty() && self.fields.iter().all(|change| change.from.is_none())
+    }
 }
 
 /// A value stands for a list of one; null is a value too.

@@ -18,7 +18,7 @@ use counterfoil::flow::connections::client_secret_name;
 use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{Stack, file, hear, poll};
+use counterfoil::flow::{Stack, file, hear, lifecycle, poll};
 use counterfoil::ports::clock::Clock;
 use counterfoil::ports::http::{Http, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, QueueName};
@@ -151,12 +151,8 @@ impl Deployed {
             file::read(&text, "flow.yaml", &self.stack.catalog, &no_files).unwrap_or_else(|problems| {
                 panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
             });
-        let flows = &self.stack.flows;
-        let head = flows.push(&flow.name, "flow.yaml", &text, BTreeMap::new()).await.expect("pushed");
-        let compiled = flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
-        let live = poll::go_live(&self.stack, &head, &compiled).await.expect("live");
-        flows.change(&live).await.expect("changed");
-        live
+        self.stack.flows.push(&flow.name, "flow.yaml", &text, BTreeMap::new()).await.expect("pushed");
+        lifecycle::enable(&self.stack, &flow.name).await.expect("live")
     }
 
     fn connected(&self, text: &str) -> String {

@@ -298,7 +298,7 @@ async fn whatever_the_server_says_the_place_is_kept_and_the_failure_named() {
         let codes: Vec<&str> = report.failures.iter().map(|(_, code)| code.as_str()).collect();
         assert_eq!(codes, [code], "{status} {body:.20}");
         let (failure, _) =
-            poll::feed_trouble(&world.stack, world.stack.flows.named("orders").await.expect("there").id)
+            poll::feed_trouble(&world.stack, world.stack.flows.named("orders").await.expect("there").life())
                 .await
                 .expect("read")
                 .expect("trouble");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::flows::FlowState;
-use counterfoil::flow::{keep, lifecycle, poll};
+use counterfoil::flow::{keep, lifecycle};
 use counterfoil_sandbox::Fault;
 use serde_json::{Map, json};
 
@@ -109,9 +109,7 @@ async fn a_worker_that_remembers_a_flow_as_disabled_runs_what_was_sent_after_it_
     let head = flows.push("greeting", "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
     assert_eq!(warm.flows.named("greeting").await.expect("there").state, FlowState::Disabled);
 
-    let compiled = flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
-    let live = poll::go_live(&world.stack, &head, &compiled).await.expect("live");
-    flows.change(&live).await.expect("changed");
+    let live = lifecycle::enable(&world.stack, &head.name).await.expect("live");
     let (key, now) = (EventKey::new("1".to_owned()), world.stack.now());
     keep::start(&world.stack, &live, "manual", key, now, json!({})).await.expect("started");
     world.drain_by(&warm).await;

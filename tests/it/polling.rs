@@ -495,22 +495,3 @@ async fn a_read_that_has_to_stop_goes_on_where_it_came_to() {
     assert!(begun[1] < begun[2], "and then the two days are done: {begun:?}");
     assert_eq!(world.runs().await.len(), 1_000, "nothing is told twice");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happens_while_a_flow_takes_long_to_go_live_is_told_also_where_others_share_the_poll() {
-    let world = World::new().await;
-    world.given_flow(&noticing("first", UPDATED, "  fields: [Id, Name]")).await;
-    let second = noticing("second", UPDATED, "  fields: [Id, Name]");
-    let head = world.stack.flows.push("second", "flow.yaml", &second, BTreeMap::new()).await.expect("pushed");
-    let compiled = world.stack.flows.compiled(head.id, 1).await.expect("read").expect("there");
-    let live = poll::go_live(&world.stack, &head, &compiled).await.expect("live");
-    world.advance(Duration::from_mins(1));
-    world.sandbox.salesforce.insert("Account", json!({"Name": "Meanwhile"}));
-    world.advance(Duration::from_mins(25));
-    world.settle().await;
-    world.stack.flows.change(&live).await.expect("changed");
-    world.settle().await;
-    for flow in ["first", "second"] {
-        assert_eq!(names(&runs_of(&world, flow).await), ["Meanwhile"], "{flow}");
-    }
-}

@@ -17,7 +17,7 @@ use counterfoil::flow::flows::FlowHead;
 use counterfoil::flow::look::{self, Search};
 use counterfoil::flow::rows::StoredRun;
 use counterfoil::flow::stack::Times;
-use counterfoil::flow::{Stack, keep, poll};
+use counterfoil::flow::{Stack, keep, lifecycle, poll};
 use counterfoil::ports::Ports;
 use counterfoil::ports::chunks::Chunked;
 use counterfoil::ports::clock::{Clock, ManualClock};
@@ -328,11 +328,8 @@ pub(crate) async fn go_live(stack: &Stack, text: &str) -> FlowHead {
     let flow = counterfoil::flow::file::read(text, "flow.yaml", &stack.catalog, &no_file).unwrap_or_else(
         |problems| panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     );
-    let head = stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
-    let compiled = stack.flows.compiled(head.id, head.live_version).await.expect("read").expect("there");
-    let live = poll::go_live(stack, &head, &compiled).await.expect("live");
-    stack.flows.change(&live).await.expect("changed");
-    live
+    stack.flows.push(&flow.name, "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+    lifecycle::enable(stack, &flow.name).await.expect("live")
 }
 
 fn as_list(value: impl Into<Value>) -> Vec<Value> {

@@ -47,6 +47,7 @@ impl Feed for HttpPoll {
             // Where versions are times, an older one is no news once a newer one had an effect.
             order: Order::Newest,
             minutes: 1,
+            page: 0,
             scope: None,
             example: "type: http.poll\nurl: https://shop.example.com/api/orders?status=paid\nitems: orders\nid: item.id\n\
                       version: item.updated_at\n",

@@ -158,13 +158,12 @@ fn hash(change: &Change) -> u64 {
 }
 
 fn not_now(stack: &Stack, backfill: &mut Backfill, fault: Fault) -> Fed {
+    let is_lost = poll::lost_its_place(&fault);
     match fault {
         Fault::Terminal(failure) => Fed::Refused(failure),
         Fault::InDoubt(failure) => Fed::Waits(Waits { until: stack.now(), failure }),
         Fault::Retry(again) => {
-            // The provider has given the cursor up: the place is known all the same.
-            backfill.place.continuation =
-                backfill.place.continuation.take().filter(|_| again.failure.code != "invalid_query_locator");
+            backfill.place.continuation = backfill.place.continuation.take().filter(|_| !is_lost);
             Fed::Waits(Waits { until: again.at, failure: again.failure })
         }
     }

@@ -90,8 +90,8 @@ async fn remembered<'a>(
         .iter()
         .filter(|change| satisfies(changed, &watched_values(changed, &change.record)))
         .collect();
-    let keys: Vec<Key> = satisfying.iter().map(|change| memory_key(listener.head.id, &change.id)).collect();
-    let live_from = listener.head.live_from.map(Timestamp::as_millisecond);
+    let keys: Vec<Key> =
+        satisfying.iter().map(|change| memory_key(listener.head.life(), &change.id)).collect();
     loop {
         let items = stack.ports.table.get(&keys).await?;
         let mut transitions = Vec::new();
@@ -102,7 +102,6 @@ async fn remembered<'a>(
             let Some(decided) = decide(changed, lives_from, memory.as_ref(), change) else { continue };
             transitions.push((*change, decided.stamp));
             if let Some(next) = decided.memory {
-                let next = Memory { live_from, ..next };
                 let when = match item.as_ref().map(|item| item.integer("seen")) {
                     None => Condition::Absent,
                     Some(Some(seen)) => Condition::equals("seen", seen),

@@ -154,7 +154,9 @@ pub(super) fn watch_of(listener: &Listener, connection: &Connection) -> String {
     let trigger = &listener.compiled.flow.trigger.id;
     let key = watch_key(&connection.id, trigger, &listener.interest, "");
     let changed = serde_json::to_string(&listener.interest.changed).unwrap_or_default();
-    format!("{} {changed}", key.partition)
+    // What the provider isn't asked is what a backfill looks for all the same.
+    let filter = listener.interest.filter.as_deref().filter(|_| listener.interest.reads_more());
+    [key.partition.as_str(), &changed, filter.unwrap_or_default()].join(" ").trim_end().to_owned()
 }
 
 /// False: another one is under way.

@@ -8,27 +8,26 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::FlowError;
-use super::super::run::write_patiently;
 use super::super::settle::send_all;
 use super::super::stack::Stack;
 use super::super::transitions::{Memory, decide, memory_key};
 use super::lease::{Lease, lease_lost};
-use super::{Listener, known};
+use super::{Listener, PollError, known};
 use crate::domain::Value;
 use crate::domain::connection::Connection;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::EventKey;
 use crate::domain::outcome::Failure;
-use crate::ports::connector::{Change, Changed, Events, Trigger};
-use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
+use crate::ports::connector::{Account, Change, Changed, Events, Trigger};
+use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
 
 /// How often what is remembered may have changed under our hands.
-const TRIES: u32 = 5;
+pub(super) const TRIES: u32 = 5;
 
 /// Where messages go out from: one flow at one watch.
 pub(super) struct Announcing<'a> {
     pub(super) stack: &'a Stack,
-    pub(super) connection: &'a Connection,
+    pub(super) account: &'a dyn Account,
     pub(super) trigger: &'a dyn Trigger,
     pub(super) listener: &'a Listener,
     pub(super) lease: &'a Lease,
@@ -36,7 +35,7 @@ pub(super) struct Announcing<'a> {
 
 impl Announcing<'_> {
     /// Queues what these versions mean to the flow. Returns how many messages that were.
-    pub(super) async fn announce(&self, changes: &[&Change]) -> Result<u32, FlowError> {
+    pub(super) async fn announce(&self, changes: &[&Change]) -> Result<u32, PollError> {
         let sent = match &self.listener.interest.changed {
             Some(changed) => self.transitions(changed, changes).await?,
             None => self.versions(changes).await?,
@@ -45,11 +44,11 @@ impl Announcing<'_> {
     }
 
     /// Of triggers without `changed`: by what the flow has met before.
-    async fn versions(&self, changes: &[&Change]) -> Result<usize, FlowError> {
+    async fn versions(&self, changes: &[&Change]) -> Result<usize, PollError> {
         let Listener { head, interest, .. } = self.listener;
         let mut known = known::of(self.stack, self.listener, changes).await?;
-        let mut messages = Vec::new();
-        for change in changes {
+        let mut events = Vec::new();
+        for &change in changes {
             let met = known.meet(change);
             let key = match interest.events {
                 Events::First if met.before() => continue,
@@ -61,19 +60,43 @@ impl Announcing<'_> {
                 }
             };
             if !interest.leaves_out(change) {
-                messages.push(self.message(change, key, Value::Null));
+                events.push((change, key));
             }
+        }
+        let events = self.meant(events).await?;
+        let message = |(change, key)| self.message(change, key, Value::Null);
+        let messages: Vec<RunMessage> = events.into_iter().map(message).collect();
+        if !messages.is_empty() {
+            self.lives_still().await?;
         }
         send_all(self.stack, &messages).await?;
         // Only then: after a crash they are met, and queued, again.
-        known::remember(self.stack, head.id, &known.met, Some(self.lease)).await?;
+        known::remember(self.stack, head.life(), &known.met, self.lease).await?;
         Ok(messages.len())
+    }
+
+    /// What was read without the flow's filter, so that each record is met, is told of as the filter says.
+    async fn meant<'c>(
+        &self,
+        mut events: Vec<(&'c Change, EventKey)>,
+    ) -> Result<Vec<(&'c Change, EventKey)>, PollError> {
+        let interest = &self.listener.interest;
+        if interest.reads_more() && !events.is_empty() {
+            let changes: Vec<&Change> = events.iter().map(|(change, _)| *change).collect();
+            let meant = self.trigger.meant(interest, &changes, self.account).await;
+            let mut meant = meant.map_err(PollError::Fault)?.into_iter();
+            events.retain(|_| meant.next().unwrap_or(false));
+        }
+        Ok(events)
     }
 
     /// Remembered before they are queued: after a crash the same keys are announced again.
     async fn transitions(&self, changed: &Changed, changes: &[&Change]) -> Result<usize, FlowError> {
         for _ in 0..TRIES {
             let decided = self.decided(changed, changes).await?;
+            if !decided.messages.is_empty() {
+                self.lives_still().await?;
+            }
             match self.lease.write(self.stack, decided.memories).await? {
                 true => {
                     send_all(self.stack, &decided.messages).await?;
@@ -92,25 +115,17 @@ impl Announcing<'_> {
 
     async fn decided(&self, changed: &Changed, changes: &[&Change]) -> Result<Decided, FlowError> {
         let keys: Vec<Key> =
-            changes.iter().map(|change| memory_key(self.listener.head.id, &change.id)).collect();
+            changes.iter().map(|change| memory_key(self.listener.head.life(), &change.id)).collect();
         let items = self.stack.ports.table.get(&keys).await?;
-        let live_from = self.listener.head.live_from.map(Timestamp::as_millisecond);
-        let since = |item: &Item| Memory::read(item).live_from;
-        if items.iter().flatten().any(|item| since(item) > live_from) {
-            self.flow_is_as_it_was().await?;
-        }
         let mut decided = Decided::default();
         for ((change, key), item) in changes.iter().zip(keys).zip(items) {
             let memory = item.as_ref().map(Memory::read);
-            let memory =
-                memory.filter(|memory| memory.live_from.is_none_or(|since| Some(since) >= live_from));
             let decision = decide(changed, memory.as_ref(), &change.record, change.stamp);
             // That we wrote something else to it needn't be remembered.
             let ours = change.own
                 && decision.event.is_none()
                 && memory.map(|was| was.values) == decision.memory.as_ref().map(|now| now.values.clone());
             if let Some(memory) = decision.memory.filter(|_| !ours) {
-                let memory = Memory { live_from, ..memory };
                 decided.memories.push(Write::put(memory.item(key.clone()), as_it_was(item.as_ref())));
             }
             if let Some((stamp, previous)) = decision.event {
@@ -125,23 +140,20 @@ impl Announcing<'_> {
         Ok(decided)
     }
 
-    /// Something is remembered of a going live that this worker hasn't heard of. Where that came to nothing, what is
-    /// remembered counts; otherwise the others tell the flow, and this worker knows no better than to stop.
-    async fn flow_is_as_it_was(&self) -> Result<(), FlowError> {
+    /// Before anybody is told of anything: whether the flow is in the life that this worker believes it to be in.
+    /// Otherwise the others tell it, by what that life remembers, and this worker knows no better than to stop.
+    async fn lives_still(&self) -> Result<(), FlowError> {
+        let Listener { head, .. } = self.listener;
         self.stack.flows.forget_heads();
-        let is = self.stack.flows.head_of(self.listener.head.id).await?;
-        if is.as_ref() == Some(&self.listener.head) {
+        if self.stack.flows.life_of(head.id).await? == Some(head.life()) {
             return Ok(());
         }
-        let message = format!(
-            "`{}` was changed while it was polled; the next poll goes by that",
-            self.listener.head.name
-        );
+        let message = format!("`{}` was changed while it was polled; the next poll goes by that", head.name);
         Err(FlowError::Asked(Failure::new("flow_changed", message)))
     }
 
     fn message(&self, change: &Change, key: EventKey, previous: Value) -> RunMessage {
-        message(self.stack, self.connection, self.trigger, self.listener, change, key, previous)
+        message(self.stack, self.account.connection(), self.trigger, self.listener, change, key, previous)
     }
 }
 
@@ -183,18 +195,8 @@ pub(in crate::flow) fn versioned(change: &Change, stamp: Timestamp) -> EventKey 
 }
 
 /// Nobody has written to it since it was read.
-fn as_it_was(item: Option<&Item>) -> Condition {
+pub(super) fn as_it_was(item: Option<&Item>) -> Condition {
     let Some(item) = item else { return Condition::Absent };
     let equal = |(name, field): (&String, &Field)| Condition::Equals(name.clone(), field.clone());
     Condition::All(item.fields.iter().map(equal).collect())
-}
-
-/// Memories that a flow goes live with, when nobody polls for it yet.
-pub(super) async fn write_memories(stack: &Stack, memories: Vec<(Key, Memory)>) -> Result<(), FlowError> {
-    let writes: Vec<Write> =
-        memories.into_iter().map(|(key, memory)| Write::put(memory.item(key), Condition::Always)).collect();
-    for some in writes.chunks(MAX_TRANSACTION) {
-        write_patiently(&stack.ports, some.to_vec()).await?;
-    }
-    Ok(())
 }

@@ -21,11 +21,10 @@ use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
 use super::super::rows::document_of;
-use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::lease::{Kept, Lease};
 use super::{PollError, Report, known};
-use crate::domain::ids::FlowId;
+use crate::domain::ids::Life;
 use crate::domain::outcome::{Again, Failure, Fault};
 use crate::domain::{Object, Value};
 use crate::expression::{Condition, SyntaxError, Template};
@@ -141,8 +140,13 @@ struct Trouble {
     told: bool,
 }
 
-fn key(flow: FlowId) -> Key {
-    Key::new(format!("W#{flow}"), "feed")
+fn key(life: Life) -> Key {
+    Key::new(format!("W#{}", life.flow), life.its("feed"))
+}
+
+/// The place of a life that has ended.
+pub(super) fn forget(life: Life) -> Write {
+    Write::Delete { key: key(life), when: When::Always }
 }
 
 /// Reads the feeds whose time has come.
@@ -181,13 +185,13 @@ async fn poll_one(
     let mut report = Report::default();
     let Some(rules) = &compiled.feed else { return Ok(report) };
     let now = stack.now();
-    let item = stack.ports.table.get(&[key(head.id)]).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get(&[key(head.life())]).await?.into_iter().next().flatten();
     let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
     if !is_due(&place, rules, now) {
         return Ok(report);
     }
     report.watches = 1;
-    let Some(mut lease) = Lease::<Place>::take(stack, &key(head.id)).await? else {
+    let Some(mut lease) = Lease::<Place>::take(stack, &key(head.life())).await? else {
         report.busy = 1;
         return Ok(report);
     };
@@ -243,8 +247,8 @@ async fn troubled(stack: &Stack, head: &FlowHead, before: Option<Trouble>, failu
 }
 
 /// Why a flow's feed can't be read, since when; for those who ask how the flow is.
-pub async fn feed_trouble(stack: &Stack, flow: FlowId) -> Result<Option<(Failure, Timestamp)>, FlowError> {
-    let item = stack.ports.table.get(&[key(flow)]).await?.into_iter().next().flatten();
+pub async fn feed_trouble(stack: &Stack, life: Life) -> Result<Option<(Failure, Timestamp)>, FlowError> {
+    let item = stack.ports.table.get(&[key(life)]).await?.into_iter().next().flatten();
     let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
     Ok(place.trouble.map(|trouble| (Failure::new(trouble.code, trouble.message), trouble.since)))
 }
@@ -336,8 +340,6 @@ pub(super) async fn remember_all(
     source: &dyn Feed,
 ) -> Result<(), FlowError> {
     let Some(rules) = &compiled.feed else { return Ok(()) };
-    let forget = Write::Delete { key: key(head.id), when: When::Always };
-    write_patiently(&stack.ports, vec![forget]).await?;
     let reader = Reader { stack, source, head, compiled, rules };
     let asked = |error: PollError| match error {
         PollError::Ground(error) => error,
@@ -356,7 +358,7 @@ pub(super) async fn remember_all(
             if let Some(failure) = found.bad {
                 return Err(failure.into());
             }
-            met += known::meet_pairs(stack, head.id, &found.pairs()).await?.len();
+            met += known::meet_pairs(stack, head.life(), &found.pairs()).await?.len();
             let Some(next) = reader.next(&page).map_err(|fault| asked(PollError::Fault(fault)))? else {
                 break;
             };

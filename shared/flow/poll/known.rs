@@ -1,7 +1,7 @@
 //! Ids that a flow has met, for providers that don't say when a record was made: a record is new when its id isn't
-//! among them; of a feed's items the versions as well. They don't expire.
+//! among them; of a feed's items the versions as well. They don't expire, and belong to one life of the flow.
 //!
-//! Going live remembers all that is there ([`super::live`]); a poll adds what it tells of, after the queue has it.
+//! Going live remembers all that is there ([`super::seed`]); a poll adds what it tells of, after the queue has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use super::super::rows::ROW_VERSION;
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::Listener;
-use super::lease::Lease;
-use crate::domain::ids::FlowId;
+use super::lease::{Kept, Lease};
+use crate::domain::ids::Life;
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::Change;
 use crate::ports::table::{Condition, Item, Key, MAX_TRANSACTION, Write};
@@ -50,8 +50,8 @@ impl Met {
     }
 }
 
-fn key(flow: FlowId, record: &RecordId) -> Key {
-    Key::new(format!("N#{flow}#{record}"), "known")
+fn key(life: Life, record: &RecordId) -> Key {
+    Key::new(format!("N#{}#{record}", life.flow), life.its("known"))
 }
 
 /// Reads which of these the flow has met before; nothing where it doesn't matter.
@@ -60,7 +60,7 @@ pub(super) async fn of(stack: &Stack, listener: &Listener, changes: &[&Change]) 
         return Ok(Known::default());
     }
     let ids: BTreeSet<&RecordId> = changes.iter().map(|change| &change.id).collect();
-    let keys: Vec<Key> = ids.iter().map(|id| key(listener.head.id, id)).collect();
+    let keys: Vec<Key> = ids.iter().map(|id| key(listener.head.life(), id)).collect();
     let items = stack.ports.table.get(&keys).await?;
     let stamp = |item: Item| item.integer(STAMP).and_then(|stamp| Timestamp::from_millisecond(stamp).ok());
     let there = ids.into_iter().zip(items).filter_map(|(id, item)| Some((id.clone(), stamp(item?))));
@@ -81,31 +81,22 @@ impl Known {
     }
 }
 
-/// From now on these are known; under the lease of the poll that has met them.
-pub(super) async fn remember(
+/// From now on these are known; under the lease of who has met them.
+pub(super) async fn remember<P: Kept>(
     stack: &Stack,
-    flow: FlowId,
+    life: Life,
     met: &[(RecordId, Option<Timestamp>)],
-    lease: Option<&Lease>,
+    lease: &Lease<P>,
 ) -> Result<(), FlowError> {
     let put = |(id, stamp): &(RecordId, Option<Timestamp>)| {
-        let mut item = Item::new(key(flow, id));
+        let mut item = Item::new(key(life, id));
         item.fields.insert("v".into(), ROW_VERSION.into());
         if let Some(stamp) = stamp {
             item.fields.insert(STAMP.into(), stamp.as_millisecond().into());
         }
         Write::put(item, Condition::Always)
     };
-    let writes: Vec<Write> = met.iter().map(put).collect();
-    match lease {
-        Some(lease) => drop(lease.write(stack, writes).await?),
-        None => {
-            for some in writes.chunks(MAX_TRANSACTION) {
-                write_patiently(&stack.ports, some.to_vec()).await?;
-            }
-        }
-    }
-    Ok(())
+    lease.write(stack, met.iter().map(put).collect()).await.map(drop)
 }
 
 /// Versions of one item that are remembered: one comes back only where several servers answer, soon.
@@ -133,17 +124,17 @@ impl Pair {
 /// Those of the pairs that the flow has not met.
 pub(super) async fn unknown_pairs(
     stack: &Stack,
-    flow: FlowId,
+    life: Life,
     pairs: &[Pair],
 ) -> Result<BTreeSet<Pair>, FlowError> {
-    let known = versions(stack, flow, pairs).await?;
+    let known = versions(stack, life, pairs).await?;
     let is_known = |pair: &Pair| known.get(&pair.id).is_some_and(|versions| versions.contains(&pair.version));
     Ok(pairs.iter().filter(|pair| !is_known(pair)).cloned().collect())
 }
 
 /// Remembers the pairs. Returns those that were met for the first time; the others cost no write.
-pub(super) async fn meet_pairs(stack: &Stack, flow: FlowId, pairs: &[Pair]) -> Result<Vec<Pair>, FlowError> {
-    let mut known = versions(stack, flow, pairs).await?;
+pub(super) async fn meet_pairs(stack: &Stack, life: Life, pairs: &[Pair]) -> Result<Vec<Pair>, FlowError> {
+    let mut known = versions(stack, life, pairs).await?;
     let mut met = Vec::new();
     let mut changed = BTreeSet::new();
     for pair in pairs {
@@ -157,7 +148,7 @@ pub(super) async fn meet_pairs(stack: &Stack, flow: FlowId, pairs: &[Pair]) -> R
     let changed: Vec<&RecordId> = changed.into_iter().collect();
     for some in changed.chunks(MAX_TRANSACTION) {
         let writes = some.iter().map(|id| {
-            let mut item = Item::new(key(flow, id));
+            let mut item = Item::new(key(life, id));
             item.fields.insert("v".into(), ROW_VERSION.into());
             let versions = known.get(id).map(Vec::as_slice).unwrap_or_default();
             let kept = &versions[versions.len().saturating_sub(VERSIONS)..];
@@ -171,11 +162,11 @@ pub(super) async fn meet_pairs(stack: &Stack, flow: FlowId, pairs: &[Pair]) -> R
 
 async fn versions(
     stack: &Stack,
-    flow: FlowId,
+    life: Life,
     pairs: &[Pair],
 ) -> Result<BTreeMap<RecordId, Vec<String>>, FlowError> {
     let ids: BTreeSet<&RecordId> = pairs.iter().map(|pair| &pair.id).collect();
-    let keys: Vec<Key> = ids.iter().map(|id| key(flow, id)).collect();
+    let keys: Vec<Key> = ids.iter().map(|id| key(life, id)).collect();
     let items = stack.ports.table.get(&keys).await?;
     let there = ids.into_iter().zip(items).filter_map(|(id, item)| Some((id.clone(), item?)));
     Ok(there

@@ -16,7 +16,7 @@ use super::OVERLAP;
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::{Change, Interest};
-use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
+use crate::ports::table::{Condition, Field, Index, Item, Key, MAX_TRANSACTION, TableError, Write};
 
 /// How many repeats are known without a look at the table.
 const FINGERPRINTS: usize = 20_000;
@@ -63,7 +63,7 @@ pub(in crate::flow) fn watch_key(
     interest: &Interest,
     alone: &str,
 ) -> Key {
-    let filter = interest.filter.as_deref().unwrap_or_default();
+    let filter = interest.asked().unwrap_or_default();
     let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
     Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
 }
@@ -79,10 +79,15 @@ pub(super) struct Lease<P = Place> {
 }
 
 /// What a lease keeps for the next one.
-pub(super) trait Kept: Default + Serialize + DeserializeOwned {
+pub(super) trait Kept: Serialize + DeserializeOwned {
     /// Fingerprints of what was met last.
     fn met(&self) -> BTreeSet<u64> {
         BTreeSet::new()
+    }
+
+    /// Where and when the keeper finds it: when its lease lapses, or (0: let go) when it is to go on.
+    fn due(&self, _lease_until: i64) -> Option<(String, String)> {
+        None
     }
 }
 
@@ -92,13 +97,43 @@ impl Kept for Place {
     }
 }
 
-impl<P: Kept> Lease<P> {
+impl<P: Kept + Default> Lease<P> {
     /// `None`: another worker polls; it was told to poll once more.
     pub(super) async fn take(stack: &Stack, key: &Key) -> Result<Option<Self>, FlowError> {
+        Self::take_or(stack, key, || Some(P::default())).await
+    }
+
+    /// Begins anew. The generation goes on, so that who still has the lease has lost it.
+    pub(super) async fn forget(stack: &Stack, key: &Key) -> Result<(), FlowError> {
+        loop {
+            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+            let Some(generation) = item.and_then(|item| item.integer("generation")) else { return Ok(()) };
+            let anew = Self::begun(key.clone(), generation + 1, P::default());
+            let put = Write::put(anew.item(0), Condition::equals("generation", generation));
+            match write_patiently(&stack.ports, vec![put]).await {
+                Err(TableError::Refused(_)) => {}
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+impl<P: Kept> Lease<P> {
+    /// The same, of what was begun; `None` also when it is given up.
+    pub(super) async fn take_begun(stack: &Stack, key: &Key) -> Result<Option<Self>, FlowError> {
+        Self::take_or(stack, key, || None).await
+    }
+
+    async fn take_or(
+        stack: &Stack,
+        key: &Key,
+        absent: impl Fn() -> Option<P>,
+    ) -> Result<Option<Self>, FlowError> {
         for _ in 0..3 {
             let now = stack.now();
             let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
-            let place: P = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+            let place = item.as_ref().map(document_of).transpose()?.or_else(&absent);
+            let Some(place) = place else { return Ok(None) };
             let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
             let leased = item.as_ref().and_then(|item| item.integer("lease_until")).unwrap_or(0);
             if leased > now.as_millisecond() {
@@ -138,31 +173,23 @@ impl<P: Kept> Lease<P> {
         Ok(None)
     }
 
-    /// Begins anew. The generation goes on, so that who still has the lease has lost it.
-    pub(super) async fn forget(stack: &Stack, key: &Key) -> Result<(), FlowError> {
-        loop {
-            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
-            let Some(generation) = item.and_then(|item| item.integer("generation")) else { return Ok(()) };
-            let anew = Self {
-                key: key.clone(),
-                generation: generation + 1,
-                place: P::default(),
-                known: BTreeSet::new(),
-                again: false,
-            };
-            let put = Write::put(anew.item(0), Condition::equals("generation", generation));
-            match write_patiently(&stack.ports, vec![put]).await {
-                Err(TableError::Refused(_)) => {}
-                other => return Ok(other?),
-            }
-        }
+    fn begun(key: Key, generation: i64, place: P) -> Self {
+        Self { key, generation, known: BTreeSet::new(), place, again: false }
     }
 
-    pub(super) fn item(&self, lease_until: i64) -> Item {
+    /// The row of something that nobody has worked on yet.
+    pub(super) fn first(key: Key, place: P) -> Item {
+        Self::begun(key, 0, place).item(0)
+    }
+
+    fn item(&self, lease_until: i64) -> Item {
         let mut item = item_of(self.key.clone(), &self.place);
         item.fields.insert("generation".into(), self.generation.into());
         item.fields.insert("lease_until".into(), lease_until.into());
         item.fields.insert("again".into(), i64::from(self.again).into());
+        if let Some(due) = self.place.due(lease_until) {
+            item.indexes.insert(Index::Due, due);
+        }
         item
     }
 
@@ -194,7 +221,7 @@ impl<P: Kept> Lease<P> {
 
     /// False: the lease is lost, or (`noted`) a wake-up came that isn't noted in `again`.
     pub(super) async fn put(&self, stack: &Stack, lease_until: i64, noted: bool) -> Result<bool, FlowError> {
-        let mut when = vec![Condition::equals("generation", self.generation)];
+        let mut when = vec![self.ours()];
         if noted {
             when.push(Condition::equals("again", i64::from(self.again)));
         }
@@ -204,6 +231,31 @@ impl<P: Kept> Lease<P> {
             Err(TableError::Refused(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Writes as long as the lease is ours; one that has lost it writes nothing. False: one of the writes' own
+    /// conditions doesn't hold, and what was to be written with it isn't.
+    pub(super) async fn write(&self, stack: &Stack, writes: Vec<Write>) -> Result<bool, FlowError> {
+        let ours = Write::Check { key: self.key.clone(), when: self.ours() };
+        for some in writes.chunks(MAX_TRANSACTION - 1) {
+            let fenced = std::iter::once(ours.clone()).chain(some.iter().cloned()).collect();
+            match write_patiently(&stack.ports, fenced).await {
+                Ok(()) => {}
+                Err(TableError::Refused(0)) => return Err(lease_lost()),
+                Err(TableError::Refused(_)) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// That the lease is ours, as a condition of what is written elsewhere.
+    pub(super) fn ours(&self) -> Condition {
+        Condition::equals("generation", self.generation)
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 }
 
@@ -254,23 +306,6 @@ impl Lease {
         self.place.listeners = heads.map(listening).collect();
     }
 
-    /// Writes as long as the lease is ours; one that has lost it writes nothing. False: one of the writes' own
-    /// conditions doesn't hold, and what was to be written with it isn't.
-    pub(super) async fn write(&self, stack: &Stack, writes: Vec<Write>) -> Result<bool, FlowError> {
-        let when = Condition::equals("generation", self.generation);
-        let ours = Write::Check { key: self.key.clone(), when };
-        for some in writes.chunks(MAX_TRANSACTION - 1) {
-            let fenced = std::iter::once(ours.clone()).chain(some.iter().cloned()).collect();
-            match write_patiently(&stack.ports, fenced).await {
-                Ok(()) => {}
-                Err(TableError::Refused(0)) => return Err(lease_lost()),
-                Err(TableError::Refused(_)) => return Ok(false),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(true)
-    }
-
     /// These are queued: the cursor moves on.
     pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp) {
         for change in fresh {
@@ -306,9 +341,11 @@ impl Lease {
     }
 }
 
+pub(super) const LEASE_LOST: &str = "lease_lost";
+
 pub(super) fn lease_lost() -> FlowError {
     let message = "another worker has taken over the poll; what this one queued is known by its run ids";
-    FlowError::Asked(Failure::new("lease_lost", message))
+    FlowError::Asked(Failure::new(LEASE_LOST, message))
 }
 
 fn listening(head: &FlowHead) -> u64 {

@@ -25,6 +25,9 @@ pub struct TriggerDescription {
     pub order: Order,
     /// How often it is polled when nothing wakes it; 0 where it isn't polled.
     pub minutes: u32,
+    /// The most records that a call reads; 0 where it isn't polled.
+    #[serde(skip)]
+    pub page: u32,
     /// What the connection must be allowed, where the provider gives out leave piece by piece.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<&'static str>,
@@ -53,6 +56,16 @@ pub trait Trigger: Send + Sync {
         account: &dyn Account,
     ) -> Result<Option<Change>, Fault>;
 
+    /// Which of these the interest means, that were read without its filter ([`Interest::reads_more`]).
+    async fn meant(
+        &self,
+        _interest: &Interest,
+        changes: &[&Change],
+        _account: &dyn Account,
+    ) -> Result<Vec<bool>, Fault> {
+        Ok(vec![true; changes.len()])
+    }
+
     /// When a record was made, for triggers that remember ids: asked only of records that changed while a flow went
     /// live. `None`: the provider doesn't say.
     async fn made_at(&self, _record: &RecordId, _account: &dyn Account) -> Result<Option<Timestamp>, Fault> {
@@ -79,15 +92,15 @@ pub trait Trigger: Send + Sync {
         Ok(None)
     }
 
-    /// What must be remembered when a flow with `changed` goes live: the watched fields of the records that satisfy it
-    /// already; of all records where the transition asks for the value before.
+    /// What satisfies `changed` already, with the watched fields of these records; all records that the filter takes
+    /// where the transition asks for the value before.
     fn settled(&self, interest: &Interest) -> Interest;
 
     /// The record with no more than the flow asked for: flows that share a poll don't see each other's fields.
     fn project(&self, interest: &Interest, record: &Value) -> Value;
 }
 
-/// What one flow wants of a watch. Interests with the same `object` and `filter` share a poll.
+/// What one flow wants of a watch. Interests with the same `object` and the same filter that is asked share a poll.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interest {
     pub object: String,
@@ -108,6 +121,22 @@ impl Interest {
     /// to it since.
     pub fn leaves_out(&self, change: &Change) -> bool {
         self.ignore_own && if self.events == Events::First { change.made } else { change.own }
+    }
+
+    /// What of its filter the provider is asked. Who tells new versions of records that are not new must have met each
+    /// record, also as one that the filter leaves out: then everything is read, and the filter holds of what is told.
+    pub fn asked(&self) -> Option<&str> {
+        self.filter.as_deref().filter(|_| self.events != Events::AfterTheFirst)
+    }
+
+    /// Whether what is read for it is more than it wants.
+    pub fn reads_more(&self) -> bool {
+        self.filter.is_some() && self.asked().is_none()
+    }
+
+    /// The same without its filter.
+    pub fn unfiltered(&self) -> Self {
+        Self { filter: None, ..self.clone() }
     }
 }
 

@@ -7,12 +7,16 @@ use std::process::ExitCode;
 
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::file::{self, Reading};
+use counterfoil::flow::flows::FlowState;
+use counterfoil::flow::poll::going_live;
 use counterfoil::flow::schema::flow_schema;
 use counterfoil::flow::{lifecycle, scopes};
 use counterfoil::ports::connector::Catalog;
 use counterfoil::runtime::catalog::catalog;
 use serde_json::json;
 
+use super::live::live_anew;
+use super::switch::shown;
 use crate::output;
 use crate::place::Place;
 
@@ -127,7 +131,8 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
     let mut pushed = Vec::new();
     for Written { name: file, text, tables, reading } in read {
         let Some(flow) = reading.flow else { continue };
-        let done = lifecycle::push(&stack, &flow.name, &file, &text, tables).await?;
+        let push = lifecycle::push(&stack, &flow.name, &file, &text, tables);
+        let Some(done) = shown(&stack, &flow.name, None, push).await? else { return Ok(ExitCode::SUCCESS) };
         let head = &done.head;
         let missing = scopes::missing(&stack, &flow).await?;
         missing.iter().for_each(|missing| output::note(missing.failure().to_string()));
@@ -139,13 +144,8 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
                 head.live_version,
                 head.state.as_str()
             ));
-            if let Some(from) = done.live_again {
-                output::note(format!(
-                    "{}: it watches for something else now, and does so from {from} on",
-                    head.name
-                ));
-            }
-            if head.state == counterfoil::flow::flows::FlowState::Disabled {
+            live_anew(&stack, &done).await?;
+            if head.state == FlowState::Disabled && head.going_live.is_none() {
                 output::note(format!("Next: counterfoil flow enable {}", head.name));
             }
         }
@@ -155,6 +155,7 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
             "unchanged": done.unchanged,
             "state": head.state,
             "live_from": head.live_from,
+            "going_live": going_live::progress(&stack, head).await?,
             "missing_scopes": missing,
         }));
     }

@@ -4,22 +4,27 @@ use counterfoil::domain::Value;
 use counterfoil::domain::ids::{EventKey, RunId};
 use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::compile::Compiled;
-use counterfoil::flow::flows::FlowHead;
+use counterfoil::flow::flows::{FlowHead, FlowState};
+use counterfoil::flow::lifecycle::Pushed;
+use counterfoil::flow::poll::going_live::{self, Progress};
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{dispatch, keep, lifecycle, look, rerun};
+use counterfoil::flow::{Stack, dispatch, keep, lifecycle, look, rerun};
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
 
+use super::switch::{goes_on, on_its_way, shown};
 use crate::output;
 use crate::place::Place;
 use crate::secret::SecretFrom;
 
 pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
     let stack = place.existing()?;
-    let mut flows = Vec::new();
+    let (mut flows, mut states) = (Vec::new(), Vec::new());
     for head in stack.flows.heads().await? {
         let compiled = lifecycle::live(&stack, &head).await?;
+        let going_live = going_live::progress(&stack, &head).await?;
+        states.push(state(&head, going_live.as_ref()));
         flows.push(json!({
             "flow": head.name,
             "title": compiled.flow.title,
@@ -28,16 +33,33 @@ pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
             "trigger": compiled.flow.trigger.id,
             "webhook": webhook(&head, &compiled),
             "live_from": head.live_from,
+            "going_live": going_live,
         }));
     }
     if json {
         return output::document(&flows);
     }
-    let columns = ["flow", "state", "live_version", "trigger", "title", "webhook"];
-    let rows: Vec<Vec<String>> =
-        flows.iter().map(|flow| columns.iter().map(|column| text(&flow[*column])).collect()).collect();
+    let row = |(flow, state): (&Value, String)| {
+        let mut cells =
+            ["flow", "live_version", "trigger", "title", "webhook"].map(|name| text(&flow[name])).to_vec();
+        cells.insert(1, state);
+        cells
+    };
+    let rows: Vec<Vec<String>> = flows.iter().zip(states).map(row).collect();
     output::table(&["FLOW", "STATE", "VERSION", "TRIGGER", "TITLE", "WEBHOOK"], &rows);
     Ok(())
+}
+
+/// `enabled`, `going live, 1200 read`, or both: a version is live, and another one on its way.
+fn state(head: &FlowHead, going_live: Option<&Progress>) -> String {
+    let state = head.state.as_str();
+    match (going_live, head.state) {
+        (None, _) => state.to_owned(),
+        (Some(progress), FlowState::Disabled) => format!("going live, {} read", progress.read),
+        (Some(progress), _) => {
+            format!("{state}; version {} is going live, {} read", progress.version, progress.read)
+        }
+    }
 }
 
 /// Where an event of an `http.webhook` flow is posted.
@@ -89,11 +111,24 @@ pub(super) async fn versions(place: &Place, name: &str, json: bool) -> anyhow::R
 }
 
 pub(super) async fn roll_back(place: &Place, name: &str, to: Option<u32>) -> anyhow::Result<()> {
-    let done = lifecycle::roll_back(&place.existing()?, name, to).await?;
+    let stack = place.existing()?;
+    let Some(done) = shown(&stack, name, None, lifecycle::roll_back(&stack, name, to)).await? else {
+        return Ok(());
+    };
     let what = if done.unchanged { "is live already" } else { "is live" };
     output::line(format!("{name}: version {} {what}", done.head.live_version));
+    live_anew(&stack, &done).await
+}
+
+/// What is to be said of a version that watches for something else than the one before.
+pub(super) async fn live_anew(stack: &Stack, done: &Pushed) -> anyhow::Result<()> {
+    let name = &done.head.name;
     if let Some(from) = done.live_again {
         output::note(format!("{name}: it watches for something else now, and does so from {from} on"));
+    }
+    if let Some(progress) = going_live::progress(stack, &done.head).await? {
+        output::note(format!("{name} is {}", on_its_way(&progress)));
+        output::note(goes_on(&done.head));
     }
     Ok(())
 }

@@ -5,11 +5,13 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::backfill::{self, State};
 use counterfoil::flow::flows::FlowState;
 use counterfoil::flow::look::{self, Search};
+use counterfoil::flow::poll::going_live;
 use counterfoil::flow::{keep, lifecycle, poll};
 use counterfoil::ports::queue::QueueName;
 use serde_json::json;
 
 use super::live::webhook;
+use super::switch::on_its_way;
 use crate::output;
 use crate::place::Place;
 
@@ -27,9 +29,10 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
     };
     let oldest = look::runs(&stack, &unfinished).await?.pop();
     let webhook = webhook(&head, &compiled);
+    let going_live = going_live::progress(&stack, &head).await?;
     // A connection that is gone is said where it matters; the rest is shown all the same.
     let standing = poll::standing(&stack, &head, &compiled).await.ok().flatten();
-    let of_feed = poll::feed_trouble(&stack, head.id).await?;
+    let of_feed = poll::feed_trouble(&stack, head.life()).await?;
     let of_watch = standing.as_ref().and_then(|standing| standing.failed.clone());
     let trouble = of_feed.or(of_watch.map(|failed| (failed.failure, failed.since)));
     let every = stack.catalog.trigger(&trigger.id).map(|(about, _)| about.minutes);
@@ -51,6 +54,7 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
             "live_version": head.live_version,
             "newest_version": head.newest_version,
             "live_from": head.live_from,
+            "going_live": going_live,
             "paused_at": head.catch_up_from.filter(|_| head.state == FlowState::Paused),
             "webhook": webhook,
             "read_up_to": standing.as_ref().and_then(|standing| standing.read_up_to),
@@ -74,6 +78,9 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
             output::line(format!("paused{from}; `counterfoil flow resume {name}` reads on from there"));
         }
         _ => {}
+    }
+    if let Some(progress) = &going_live {
+        output::line(on_its_way(progress));
     }
     if let (Some(standing), Some(minutes), true) = (&standing, every, is_enabled) {
         let ago = |at| age(stack.now(), at);

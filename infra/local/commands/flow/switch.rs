@@ -2,14 +2,17 @@
 //! `lifecycle`'s.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use counterfoil::flow::flows::{FlowHead, FlowState};
+use counterfoil::flow::poll::going_live::{self, Progress};
 use counterfoil::flow::preview::{self, Dropped, Preview};
-use counterfoil::flow::{Stack, lifecycle};
+use counterfoil::flow::{FlowError, Stack, lifecycle};
 use counterfoil::ports::connector::{Bound, Counted};
 use serde_json::json;
 
 use super::live::webhook;
+use crate::commands::until_stopped;
 use crate::output;
 use crate::place::Place;
 
@@ -36,10 +39,23 @@ pub(super) async fn enable(
             say(&preview, &head);
         }
         lacking |= !preview.missing.is_empty();
-        let head = if look { head } else { lifecycle::enable(&stack, name).await? };
+        let head = match look {
+            true => head,
+            false => {
+                let expected = preview.remembers.as_ref().map(|remembers| remembers.counted.count);
+                match shown(&stack, name, expected, lifecycle::enable(&stack, name)).await? {
+                    Some(head) => head,
+                    None => return Ok(ExitCode::SUCCESS),
+                }
+            }
+        };
+        let progress = going_live::progress(&stack, &head).await?;
         if json {
             let state = head.state;
-            done.push(json!({ "preview": preview, "state": state, "live_from": head.live_from }));
+            done.push(json!({ "preview": preview, "state": state, "live_from": head.live_from, "going_live": progress }));
+        } else if let Some(progress) = progress.filter(|_| !look) {
+            output::line(format!("{name} is {}", on_its_way(&progress)));
+            output::note(goes_on(&head));
         } else if !look {
             let from = head.live_from.map(|from| format!(", live from {from} on")).unwrap_or_default();
             let address = webhook(&head, &compiled).map(|path| format!("; events are posted to {path}"));
@@ -50,6 +66,62 @@ pub(super) async fn enable(
         output::document(&json!({ "flows": done }))?;
     }
     Ok(if look && lacking { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// How often a terminal is told.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Draws a bar while a flow goes live. `None`: Ctrl-C, which leaves it to go on by itself.
+pub(super) async fn shown<T>(
+    stack: &Stack,
+    name: &str,
+    expected: Option<u64>,
+    work: impl Future<Output = Result<T, FlowError>>,
+) -> anyhow::Result<Option<T>> {
+    let bar = output::progress(expected.unwrap_or_default(), "going live");
+    let watching = async {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let Some(head) = stack.flows.head(name).await? else { continue };
+            if let Some(progress) = going_live::progress(stack, &head).await? {
+                bar.set_length(expected.unwrap_or_default().max(progress.read));
+                bar.set_position(progress.read);
+            }
+        }
+    };
+    let done = tokio::select! {
+        done = work => Some(done?),
+        failed = watching => {
+            let failed: anyhow::Result<T> = failed;
+            return failed.map(Some);
+        }
+        stopped = until_stopped() => { stopped?; None }
+    };
+    bar.finish_and_clear();
+    if done.is_none() {
+        stack.flows.forget_heads();
+        output::note(goes_on(&stack.flows.named(name).await?));
+    }
+    Ok(done)
+}
+
+/// `going live with version 2, 1200 records read`
+pub(super) fn on_its_way(progress: &Progress) -> String {
+    let Progress { version, live_from, read, waits } = progress;
+    let waits = waits.as_ref().map(|waits| format!("; waits until {:.0}: {}", waits.until, waits.failure));
+    format!(
+        "going live with version {version}, {read} records read; what happens since {live_from:.0} is told of then{}",
+        waits.unwrap_or_default()
+    )
+}
+
+pub(super) fn goes_on(head: &FlowHead) -> String {
+    let name = &head.name;
+    let give_up = if head.state == FlowState::Disabled { "disable" } else { "rollback" };
+    format!(
+        "it goes on by itself while `counterfoil up` runs, or on AWS; `counterfoil flow status {name}` shows how far it \
+         is, `counterfoil flow {give_up} {name}` gives it up"
+    )
 }
 
 fn say(preview: &Preview, head: &FlowHead) {
@@ -74,6 +146,13 @@ fn say(preview: &Preview, head: &FlowHead) {
     if let Some(failure) = &preview.not_counted {
         output::line(format!("  what is there already could not be counted: {failure}"));
     }
+    if let Some(remembers) = &preview.remembers {
+        output::line(format!(
+            "  {} records are read first and remembered, so that none is taken for news: about {} calls",
+            counted(&Counted { names: Vec::new(), ..remembers.counted.clone() }),
+            remembers.calls
+        ));
+    }
     if let (Some(polls), Some(connection)) = (&preview.polls, &preview.connection) {
         let limit = polls.daily_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
         let left = polls.left_today.map(|left| format!(", {left} are left today")).unwrap_or_default();
@@ -82,6 +161,9 @@ fn say(preview: &Preview, head: &FlowHead) {
             others => format!("looking costs no more: it is shared with {}", others.join(", ")),
         };
         output::line(format!("  {cost}; all that looks at {connection}: {}{limit}{left}", polls.all_a_day));
+        if let Some(why) = polls.reads_more {
+            output::line(format!("  {why}"));
+        }
     }
     for missing in &preview.missing {
         output::line(format!("  {}", missing.failure()));

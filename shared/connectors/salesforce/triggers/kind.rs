@@ -13,6 +13,10 @@ use crate::ports::connector::{
     Account, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
 };
 
+/// Records of one page, unless they are large.
+/// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_query.htm>
+const PAGE_SIZE: u32 = 2_000;
+
 pub(super) struct Kind {
     /// `salesforce.new_record`
     pub(super) id: &'static str,
@@ -38,6 +42,7 @@ impl Trigger for Kind {
             documentation: self.documentation,
             options: options::schema(self.without),
             minutes: 1,
+            page: PAGE_SIZE,
             scope: None,
             order: self.order,
             example: self.example,

@@ -88,7 +88,10 @@ pub(super) fn schema(kind: &Kind) -> Value {
         add(
             "only",
             json!({"type": "string", "enum": ["new", "updated", "both"], "default": "both",
-                "description": "Only records that are new, or only new versions of those that are not."}),
+                "description": "Only records that are new, or only new versions of those that are not. A record is new once, \
+                    when the other options first fit it, and only if it was made since the flow went live. `updated` \
+                    with other options reads every new version, to know which records are not new, and asks for \
+                    `where` of those that are left."}),
         );
         add(
             "changed",

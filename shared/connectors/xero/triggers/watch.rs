@@ -2,6 +2,7 @@
 //!
 //! <https://developer.xero.com/documentation/api/efficient-data-retrieval>
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,11 +23,13 @@ use crate::ports::connector::{
 };
 
 /// <https://developer.xero.com/documentation/api/accounting/requests-and-responses> (paging: at most 1,000)
-const PAGE_SIZE: usize = 1_000;
+const PAGE_SIZE: u32 = 1_000;
 /// Where the size can't be said.
-const USUAL_PAGE_SIZE: usize = 100;
+const USUAL_PAGE_SIZE: u32 = 100;
+/// How many ids one address holds; 37 characters each.
+const IDS: u32 = 40;
 /// How many names tell people what is meant.
-const NAMES: usize = 3;
+const NAMES: u32 = 3;
 /// A poll of one watch costs one call: twelve an hour leave most of a small account's 1,000 a day.
 const MINUTES: u32 = 5;
 
@@ -40,7 +43,7 @@ impl Watch {
         Self { kind, directory: Arc::clone(directory) }
     }
 
-    fn call(&self, interest: &Interest, place: Place, size: usize) -> Call {
+    fn call(&self, interest: &Interest, place: Place, size: u32) -> Call {
         let kind = self.kind;
         let filter = Filter::of(interest);
         let call = Call::get(format!("{ACCOUNTING}/{}", kind.collection));
@@ -93,7 +96,7 @@ impl Watch {
     }
 }
 
-fn page_size(kind: &Kind) -> usize {
+fn page_size(kind: &Kind) -> u32 {
     match kind.asked {
         Asked::Parameters { page_size: false, .. } => USUAL_PAGE_SIZE,
         _ => PAGE_SIZE,
@@ -133,6 +136,7 @@ impl Trigger for Watch {
             options: options::schema(kind),
             order: if kind.updates { Order::Newest } else { Order::Every },
             minutes: MINUTES,
+            page: page_size(kind),
             scope: Some(kind.scope),
             example: kind.example,
             sample: (kind.sample)(),
@@ -149,7 +153,7 @@ impl Trigger for Watch {
         let page = envelope(&response, self.kind.collection)
             .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
         let provider_now = page.at.ok_or_else(|| unreadable(account, "an answer without its time"))?;
-        let is_full = page.elements.len() >= page_size(self.kind);
+        let is_full = page.elements.len() >= page_size(self.kind) as usize;
         let last = page.elements.last().and_then(updated_at);
         let next = place.next(is_full, last);
         let filter = Filter::of(ask.union);
@@ -194,6 +198,41 @@ impl Trigger for Watch {
         }
     }
 
+    /// By their fields; `where` is Xero's to answer, of those that are left. A version that isn't there any more gives
+    /// way to the newer one, which the next poll reads.
+    async fn meant(
+        &self,
+        interest: &Interest,
+        changes: &[&Change],
+        account: &dyn Account,
+    ) -> Result<Vec<bool>, Fault> {
+        let filter = Filter::of(interest);
+        let mut meant: Vec<bool> =
+            changes.iter().map(|change| filter.takes(self.kind, &change.record)).collect();
+        if filter.condition.is_none() {
+            return Ok(meant);
+        }
+        let asked: Vec<&Change> =
+            changes.iter().zip(&meant).filter(|(_, meant)| **meant).map(|(change, _)| *change).collect();
+        let mut fit: BTreeSet<(String, Timestamp)> = BTreeSet::new();
+        for some in asked.chunks(IDS as usize) {
+            let ids: Vec<&str> = some.iter().map(|change| change.id.as_str()).collect();
+            let call = self.call(interest, Place::first(Timestamp::UNIX_EPOCH), IDS);
+            let response = account.read(call.with_query("IDs", ids.join(","))).await?;
+            let page = envelope(&response, self.kind.collection)
+                .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
+            fit.extend(
+                page.elements.iter().filter_map(|record| {
+                    Some((text(record, self.kind.key)?.to_owned(), updated_at(record)?))
+                }),
+            );
+        }
+        for (meant, change) in meant.iter_mut().zip(changes) {
+            *meant = *meant && fit.contains(&(change.id.as_str().to_owned(), change.stamp));
+        }
+        Ok(meant)
+    }
+
     /// <https://developer.xero.com/documentation/api/accounting/historyandnotes>
     async fn made_at(&self, record: &RecordId, account: &dyn Account) -> Result<Option<Timestamp>, Fault> {
         let call = Call::get(format!("{ACCOUNTING}/{}/{record}/History", self.kind.collection));
@@ -234,10 +273,11 @@ impl Trigger for Watch {
             Some(count) if asks_for_all_of(self.kind, &filter) => (count, Bound::Exact),
             Some(count) => (count, Bound::AtMost),
             // Quotes don't say how many there are.
-            None if on_page < page_size(self.kind) => (elements.len() as u64, Bound::Exact),
+            None if on_page < page_size(self.kind) as usize => (elements.len() as u64, Bound::Exact),
             None => (elements.len() as u64, Bound::AtLeast),
         };
-        let names = elements.iter().take(NAMES).filter_map(|record| name_of(self.kind, record)).collect();
+        let names =
+            elements.iter().take(NAMES as usize).filter_map(|record| name_of(self.kind, record)).collect();
         Ok(Some(Counted { count, bound, names }))
     }
 

@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
 
     /// Queues what hasn't been told of, then remembers it. Returns how many messages there were.
     pub(super) async fn announce(&self, found: &Found, at: Option<Timestamp>) -> Result<u32, PollError> {
-        let fresh = known::unknown_pairs(self.stack, self.head.id, &found.pairs()).await?;
+        let fresh = known::unknown_pairs(self.stack, self.head.life(), &found.pairs()).await?;
         let mut messages = Vec::new();
         let mut told = BTreeSet::new();
         for entry in &found.entries {
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         }
         send_all(self.stack, &messages).await?;
         if !messages.is_empty() {
-            known::meet_pairs(self.stack, self.head.id, &found.pairs()).await?;
+            known::meet_pairs(self.stack, self.head.life(), &found.pairs()).await?;
         }
         Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
     }
