@@ -336,7 +336,7 @@ async fn drafts_that_are_deleted_while_all_are_found_push_none_over_the_border_o
         if n % 1_300 == 0 || n > 1_300 && n % 300 == 0 {
             world.advance(Duration::from_secs(1));
         }
-        drafts.push(ledger.add_invoice(fields.clone()).expect("a draft").id);
+        drafts.push(ledger.add_invoice(fields.clone()).expect("a draft").head.id);
     }
     let flow = "\
 flow: chase
@@ -362,8 +362,8 @@ steps:
     let record =
         |run: &StoredRun| run.row.message.event.as_ref()?.record_id.as_ref().map(ToString::to_string);
     let found: std::collections::BTreeSet<String> = items.iter().filter_map(record).collect();
-    let left = ledger.invoices().into_iter().filter(|invoice| invoice.status.as_str() == "DRAFT");
+    let left = ledger.invoices().into_iter().filter(|invoice| invoice.claim.status.as_str() == "DRAFT");
     let missed: Vec<String> =
-        left.map(|invoice| invoice.id.to_string()).filter(|id| !found.contains(id)).collect();
+        left.map(|invoice| invoice.head.id.to_string()).filter(|id| !found.contains(id)).collect();
     assert_eq!(missed, Vec::<String>::new());
 }
