@@ -118,7 +118,11 @@ impl Client {
         let fresh = self.token(Some(&token)).await?;
         tracing::info!(connection = %self.connection.id, code = %failure.code, "token refreshed after a 401");
         let permit = self.reserved(permit.is_free()).await?;
-        self.exchange(&permit, call, key, &fresh).await
+        let exchange = self.exchange(&permit, call, key, &fresh).await?;
+        if let Verdict::Unauthorised(failure) = &exchange.verdict {
+            self.tokens.is_refused(&self.connection, &fresh, failure).await;
+        }
+        Ok(exchange)
     }
 
     /// A token, and the time to use it.
@@ -179,7 +183,12 @@ impl Client {
                     None => Fault::Retry(Again { at: now, reason: Reason::Limit, failure }),
                 }
             }
-            Verdict::Unauthorised(failure) | Verdict::Forbidden(failure) => self.parked(now, failure).await,
+            Verdict::Unauthorised(failure) => self.parked(now, failure).await,
+            Verdict::Forbidden(failure) => {
+                // A right that is given later is not in the token that is held now.
+                self.tokens.forget(&self.connection).await;
+                self.parked(now, failure).await
+            }
             Verdict::NotApplied(failure) => retry(now, failure),
             Verdict::InDoubt { failure, .. } => Fault::InDoubt(failure),
         }
@@ -188,8 +197,6 @@ impl Client {
     /// A fresh token was refused too, or a right is missing: only a person can mend that.
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
-        // A right that is given later is not in the token that is held now.
-        self.tokens.forget(&self.connection).await;
         if failure.code == "tenant_not_authorised"
             && let Err(error) = self.connections.needs_reconnect(&self.connection).await
         {

@@ -259,7 +259,6 @@ fn row_of(stored: Option<&StoredRun>, message: &RunMessage, flow: Option<&str>, 
     }
     row.status = Status::Running;
     row.failure = None;
-    row.parked_for = None;
     row
 }
 

@@ -22,6 +22,8 @@ use crate::ports::table::{Condition, Index, Item, Key, TableError, Write};
 pub const LEASE: SignedDuration = SignedDuration::from_secs(150);
 /// What one process was told, the others needn't ask for again at once.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(30);
+/// A token that is refused as soon as it is given will most likely be refused again: only a person can mend that, or time.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// A grant that nothing was heard of for so long is looked after.
 const CARE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Over this the grants of a stack are spread, so that they don't all come up at once.
@@ -62,6 +64,8 @@ pub enum TroubleKind {
     Ended,
     /// Our own id, secret or scopes are wrong.
     Misconfigured,
+    /// It is given, and what takes tokens refuses it.
+    Refused,
     /// It is tried again.
     Unavailable,
 }
@@ -85,7 +89,15 @@ impl GrantRow {
 
     /// What was found out a moment ago, and isn't asked for again.
     fn believed(&self, now: Timestamp) -> Option<&Trouble> {
-        self.trouble.as_ref().filter(|trouble| now.duration_since(trouble.at) < BELIEVED_FOR)
+        self.trouble.as_ref().filter(|trouble| {
+            let refused = trouble.kind == TroubleKind::Refused;
+            now.duration_since(trouble.at) < if refused { REFUSED_FOR } else { BELIEVED_FOR }
+        })
+    }
+
+    /// Its newest token need not be tried: it was refused a moment ago.
+    pub(super) fn is_refused(&self, now: Timestamp) -> Option<&Trouble> {
+        self.believed(now).filter(|trouble| trouble.kind == TroubleKind::Refused)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The keeper: each minute it moves what would otherwise stand still.
 //!
-//! Waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back or
-//! recovered; what was parked goes on when its connection is well; schedules fire; backfills go on, and flows with what
-//! they remember before they are live; grants are looked after.
+//! Schedules fire; waits that are due go back to the queue; runs and groups whose worker's lease has lapsed are put back
+//! or recovered; what was parked goes on when its connection is well; backfills go on, and flows with what they remember
+//! before they are live; grants are looked after. What can't be kept is told in the log, and stops nothing else.
 
 use std::str::FromStr as _;
 
@@ -47,6 +47,8 @@ pub struct Report {
     pub going_live: u32,
     /// Grants that were looked after.
     pub cared: u32,
+    /// What could not be kept; the log says why.
+    pub failed: u32,
 }
 
 /// A run that was put back is not put back again before this.
@@ -54,30 +56,58 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 pub async fn keep(stack: &Stack, deadline: Timestamp) -> Result<Report, FlowError> {
     let mut report = Report::default();
-    for shard in 0..DUE_SHARDS {
-        let mut query = Query::on(Index::Due, due_partition(shard));
-        query.before = Some(sortable(stack.now() + SignedDuration::from_millis(1)));
-        // What is handled leaves the range, so the first page is asked for until it is empty; what can't be handled
-        // now stays, and ends the round.
-        loop {
-            let page = stack.ports.table.query(query.clone()).await?;
-            let mut handled = 0;
-            for item in &page.items {
-                if stack.now() >= deadline {
-                    return Ok(report);
-                }
-                handled += u32::from(due(stack, item, deadline, &mut report).await?);
+    // First: of the ticks that are missed only the last one fires.
+    let mut ground = fire(stack, &mut report).await;
+    // Then each in its turn: what is due may fill every minute of an hour, and none is always the last.
+    let places = DUE_SHARDS + 1;
+    let turn = u8::try_from((stack.now().as_second() / 60).rem_euclid(places.into())).unwrap_or(0);
+    for place in (0..places).map(|n| (turn + n) % places) {
+        if stack.now() >= deadline {
+            break;
+        }
+        let kept = match place {
+            DUE_SHARDS => put_forward(stack, false, deadline, &mut report).await,
+            shard => all_due(stack, shard, deadline, &mut report).await,
+        };
+        ground = ground.and(kept);
+    }
+    ground.map(|()| report)
+}
+
+/// What is due of one shard. An item that can't be kept stays, and is met again in a minute.
+async fn all_due(
+    stack: &Stack,
+    shard: u8,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<(), FlowError> {
+    let mut query = Query::on(Index::Due, due_partition(shard));
+    query.before = Some(sortable(stack.now() + SignedDuration::from_millis(1)));
+    // What is handled leaves the range, so the first page is asked for until it is empty; what can't be handled
+    // now stays, and ends the round.
+    loop {
+        let page = stack.ports.table.query(query.clone()).await?;
+        let mut handled = 0;
+        for item in &page.items {
+            if stack.now() >= deadline {
+                return Ok(());
             }
-            match page.after {
-                Some(after) if handled == 0 => query.after = Some(after),
-                Some(_) => query.after = None,
-                None => break,
+            match due(stack, item, deadline, report).await {
+                Ok(done) => handled += u32::from(done),
+                Err(error) => cannot_be_kept(&item.key.partition, &error, report),
             }
         }
+        match page.after {
+            Some(after) if handled == 0 => query.after = Some(after),
+            Some(_) => query.after = None,
+            None => return Ok(()),
+        }
     }
-    report.unparked += unpark(stack, false).await?;
-    report.fired += fire(stack).await?;
-    Ok(report)
+}
+
+fn cannot_be_kept(what: &str, error: &FlowError, report: &mut Report) {
+    report.failed += 1;
+    tracing::error!(what, %error, "this could not be kept; it is tried again in a minute, and the rest goes on");
 }
 
 async fn due(
@@ -151,7 +181,6 @@ async fn requeue(stack: &Stack, run: &StoredRun) -> Result<bool, FlowError> {
     let mut row = run.row.clone();
     send(stack, &RunMessage { event: None, ..row.message.clone() }).await?;
     row.status = Status::Waiting;
-    row.parked_for = None;
     row.updated_at = now;
     if let Some(wait) = &row.wait {
         row.wait = Some(Wait { until: now, ..wait.clone() });
@@ -184,8 +213,18 @@ fn changed(written: Result<(), TableError>) -> Result<bool, FlowError> {
 
 /// What was parked goes on when its connection is well and it is time to try; `all`: at once, after a reconnect.
 pub async fn unpark(stack: &Stack, all: bool) -> Result<u32, FlowError> {
+    let mut report = Report::default();
+    put_forward(stack, all, Timestamp::MAX, &mut report).await?;
+    Ok(report.unparked)
+}
+
+async fn put_forward(
+    stack: &Stack,
+    all: bool,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<(), FlowError> {
     let now = stack.now();
-    let mut unparked = 0;
     for connection in stack.connections.list().await? {
         if connection.state != ConnectionState::Active {
             continue;
@@ -194,10 +233,17 @@ pub async fn unpark(stack: &Stack, all: bool) -> Result<u32, FlowError> {
         loop {
             let page = stack.ports.table.query(query.clone()).await?;
             for item in &page.items {
-                let run = StoredRun::read(item)?;
-                let time = run.row.wait.as_ref().is_none_or(|wait| wait.until <= now);
-                if (all || time) && requeue(stack, &run).await? {
-                    unparked += 1;
+                if stack.now() >= deadline {
+                    return Ok(());
+                }
+                let forward = async {
+                    let run = StoredRun::read(item)?;
+                    let time = run.row.wait.as_ref().is_none_or(|wait| wait.until <= now);
+                    Ok::<_, FlowError>((all || time) && requeue(stack, &run).await?)
+                };
+                match forward.await {
+                    Ok(forward) => report.unparked += u32::from(forward),
+                    Err(error) => cannot_be_kept(&item.key.partition, &error, report),
                 }
             }
             match page.after {
@@ -206,34 +252,39 @@ pub async fn unpark(stack: &Stack, all: bool) -> Result<u32, FlowError> {
             }
         }
     }
-    Ok(unparked)
+    Ok(())
 }
 
 /// Fires the schedules whose time has come; a tick that was missed fires once.
-async fn fire(stack: &Stack) -> Result<u32, FlowError> {
+async fn fire(stack: &Stack, report: &mut Report) -> Result<(), FlowError> {
     let now = stack.now();
-    let mut fired = 0;
     for (head, compiled) in stack.flows.enabled().await? {
         if compiled.flow.trigger.id != "schedule" {
             continue;
         }
-        let planned = match planned_before(&compiled.flow.trigger.options, now) {
-            Ok(planned) => planned,
-            Err(failure) => {
-                tracing::warn!(flow = %head.name, code = %failure.code, "the schedule can't be read");
-                continue;
-            }
-        };
-        let since = head.fired.or(head.live_from).unwrap_or(now);
-        if planned <= since {
-            continue;
+        let name = head.name.clone();
+        match tick(stack, head, &compiled.flow.trigger.options, now).await {
+            Ok(fired) => report.fired += u32::from(fired),
+            Err(error) => cannot_be_kept(&name, &error, report),
         }
-        let record = serde_json::json!({ "at": planned });
-        start(stack, &head, "schedule", EventKey::new(planned.to_string()), planned, record).await?;
-        stack.flows.change(&FlowHead { fired: Some(planned), ..head }).await?;
-        fired += 1;
     }
-    Ok(fired)
+    Ok(())
+}
+
+async fn tick(
+    stack: &Stack,
+    head: FlowHead,
+    schedule: &crate::domain::Object,
+    now: Timestamp,
+) -> Result<bool, FlowError> {
+    let planned = planned_before(schedule, now)?;
+    if planned <= head.fired.or(head.live_from).unwrap_or(now) {
+        return Ok(false);
+    }
+    let record = serde_json::json!({ "at": planned });
+    start(stack, &head, "schedule", EventKey::new(planned.to_string()), planned, record).await?;
+    stack.flows.change(&FlowHead { fired: Some(planned), ..head }).await?;
+    Ok(true)
 }
 
 /// The last planned instant that is not after `now`.

@@ -7,10 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::connection::{Connection, GrantId};
 use crate::domain::outcome::Failure;
 use crate::ports::Ports;
-use crate::ports::table::{Condition, Item, Key, TableError, Write};
+use crate::ports::table::{Condition, Item, Key, Query, TableError, Write, all_pages};
 
 /// After a mail about a (flow, code), further failures of the kind are counted by the run list, not by mail.
 const QUIET_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Who is asked to mend a connection is asked again after so long, when it doesn't work by then either.
+const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is told once for each time that it happens is remembered for so long.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -54,6 +57,7 @@ impl Notices {
         self.once(&format!("pause#{id}"), pause, &subject, &body).await;
     }
 
+    /// Once until it works again, or is connected again; and once more each day until then.
     pub async fn parked(&self, connection: &Connection, failure: &Failure) {
         if is_being_connected(connection) {
             return;
@@ -61,10 +65,25 @@ impl Notices {
         let id = &connection.id;
         let subject = format!("[Counterfoil] {id} needs you: {}", failure.code);
         let body = format!(
-            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost.\nConnect it again: counterfoil connection reconnect {id}\n",
+            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost; what can be mended elsewhere goes on by itself.\nConnect it again: counterfoil connection reconnect {id}\n\nYou are told again if it is so a day from now.\n",
             failure.code
         );
-        self.once(&format!("parked#{id}#{}", failure.code), QUIET_FOR, &subject, &body).await;
+        let key = Key::new(told_of(connection), failure.code.as_str());
+        self.tell(key, ASKED_AGAIN_AFTER, &subject, &body).await;
+    }
+
+    /// A connection that could not be used works again: when it fails once more, that is news.
+    pub async fn mended(&self, connection: &Connection) {
+        let forget = async {
+            for told in all_pages(self.ports.table.as_ref(), Query::new(told_of(connection))).await? {
+                let forget = Write::Delete { key: told.key, when: Condition::Always };
+                self.ports.table.write(vec![forget]).await?;
+            }
+            Ok::<_, TableError>(())
+        };
+        if let Err(error) = forget.await {
+            tracing::warn!(connection = %connection.id, %error, "could not note that it works again");
+        }
     }
 
     /// A feed has failed for a while. It is read again and again all the same, and its place is kept.
@@ -121,8 +140,11 @@ impl Notices {
     }
 
     async fn once(&self, topic: &str, quiet: SignedDuration, subject: &str, body: &str) {
+        self.tell(Key::new(format!("N#{topic}"), "told"), quiet, subject, body).await;
+    }
+
+    async fn tell(&self, key: Key, quiet: SignedDuration, subject: &str, body: &str) {
         let now: Timestamp = self.ports.clock.now();
-        let key = Key::new(format!("N#{topic}"), "told");
         let mut item = Item::new(key.clone());
         item.expires_at = Some(now + quiet);
         match self.ports.table.write(vec![Write::put(item, Condition::Absent)]).await {
@@ -139,6 +161,12 @@ impl Notices {
             }
         }
     }
+}
+
+/// Where it stands what was told of a connection since it was connected.
+fn told_of(connection: &Connection) -> String {
+    let connected = connection.connected_at.map(|at| at.as_millisecond().to_string()).unwrap_or_default();
+    format!("N#parked#{}#{connected}", connection.id)
 }
 
 /// Its account has told nothing yet: whoever connects it waits, and hears at once what is wrong.

@@ -109,7 +109,8 @@ impl Tokens {
         } else {
             connection
         };
-        let held = self.held(&connection.grant_id());
+        let grant = connection.grant_id();
+        let held = self.held(&grant);
         let mut held = held.lock().await;
         let want = Want::Usable(refused);
         let fits = |held: &&HeldToken| {
@@ -118,7 +119,14 @@ impl Tokens {
         if let Some(held) = held.as_ref().filter(fits) {
             return Ok(held.token.clone());
         }
-        let kept = self.read(&connection.grant_id()).await?;
+        *held = None;
+        let stored = self.stored(&grant).await.map_err(|error| self.fault(&error))?;
+        if let Some(trouble) =
+            stored.as_ref().and_then(|stored| stored.row.is_refused(self.ports.clock.now()))
+        {
+            return Err(self.fault_of_trouble(connection, trouble));
+        }
+        let kept = self.read(&grant).await?;
         let token = match self.fits(kept.as_ref(), want) {
             Some(token) => token,
             None => self.next(connection, connector, want, deadline).await?,
@@ -183,6 +191,25 @@ impl Tokens {
         if let Err(error) = forgotten.and(self.grants.ask_again(&grant).await) {
             // It is refused once more and forgotten then.
             tracing::warn!(%grant, %error, "the token could not be dropped");
+        }
+    }
+
+    /// A token that was had a moment ago is refused too: nobody tries it, or asks for another, for a while. It stays where
+    /// it is, since nothing is wrong with the grant as far as who gives its tokens can tell.
+    pub async fn is_refused(&self, connection: &Connection, token: &Token, failure: &Failure) {
+        let grant = connection.grant_id();
+        *self.held(&grant).lock().await = None;
+        let noted = async {
+            let Some(mut stored) = self.stored(&grant).await? else { return Ok(false) };
+            if stored.row.issued_at != Some(token.issued_at) {
+                return Ok(false);
+            }
+            let at = self.ports.clock.now();
+            stored.row.trouble = Some(Trouble { kind: TroubleKind::Refused, at, failure: failure.clone() });
+            self.note(stored).await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%grant, %error, "could not note that its token is refused");
         }
     }
 
@@ -302,7 +329,9 @@ impl Tokens {
 
     fn fault_of_trouble(&self, connection: &Connection, trouble: &Trouble) -> Fault {
         match trouble.kind {
-            TroubleKind::Ended | TroubleKind::Misconfigured => self.parked(connection, &trouble.failure),
+            TroubleKind::Ended | TroubleKind::Misconfigured | TroubleKind::Refused => {
+                self.parked(connection, &trouble.failure)
+            }
             TroubleKind::Unavailable => self.later(trouble.failure.clone()),
         }
     }

@@ -96,6 +96,7 @@ async fn ends(
     step: Option<String>,
 ) -> Result<Settle, FlowError> {
     let now = stack.now();
+    let was_parked_for = run.row().await.parked_for;
     run.note(|row| {
         row.status = status;
         row.failure.clone_from(&failure);
@@ -142,6 +143,11 @@ async fn ends(
     {
         let step = step.as_deref().unwrap_or("-");
         stack.notices.failed(&row.flow_name, &run.id.to_string(), step, failure).await;
+    }
+    if let (Status::Succeeded, Some(connection)) = (status, was_parked_for)
+        && let Some(connection) = stack.connections.get(&connection).await?
+    {
+        stack.notices.mended(&connection).await;
     }
     Ok(Settle::Delete)
 }
