@@ -1,6 +1,7 @@
 //! Notifications: what a provider says has changed wakes the poll that would have found it anyway.
 //!
-//! Answered once the wake-up is durable. However many come at once, they wake a poller a few times (`wake`).
+//! Answered once the wake-up is durable, or in time that it isn't: then it is sent again. However many come at once, they
+//! wake a poller a few times (`wake`).
 
 mod keys;
 mod sequences;
@@ -9,16 +10,23 @@ pub use keys::add_key;
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::FlowError;
 use super::stack::Stack;
 use super::wake;
 use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
 use crate::ports::Ports;
+use crate::ports::clock::within;
 use crate::ports::notification::{Notification, Reply};
 use crate::ports::queue::POLLED;
 use keys::Keys;
-use sequences::Sequences;
+use sequences::{Place, Sequences, Subscription};
+
+/// Xero waits five seconds and counts what takes longer as not delivered; a subscription that fails for a day is ended.
+/// <https://developer.xero.com/documentation/guides/webhooks/configuring-your-server>
+const ANSWERED_WITHIN: SignedDuration = SignedDuration::from_secs(3);
 
 /// What a process remembers of notifications, so that each costs the table one write and the vault nothing.
 #[derive(Debug, Clone)]
@@ -35,14 +43,15 @@ impl Hearing {
 
 /// Takes a notification, and gives the answer that its provider waits for.
 pub async fn hear(stack: &Stack, provider: Provider, notification: &Notification<'_>) -> Reply {
-    match taken(stack, provider, notification).await {
-        Ok(reply) => reply,
-        Err(error) => {
-            let failure = error.failure();
-            tracing::warn!(provider = provider.as_str(), code = %failure.code, "a notification could not be kept; it comes again");
-            Reply::empty(503)
-        }
-    }
+    let deadline = stack.now() + ANSWERED_WITHIN;
+    let failure =
+        match within(stack.ports.clock.as_ref(), deadline, taken(stack, provider, notification)).await {
+            Some(Ok(reply)) => return reply,
+            Some(Err(error)) => error.failure(),
+            None => Failure::new("no_time", "the table or the queue took too long"),
+        };
+    tracing::warn!(provider = provider.as_str(), code = %failure.code, "a notification could not be kept; it comes again");
+    Reply::empty(503)
 }
 
 async fn taken(
@@ -53,12 +62,13 @@ async fn taken(
     let Some(connector) = stack.catalog.connector(provider) else {
         return Err(Failure::new("no_connector", provider.as_str()).into());
     };
-    let keys = stack.hearing.keys.of(provider).await?;
+    let mut keys = stack.hearing.keys.of(provider).await?;
     let mut heard = connector.hear(notification, &keys);
     if heard.is_err()
         && let Some(newer) = stack.hearing.keys.newer(provider, &keys).await?
     {
-        heard = connector.hear(notification, &newer);
+        keys = newer;
+        heard = connector.hear(notification, &keys);
     }
     let heard = match heard {
         Ok(heard) => heard,
@@ -73,25 +83,32 @@ async fn taken(
         .filter(|connection| connection.provider == provider)
         .map(|connection| connection.account.as_str())
         .collect();
-    let mut triggers: BTreeSet<&str> = heard
-        .changed
-        .iter()
-        .filter(|(account, _)| accounts.contains(account.as_str()))
-        .map(|(_, trigger)| *trigger)
-        .collect();
-    let hearing = &stack.hearing;
-    if let Some((first, _)) = heard.sequence
-        && hearing.sequences.have_gap(provider, first).await?
-    {
+    let strangers: BTreeSet<&str> = heard.changed.iter().map(|(account, _)| account.as_str()).collect();
+    for account in strangers.difference(&accounts) {
+        tracing::warn!(
+            provider = provider.as_str(),
+            account,
+            "a notification of an account that no connection leads to wakes nobody; is it the one that was meant?"
+        );
+    }
+    let known = heard.changed.iter().filter(|(account, _)| accounts.contains(account.as_str()));
+    let mut woken = wake::each(known.map(|(account, trigger)| (*trigger, Some(account.as_str()))));
+    let sequences = &stack.hearing.sequences;
+    let subscription = keys.get(heard.key).map(|key| Subscription::signed_with(provider, key));
+    let numbered = match subscription.zip(heard.sequence) {
+        Some((of, (first, last))) => Some((of, sequences.place(of, first).await?, last)),
+        None => None,
+    };
+    if numbered.is_some_and(|(_, place, _)| place != Place::InOrder) {
         tracing::warn!(provider = provider.as_str(), "notifications were missed; everything is looked at");
-        triggers.extend(POLLED.into_iter().map(|(id, _)| id).filter(|id| Provider::of(id) == Some(provider)));
+        let of_provider =
+            POLLED.into_iter().map(|(id, _)| id).filter(|id| Provider::of(id) == Some(provider));
+        woken = wake::each(of_provider.map(|trigger| (trigger, None)));
     }
-    for trigger in triggers {
-        wake::soon(stack, trigger).await?;
-    }
+    wake::soon(stack, woken).await?;
     // Last: a gap whose wake-ups failed is seen again when the notification comes again.
-    if let Some((_, last)) = heard.sequence {
-        hearing.sequences.note(provider, last).await?;
+    if let Some((of, place, last)) = numbered {
+        sequences.note(of, place, last).await?;
     }
     Ok(heard.answer)
 }

@@ -12,6 +12,7 @@ mod known;
 mod lease;
 mod live;
 mod own;
+mod pace;
 mod seed;
 
 pub(super) use announce::{message, versioned};
@@ -24,10 +25,12 @@ pub(super) use own::mark as mark_own;
 pub(super) use seed::wanted as remembered_at_first;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use announce::Announcing;
 use jiff::{SignedDuration, Timestamp};
-use lease::Lease;
+use lease::{Lease, Place};
+use pace::Pace;
 use serde::Serialize;
 
 use super::FlowError;
@@ -35,13 +38,13 @@ use super::budget::Priority;
 use super::compile::Compiled;
 use super::flows::{FlowHead, FlowState};
 use super::stack::Stack;
-use super::wake;
+use super::wake::{self, WakeUp, Whom, Why, Woken};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::ids::ConnectionId;
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::{Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, Trigger};
-use crate::ports::queue::{Outgoing, QueueName};
+use crate::ports::queue::QueueName;
 use crate::ports::table::Key;
 
 /// Rows become visible up to this long after their stamp: a long transaction commits late.
@@ -58,6 +61,8 @@ pub struct Report {
     pub events: u32,
     /// Watches that another worker is polling; it will poll once more.
     pub busy: u32,
+    /// Watches whose account has too few calls left for this poll: another follows when it has.
+    pub put_off: u32,
     /// Something was seen that is too young to be told of: another poll follows in a few seconds.
     pub unsettled: bool,
     /// Watches that could not be polled: connection (of a feed the flow) and code.
@@ -70,6 +75,7 @@ impl Report {
         self.pages += other.pages;
         self.events += other.events;
         self.busy += other.busy;
+        self.put_off += other.put_off;
         self.unsettled |= other.unsettled;
         self.failures.extend(other.failures);
     }
@@ -92,6 +98,12 @@ impl Listener {
     ) -> Result<(Self, std::sync::Arc<Connection>), FlowError> {
         let (interest, connection) = listens_to(stack, &compiled).await?;
         Ok((Self { head, compiled, interest }, connection))
+    }
+
+    /// `own`: it reads by itself.
+    fn watch_key(&self, connection: &ConnectionId, own: bool) -> Key {
+        let alone = if own { self.head.id.to_string() } else { String::new() };
+        watch_key(connection, &self.compiled.flow.trigger.id, &self.interest, &alone)
     }
 }
 
@@ -126,16 +138,35 @@ pub async fn wake(stack: &Stack, trigger: &str, why: &str) -> Result<(), FlowErr
     let Some(queue) = QueueName::wake(trigger) else {
         return Err(Failure::new("not_polled", format!("{trigger} is not polled")).into());
     };
-    Ok(stack.ports.queue.send(queue, vec![Outgoing { body: wake_up(why), ..Outgoing::default() }]).await?)
+    Ok(stack.ports.queue.send(queue, vec![WakeUp::of_all(why).message(Duration::ZERO)]).await?)
 }
 
-/// A wake-up's message.
-pub(super) fn wake_up(why: &str) -> String {
-    serde_json::json!({"v": 1, "why": why}).to_string()
+/// What a batch of wake-ups asks for: one poll, however many they are. Those that are events ask for a wake-up only, since
+/// nobody has counted them yet.
+pub async fn woken(
+    stack: &Stack,
+    trigger: &str,
+    wake_ups: impl IntoIterator<Item = &str>,
+    deadline: Timestamp,
+) -> Result<Report, FlowError> {
+    let woken = Woken::by(wake_ups);
+    if woken.by_events {
+        wake::soon(stack, wake::each([(trigger, None)])).await?;
+    }
+    if woken.is_empty() { Ok(Report::default()) } else { polled(stack, trigger, &woken, deadline).await }
 }
 
-/// One poll of every watch of a trigger.
+/// One poll of every watch of a trigger, whatever its account has left of the day.
 pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<Report, FlowError> {
+    polled(stack, trigger, &Woken::at_once(), deadline).await
+}
+
+async fn polled(
+    stack: &Stack,
+    trigger: &str,
+    woken: &Woken,
+    deadline: Timestamp,
+) -> Result<Report, FlowError> {
     if let Some(source) = stack.catalog.feed(trigger) {
         return feed::poll(stack, trigger, source.as_ref(), deadline).await;
     }
@@ -144,15 +175,39 @@ pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<R
     };
     let mut report = Report::default();
     let mut ground = Ok(());
-    let mut all = watches(stack, trigger, &mut report).await?;
+    let mut again: BTreeMap<Whom, Option<Timestamp>> = BTreeMap::new();
+    let (mut all, counts) = watches(stack, trigger, &mut report).await?;
     // In turns: an account with much to read isn't always before the others.
     let turn = usize::try_from(stack.now().as_second() / 60).unwrap_or(0) % all.len().max(1);
     all.rotate_left(turn);
     for (connection, watches) in all {
+        let Some(why) = woken.why(&connection.account) else { continue };
+        let whom = Whom { trigger: trigger.to_owned(), account: Some(connection.account.clone()) };
+        let count = counts.get(&connection.account).map_or(1, BTreeSet::len);
+        let pace = match Pace::of(stack, &connection, count).await {
+            Ok(pace) => pace,
+            Err(error) => {
+                ground = Err(error);
+                continue;
+            }
+        };
         for watch in watches {
-            report.watches += 1;
-            match poll_watch(stack, polled.as_ref(), &connection, &watch, deadline, &mut report).await {
-                Ok(()) => {}
+            let mut one = Report { watches: 1, ..Report::default() };
+            let polling = async {
+                if let Some(opens) = pace.not_before(stack, &watch.key, why).await? {
+                    one.put_off = 1;
+                    return Ok(Some(opens));
+                }
+                poll_watch(stack, polled.as_ref(), &connection, &watch, pace, deadline, &mut one).await?;
+                Ok(None)
+            };
+            match polling.await {
+                // Its next turn comes by itself; news doesn't.
+                Ok(Some(opens)) if why == Why::News => {
+                    let wakes = again.entry(whom.clone()).or_insert(Some(opens));
+                    *wakes = (*wakes).min(Some(opens));
+                }
+                Ok(_) => {}
                 // The others are polled all the same.
                 Err(PollError::Ground(error)) => ground = Err(error),
                 Err(PollError::Fault(fault)) => {
@@ -161,13 +216,17 @@ pub async fn poll(stack: &Stack, trigger: &str, deadline: Timestamp) -> Result<R
                     report.failures.push((connection.id.to_string(), failure.code.clone()));
                 }
             }
+            if one.unsettled {
+                again.insert(whom.clone(), None);
+            }
+            report.add(one);
         }
     }
-    if report.unsettled {
-        wake::soon(stack, trigger).await?;
-    }
+    wake::soon(stack, again).await?;
     ground.map(|()| report)
 }
+
+type Watches = Vec<(std::sync::Arc<Connection>, Vec<Watch>)>;
 
 enum PollError {
     Ground(FlowError),
@@ -180,17 +239,26 @@ impl<E: Into<FlowError>> From<E> for PollError {
     }
 }
 
-/// The watches of a trigger by connection. Flows that watch the same thing share one.
+/// The watches of a trigger by connection, and those of all triggers by account. Flows that watch the same thing share
+/// one.
 async fn watches(
     stack: &Stack,
     trigger: &str,
     report: &mut Report,
-) -> Result<Vec<(std::sync::Arc<Connection>, Vec<Watch>)>, FlowError> {
+) -> Result<(Watches, BTreeMap<String, BTreeSet<Key>>), FlowError> {
     let mut by_connection: BTreeMap<ConnectionId, (std::sync::Arc<Connection>, BTreeMap<Key, Watch>)> =
         BTreeMap::new();
+    let mut by_account: BTreeMap<String, BTreeSet<Key>> = BTreeMap::new();
     for (head, compiled) in stack.flows.enabled().await? {
         let wanted = &compiled.flow.trigger;
         if wanted.id != trigger {
+            let own = head.catch_up_from.is_some();
+            // One that can't be polled uses up nothing.
+            if let Ok((other, connection)) = Listener::of(stack, head, std::sync::Arc::clone(&compiled)).await
+            {
+                let key = other.watch_key(&connection.id, own);
+                by_account.entry(connection.account.clone()).or_default().insert(key);
+            }
             continue;
         }
         let Some(provider) = Provider::of(trigger) else { continue };
@@ -212,20 +280,22 @@ async fn watches(
             }
         };
         let own = head.catch_up_from.is_some();
-        let alone = if own { head.id.to_string() } else { String::new() };
-        let key = watch_key(&connection.id, trigger, &interest, &alone);
+        let listener = Listener { head, compiled, interest };
+        let key = listener.watch_key(&connection.id, own);
+        by_account.entry(connection.account.clone()).or_default().insert(key.clone());
         let (_, watches) =
             by_connection.entry(connection.id.clone()).or_insert_with(|| (connection, BTreeMap::new()));
         watches
             .entry(key.clone())
             .or_insert_with(|| Watch { key, listeners: Vec::new(), own })
             .listeners
-            .push(Listener { head, compiled, interest });
+            .push(listener);
     }
-    Ok(by_connection
+    let watches = by_connection
         .into_values()
         .map(|(connection, watches)| (connection, watches.into_values().collect()))
-        .collect())
+        .collect();
+    Ok((watches, by_account))
 }
 
 async fn poll_watch(
@@ -233,26 +303,33 @@ async fn poll_watch(
     trigger: &dyn Trigger,
     connection: &std::sync::Arc<Connection>,
     watch: &Watch,
+    pace: Pace,
     deadline: Timestamp,
     report: &mut Report,
 ) -> Result<(), PollError> {
     let account = stack
         .client(std::sync::Arc::clone(connection), Priority::Live, deadline)
         .map_err(PollError::Fault)?;
-    let Some(mut lease) = Lease::take(stack, &watch.key).await? else {
+    let Some(mut lease) = Lease::<Place>::take(stack, &watch.key).await? else {
         report.busy += 1;
         return Ok(());
     };
+    lease.place.paced_until = pace.after_a_poll(lease.place.paced_until, stack.now());
     let mut result = Ok(());
     loop {
         let polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
+        let before = lease.place.failed.take();
         lease.place.failed = match &polled {
             Err(PollError::Fault(fault)) => {
-                let since = lease.place.failed.as_ref().map_or(stack.now(), |failed| failed.since);
-                Some(Failed { since, failure: fault.failure().clone() })
+                let since = before.as_ref().map_or(stack.now(), |failed| failed.since);
+                let parked = matches!(fault, Fault::Retry(again) if again.reason == Reason::Parked);
+                Some(Failed { since, failure: fault.failure().clone(), parked })
             }
             _ => None,
         };
+        if polled.is_ok() && before.is_some_and(|failed| failed.parked) {
+            stack.notices.mended(connection).await;
+        }
         if polled.is_err() {
             result = polled;
         }
@@ -291,12 +368,9 @@ async fn read(
         let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
         let page = match trigger.poll(ask, account).await {
             Ok(page) => page,
-            Err(Fault::Terminal(failure)) if listeners.len() > 1 => {
+            Err(Fault::Terminal(failure)) if listeners.len() > 1 && !lease.are_refused(heads(), now) => {
                 tracing::warn!(code = %failure.code, "a shared poll was refused; each flow is asked for by itself");
-                let sound = apart(stack, trigger, account, listeners, from, report).await?;
-                if sound.is_empty() {
-                    return Ok(());
-                }
+                let sound = apart(stack, trigger, account, listeners, from, lease, report).await?;
                 return Box::pin(read(stack, trigger, account, &sound, watch, lease, report)).await;
             }
             Err(fault) => return Err(PollError::Fault(fault)),
@@ -351,6 +425,7 @@ async fn read(
                 // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
                 lease.read_up_to(settled_before.max(start));
                 lease.told(heads());
+                lease.refuses(heads(), None);
                 if looks_back {
                     lease.looked_back(now);
                 }
@@ -416,29 +491,38 @@ async fn caught_up(
 
 /// One flow's field or condition is bad; which one shows when each is asked for by itself. That one reads by itself
 /// from here on, until it is mended and has caught up: it loses nothing, and the others go on sharing one poll.
-/// Returns the others.
+/// Returns the others. Where all are refused, for something that they have in common, they stay together: apart, each of
+/// them would be refused each minute.
 async fn apart(
     stack: &Stack,
     trigger: &dyn Trigger,
     account: &dyn Account,
     listeners: &[Listener],
     from: Timestamp,
+    lease: &mut Lease,
     report: &mut Report,
 ) -> Result<Vec<Listener>, PollError> {
     let mut sound = Vec::new();
     let mut refused = Vec::new();
+    let mut reasons = Vec::new();
     for listener in listeners {
         let alone = union_of(std::iter::once(&listener.interest));
         let ask = PollAsk { union: &alone, from, continuation: None };
         match trigger.poll(ask, account).await {
             Ok(_) => sound.push(listener.clone()),
             Err(Fault::Terminal(failure)) => {
-                report.failures.push((listener.head.name.clone(), failure.code));
+                reasons.push(failure);
                 refused.push(listener.clone());
             }
             Err(fault) => return Err(PollError::Fault(fault)),
         }
     }
+    if let (true, Some(first)) = (sound.is_empty(), reasons.first()) {
+        lease.refuses(listeners.iter().map(|listener| &listener.head), Some(stack.now()));
+        return Err(PollError::Fault(Fault::Terminal(first.clone())));
+    }
+    let names = refused.iter().map(|listener| listener.head.name.clone());
+    report.failures.extend(names.zip(reasons.into_iter().map(|failure| failure.code)));
     if refused.is_empty() {
         // Only all together they are too much: they read one by one.
         refused = sound.split_off(1);

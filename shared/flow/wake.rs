@@ -1,96 +1,263 @@
 //! A poller is woken in a moment: by a notification, or by a poll that saw what is still too young to be told of.
 //!
-//! One wake-up covers all that comes before it is due. While they keep coming, each waits longer than the one before: a
-//! burst costs a few polls, and a stream that never ends one a minute.
+//! One wake-up covers all that comes before it is due. Two may follow each other at once; while they keep coming, in
+//! whatever rhythm, there is one a minute.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::FlowError;
-use super::poll::wake_up;
 use super::rows::{document_of, item_of};
-use super::run::write_patiently;
 use super::stack::Stack;
+use crate::ports::Unavailable;
 use crate::ports::clock::later;
-use crate::ports::queue::{Outgoing, QueueName};
+use crate::ports::queue::{MAX_DELAY, Outgoing, QueueName};
 use crate::ports::table::{Condition, Key, Write};
 
 /// A version is told of when it is two seconds old; a poll before that would find nothing.
 const AT_FIRST: Duration = Duration::from_secs(3);
-const AT_MOST: Duration = Duration::from_secs(60);
+/// In the long run there is one in so much time.
+const EACH: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a wake-up says. It carries no data into a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct WakeUp {
+    v: u8,
+    why: String,
+    /// Whose watches are meant; `None`: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+}
+
+/// Why a watch is to be polled, the weakest reason first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// It is its turn.
+    Turn,
+    /// Something is said to have changed.
+    News,
+    /// Somebody waits for it.
+    AtOnce,
+}
+
+const SCHEDULE: &str = "schedule";
+const SOON: &str = "soon";
+/// An event of the provider's that no function of ours has heard: there may be any number of them.
+const EVENT: &str = "event";
+
+impl WakeUp {
+    pub(super) fn of_all(why: &str) -> Self {
+        Self { v: 1, why: why.to_owned(), account: None }
+    }
+
+    pub(super) fn message(&self, delay: Duration) -> Outgoing {
+        let body = serde_json::to_string(self).unwrap_or_default();
+        Outgoing { body, delay, attributes: BTreeMap::new() }
+    }
+}
+
+/// What the wake-ups of a batch ask for, all together.
+#[derive(Debug, Default)]
+pub(super) struct Woken {
+    everyone: Option<Why>,
+    accounts: BTreeMap<String, Why>,
+    /// Some of them are events: they ask for a wake-up.
+    pub(super) by_events: bool,
+}
+
+impl Woken {
+    pub(super) fn at_once() -> Self {
+        Self { everyone: Some(Why::AtOnce), ..Self::default() }
+    }
+
+    /// One that can't be read is taken at its word that somebody waits.
+    pub(super) fn by<'a>(bodies: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut woken = Self::default();
+        for body in bodies {
+            let wake_up = serde_json::from_str(body).unwrap_or_else(|_| WakeUp::of_all(""));
+            let why = match wake_up.why.as_str() {
+                EVENT => {
+                    woken.by_events = true;
+                    continue;
+                }
+                SCHEDULE => Why::Turn,
+                SOON => Why::News,
+                _ => Why::AtOnce,
+            };
+            match wake_up.account {
+                None => woken.everyone = woken.everyone.max(Some(why)),
+                Some(account) => {
+                    let known = woken.accounts.entry(account).or_insert(why);
+                    *known = why.max(*known);
+                }
+            }
+        }
+        woken
+    }
+
+    /// Why this account is to be polled; `None`: it isn't.
+    pub(super) fn why(&self, account: &str) -> Option<Why> {
+        self.everyone.max(self.accounts.get(account).copied())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.everyone.is_none() && self.accounts.is_empty()
+    }
+}
+
+/// Who is woken: the poller of a trigger, for one account or for all.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Whom {
+    pub(super) trigger: String,
+    pub(super) account: Option<String>,
+}
+
+impl Whom {
+    fn key(&self) -> Key {
+        Key::new(format!("H#{}", self.trigger), self.account.as_deref().unwrap_or("everyone"))
+    }
+}
 
 /// The wake-up that is on its way, or was the last.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Woken {
+struct Sent {
     due: Timestamp,
-    /// How long it waited.
-    seconds: u64,
+    /// Until when the wake-ups so far have used up their share of a minute each.
+    used_until: Timestamp,
+}
+
+impl Sent {
+    fn next(last: Option<Self>, now: Timestamp, not_before: Option<Timestamp>) -> Self {
+        let used_until = last.map_or(now, |last| last.used_until);
+        let due = later(now, AT_FIRST).max(used_until - EACH).max(not_before.unwrap_or(now));
+        let due = due.min(later(now, MAX_DELAY));
+        Self { due, used_until: used_until.max(due) + EACH }
+    }
 }
 
 /// Until when a process knows a poller to be woken: it needn't ask the table before then.
 #[derive(Debug, Clone, Default)]
-pub struct Wakes(Arc<Mutex<HashMap<String, Timestamp>>>);
+pub struct Wakes(Arc<Mutex<HashMap<Whom, Timestamp>>>);
 
-/// Wakes a poller soon, unless it is about to be woken. The wake-up is durable when this returns.
-pub async fn soon(stack: &Stack, trigger: &str) -> Result<(), FlowError> {
-    let Some(queue) = QueueName::wake(trigger) else { return Ok(()) };
+/// Wakes pollers soon, or not before the instant that is given, but for those that are about to be woken. The wake-ups
+/// are durable when this returns.
+pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>>) -> Result<(), FlowError> {
     let now = stack.now();
-    // Held until the message is sent: who comes meanwhile waits, and is covered by it.
+    // Held until the messages are sent: who comes meanwhile waits, and is covered by them.
     let mut wakes = stack.wakes.0.lock().await;
-    if wakes.get(trigger).is_some_and(|due| now < *due) {
+    let asleep = |whom: &Whom| wakes.get(whom).is_none_or(|due| *due <= now);
+    let wanted: Vec<_> = wanted.into_iter().filter(|(whom, _)| asleep(whom)).collect();
+    if wanted.is_empty() {
         return Ok(());
     }
-    let key = Key::new(format!("H#{trigger}"), "soon");
-    let item = stack.ports.table.get(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
-    let last: Option<Woken> = item.as_ref().map(document_of).transpose()?;
-    if let Some(last) = last.filter(|last| now < last.due) {
-        wakes.insert(trigger.to_owned(), last.due);
-        return Ok(());
-    }
-    let wait = wait_after(last, now);
-    let message = Outgoing { body: wake_up("soon"), delay: wait, attributes: BTreeMap::new() };
-    stack.ports.queue.send(queue, vec![message]).await?;
+    let keys: Vec<Key> = wanted.iter().map(|(whom, _)| whom.key()).collect();
+    let rows = stack.ports.table.get(&keys).await?;
 
-    // Only now: what the row says is on its way. Two processes may send at once, and a batch of wake-ups is one poll.
-    let woken = Woken { due: later(now, wait), seconds: wait.as_secs() };
-    let mut put = item_of(key, &woken);
-    put.expires_at = Some(woken.due + SignedDuration::from_hours(1));
-    write_patiently(&stack.ports, vec![Write::put(put, Condition::Always)]).await?;
-    wakes.insert(trigger.to_owned(), woken.due);
+    let mut messages: BTreeMap<QueueName, Vec<Outgoing>> = BTreeMap::new();
+    let mut sent = Vec::new();
+    for ((whom, not_before), row) in wanted.into_iter().zip(rows) {
+        let Some(queue) = QueueName::wake(&whom.trigger) else { continue };
+        let last: Option<Sent> = row.as_ref().map(document_of).transpose()?;
+        if let Some(last) = last.filter(|last| now < last.due) {
+            wakes.insert(whom, last.due);
+            continue;
+        }
+        let next = Sent::next(last, now, not_before);
+        let wake_up = WakeUp { account: whom.account.clone(), ..WakeUp::of_all(SOON) };
+        let delay = next.due.duration_since(now).unsigned_abs();
+        messages.entry(queue).or_default().push(wake_up.message(delay));
+        sent.push((whom, next));
+    }
+    let sends = messages.into_iter().map(|(queue, messages)| stack.ports.queue.send(queue, messages));
+    try_join_all(sends).await.map_err(|error: Unavailable| FlowError::from(error))?;
+
+    // Only now: what a row says is on its way. Two processes may send at once, and a batch of wake-ups is one poll; so is
+    // one whose row can't be written.
+    let noted = sent.iter().map(|(whom, next)| note(stack, whom, *next));
+    join_all(noted).await;
+    wakes.extend(sent.into_iter().map(|(whom, next)| (whom, next.due)));
     Ok(())
 }
 
-/// Four times as long as the last one, as long as they keep coming; after a quiet while the first again.
-fn wait_after(last: Option<Woken>, now: Timestamp) -> Duration {
-    let Some(last) = last else { return AT_FIRST };
-    let waited = Duration::from_secs(last.seconds);
-    let quiet = now.duration_since(last.due).unsigned_abs();
-    if quiet > waited { AT_FIRST } else { (waited * 4).min(AT_MOST) }
+async fn note(stack: &Stack, whom: &Whom, sent: Sent) {
+    let mut put = item_of(whom.key(), &sent);
+    put.expires_at = Some(sent.used_until + SignedDuration::from_hours(1));
+    if let Err(error) = stack.ports.table.write(vec![Write::put(put, Condition::Always)]).await {
+        tracing::warn!(trigger = whom.trigger, %error, "a wake-up is on its way, and others will not know");
+    }
+}
+
+/// The pollers of these triggers, each for these accounts.
+pub(super) fn each<'a>(
+    of: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> BTreeMap<Whom, Option<Timestamp>> {
+    let whom = |(trigger, account): (&str, Option<&str>)| Whom {
+        trigger: trigger.to_owned(),
+        account: account.map(str::to_owned),
+    };
+    let all: BTreeSet<Whom> = of.into_iter().map(whom).collect();
+    all.into_iter().map(|whom| (whom, None)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stream_of_notifications_costs_one_poll_a_minute_in_the_end_and_a_quiet_moment_starts_anew() {
-        let mut now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let mut last = None;
-        let mut waits = Vec::new();
-        for _ in 0..7 {
-            let wait = wait_after(last, now);
-            waits.push(wait.as_secs());
-            let due = later(now, wait);
-            last = Some(Woken { due, seconds: wait.as_secs() });
-            now = due;
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    /// Seconds at which a poller is woken that notifications come for at each of these.
+    fn woken(asked: impl Iterator<Item = i64>) -> Vec<i64> {
+        let mut last: Option<Sent> = None;
+        let mut dues = Vec::new();
+        for second in asked {
+            if last.is_none_or(|last| last.due <= at(second)) {
+                let next = Sent::next(last, at(second), None);
+                dues.push(next.due.duration_since(at(0)).as_secs());
+                last = Some(next);
+            }
         }
-        assert_eq!(waits, [3, 12, 48, 60, 60, 60, 60]);
-        let quiet = later(now, AT_MOST + Duration::from_secs(1));
-        assert_eq!(wait_after(last, quiet), AT_FIRST);
+        dues
+    }
+
+    #[test]
+    fn a_stream_of_notifications_costs_one_poll_a_minute_and_a_quiet_while_starts_anew() {
+        assert_eq!(woken(0..200), [3, 6, 66, 126, 186, 246]);
+        assert_eq!(woken([0, 10, 300, 310].into_iter()), [3, 13, 303, 313]);
+    }
+
+    #[test]
+    fn no_rhythm_of_notifications_costs_more() {
+        for rhythm in [1, 4, 7, 20, 45, 59] {
+            let polls = woken((0..3_600).step_by(rhythm)).len();
+            assert!(polls <= 62, "one in {rhythm} seconds: {polls} polls an hour");
+        }
+    }
+
+    #[test]
+    fn who_is_put_off_is_woken_when_it_may_be_and_a_queue_holds_nothing_back_longer_than_it_can() {
+        let due = |not_before| Sent::next(None, at(0), Some(at(not_before))).due;
+        assert_eq!([due(0), due(200), due(5_000)], [at(3), at(200), at(900)]);
+    }
+
+    #[test]
+    fn the_strongest_reason_of_a_batch_counts_for_all_or_for_one_account() {
+        let soon = r#"{"v":1,"why":"soon","account":"a"}"#;
+        let turn = r#"{"v":1,"why":"schedule"}"#;
+        let woken = Woken::by([turn, soon]);
+        assert_eq!((woken.why("a"), woken.why("b")), (Some(Why::News), Some(Why::Turn)));
+        assert_eq!(Woken::by([soon]).why("b"), None);
+        for other in [r#"{"v":1,"why":"manual"}"#, "{}", ""] {
+            assert_eq!(Woken::by([other]).why("b"), Some(Why::AtOnce), "{other}");
+        }
+        let events = Woken::by([r#"{"v":1,"why":"event"}"#; 3]);
+        assert!(events.by_events && events.is_empty());
     }
 }

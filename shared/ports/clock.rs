@@ -15,6 +15,16 @@ pub trait Clock: Send + Sync {
     async fn sleep(&self, duration: Duration);
 }
 
+/// What the work comes to; None when `until` comes first: then it is given up where it stands.
+pub async fn within<T>(clock: &dyn Clock, until: Timestamp, work: impl Future<Output = T>) -> Option<T> {
+    let left = until.duration_since(clock.now());
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = clock.sleep(left.max(SignedDuration::ZERO).unsigned_abs()) => None,
+    }
+}
+
 /// A clock that stands still until it is moved: a test's time, and a simulation's.
 ///
 /// Sleepers wake when time passes them. On an *automatic* clock a sleep moves the time itself, so that work that

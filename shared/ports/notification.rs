@@ -26,7 +26,9 @@ impl Notification<'_> {
 pub struct Heard {
     /// Account and trigger: whose poll would find what changed.
     pub changed: Vec<(String, &'static str)>,
-    /// Its place among all notifications, where the provider numbers them: first and last.
+    /// Which of the keys it was known by.
+    pub key: usize,
+    /// Its place among all notifications of its key, where the provider numbers them: first and last.
     pub sequence: Option<(u64, u64)>,
     /// What the provider waits for.
     pub answer: Reply,

@@ -92,14 +92,17 @@ pub async fn poller(
     event: SqsEvent,
     deadline: Timestamp,
 ) -> Result<SqsBatchResponse, FlowError> {
-    let report = poll::poll(stack, trigger, deadline).await?;
+    let wake_ups = deliveries(event);
+    let bodies = wake_ups.iter().map(|wake_up| wake_up.body.as_str());
+    let report = poll::woken(stack, trigger, bodies, deadline).await?;
     tracing::info!(
         trigger,
-        woken = event.records.len(),
+        woken = wake_ups.len(),
         watches = report.watches,
         pages = report.pages,
         events = report.events,
         busy = report.busy,
+        put_off = report.put_off,
         failures = report.failures.len(),
         "poll"
     );

@@ -50,7 +50,8 @@ pub async fn wakes(stack: &Stack, trigger: &str) -> Result<Option<poll::Report>,
     if deliveries.is_empty() {
         return Ok(None);
     }
-    let report = poll::poll(stack, trigger, deadline(stack)).await?;
+    let bodies = deliveries.iter().map(|delivery| delivery.body.as_str());
+    let report = poll::woken(stack, trigger, bodies, deadline(stack)).await?;
     let settles = deliveries.into_iter().map(|delivery| (delivery.receipt, Settle::Delete)).collect();
     stack.ports.queue.settle(queue, settles).await?;
     Ok(Some(report))

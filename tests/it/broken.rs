@@ -14,14 +14,20 @@ use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::runtime::{catalog, engine};
 
 use secrecy::SecretString;
+use tokio::sync::Notify;
 
 use crate::world::World;
 
-/// Another process whose queue or table is down, while the switch is on, or whose vault is full.
+/// Another process whose queue or table is down, or whose table hangs or refuses writes, while the switch is on, or whose
+/// vault is full.
 pub(crate) struct Broken {
     pub(crate) stack: Stack,
     pub(crate) queue_down: Arc<AtomicBool>,
     pub(crate) table_down: Arc<AtomicBool>,
+    pub(crate) table_hangs: Arc<AtomicBool>,
+    /// Notified when somebody waits for the table.
+    pub(crate) hangs: Arc<Notify>,
+    pub(crate) writes_refused: Arc<AtomicBool>,
     /// How many more tokens the vault keeps.
     pub(crate) vault_room: Arc<AtomicI64>,
 }
@@ -31,11 +37,19 @@ impl Broken {
         let (queue_down, table_down) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let vault_room = Arc::new(AtomicI64::new(i64::MAX));
         let mut ports = world.ports();
+        let (table_hangs, writes_refused) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let hangs = Arc::new(Notify::new());
         ports.queue = Arc::new(Switched { inner: Arc::clone(&ports.queue), down: Arc::clone(&queue_down) });
         ports.table = Arc::new(Switched { inner: Arc::clone(&ports.table), down: Arc::clone(&table_down) });
+        ports.table = Arc::new(Throttled {
+            inner: ports.table,
+            hanging: Arc::clone(&table_hangs),
+            hangs: Arc::clone(&hangs),
+            writes_refused: Arc::clone(&writes_refused),
+        });
         ports.vault = Arc::new(Filling { inner: Arc::clone(&ports.vault), room: Arc::clone(&vault_room) });
         let stack = Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default());
-        Self { stack, queue_down, table_down, vault_room }
+        Self { stack, queue_down, table_down, table_hangs, hangs, writes_refused, vault_room }
     }
 }
 
@@ -96,6 +110,43 @@ impl Table for Switched<dyn Table> {
     async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
         if self.is_down() {
             return Err(TableError::Unavailable("it is down".into()));
+        }
+        self.inner.write(writes).await
+    }
+}
+
+struct Throttled {
+    inner: Arc<dyn Table>,
+    hanging: Arc<AtomicBool>,
+    hangs: Arc<Notify>,
+    writes_refused: Arc<AtomicBool>,
+}
+
+impl Throttled {
+    async fn hang(&self) {
+        if self.hanging.load(Ordering::SeqCst) {
+            self.hangs.notify_one();
+            std::future::pending().await
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Throttled {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        self.hang().await;
+        self.inner.get(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        self.hang().await;
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.hang().await;
+        if self.writes_refused.load(Ordering::SeqCst) {
+            return Err(TableError::Busy("throttled".into()));
         }
         self.inner.write(writes).await
     }

@@ -32,11 +32,11 @@ async fn world() -> World {
 }
 
 /// What Xero posts; its events are about contacts of the connected organisation.
-async fn xero(world: &World, key: &str, sequence: u64) -> Reply {
+pub(crate) async fn xero(world: &World, key: &str, sequence: u64) -> Reply {
     xero_to(&world.stack, world, key, sequence).await
 }
 
-async fn xero_to(stack: &Stack, world: &World, key: &str, sequence: u64) -> Reply {
+pub(crate) async fn xero_to(stack: &Stack, world: &World, key: &str, sequence: u64) -> Reply {
     let tenant = world.sandbox.xero.ledger().tenant_id().to_string();
     let event = json!({"eventCategory": "CONTACT", "eventType": "UPDATE", "tenantId": tenant});
     let body = json!({"events": [event], "firstEventSequence": sequence, "lastEventSequence": sequence});
@@ -44,7 +44,7 @@ async fn xero_to(stack: &Stack, world: &World, key: &str, sequence: u64) -> Repl
 }
 
 /// As Xero signs what it posts.
-async fn signed(stack: &Stack, key: &str, body: &str) -> Reply {
+pub(crate) async fn signed(stack: &Stack, key: &str, body: &str) -> Reply {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("any length");
     mac.update(body.as_bytes());
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
@@ -53,7 +53,7 @@ async fn signed(stack: &Stack, key: &str, body: &str) -> Reply {
     hear::hear(stack, Provider::Xero, &notification).await
 }
 
-async fn woken(world: &World, trigger: &str) -> u64 {
+pub(crate) async fn woken(world: &World, trigger: &str) -> u64 {
     let queue = QueueName::wake(trigger).expect("is polled");
     world.stack.ports.queue.depth(queue).await.expect("counted")
 }
@@ -118,7 +118,7 @@ async fn a_missing_notification_has_everything_looked_at_and_a_late_or_repeated_
     }
     assert_eq!(woken(&world, "xero.new_payment").await, 0);
     xero(&world, "key", 9).await;
-    for trigger in ["xero.new_payment", "xero.new_or_updated_quote", "xero.new_or_updated_contact"] {
+    for trigger in ["xero.new_payment", "xero.new_or_updated_quote", "xero.new_or_updated_invoice"] {
         assert_eq!(woken(&world, trigger).await, 1, "{trigger}");
     }
     assert_eq!(woken(&world, "salesforce.updated_record").await, 0);
@@ -162,8 +162,11 @@ async fn a_forged_notification_wakes_nobody_and_a_key_stays_good_while_it_is_cha
     for (key, status) in [("new", 200), ("key", 200), ("another", 401)] {
         assert_eq!(xero(&world, key, 1).await.status, status, "{key}");
     }
-    hear::add_key(&world.stack, Provider::Xero, SecretString::from("newest")).await.expect("kept");
-    assert_eq!(xero(&world, "key", 1).await.status, 401, "two changes later it is forgotten");
+    for newer in ["newer", "still-newer", "newest"] {
+        assert_eq!(xero(&world, "key", 1).await.status, 200, "before {newer}");
+        hear::add_key(&world.stack, Provider::Xero, SecretString::from(newer)).await.expect("kept");
+    }
+    assert_eq!(xero(&world, "key", 1).await.status, 401, "four changes later it is forgotten");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ use crate::world::World;
 
 /// What the product writes to its log, from the first line to the last.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -34,22 +34,27 @@ impl Write for Log {
 }
 
 impl Log {
-    fn text(&self) -> String {
+    /// From here on; the test must have its process to itself.
+    pub(crate) fn start() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt()
+            .with_env_filter("counterfoil=trace,counterfoil_sandbox=off")
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .try_init()
+            .expect("the only subscriber of this process");
+        log
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_dead_letter() {
-    let log = Log::default();
-    let writer = log.clone();
-    tracing_subscriber::fmt()
-        .with_env_filter("counterfoil=trace,counterfoil_sandbox=off")
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .try_init()
-        .expect("the only subscriber of this process");
-
+    let log = Log::start();
     let world = World::new().await;
     let flow = FLOW.replace("      Phones: [", "      EmailAddress: \"{{ record.Name }}\"\n      Phones: [");
     assert_ne!(flow, FLOW);

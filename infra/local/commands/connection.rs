@@ -283,7 +283,7 @@ async fn listen(stack: &Stack, provider: Provider, secret: &SecretFrom) -> anyho
         }
     };
     output::note(
-        "notifications wake the polls from now on; what was given before stays good until the next time",
+        "notifications wake the polls from now on; the three keys that were given before this one stay good",
     );
     output::line(format!("POST {place} (behind the address that `http.webhook` flows have)"));
     Ok(ExitCode::SUCCESS)

@@ -11,9 +11,13 @@ use subtle::ConstantTimeEq as _;
 use crate::domain::record_id::RecordId;
 use crate::ports::notification::{Heard, Notification, Reply};
 
-/// A message has up to 100 notifications of records with at most a few hundred fields.
-const LARGEST: usize = 1024 * 1024;
+/// A hundred notifications of records with long texts come to megabytes. This is what a function can be handed at all.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const LARGEST: usize = 6 * 1024 * 1024;
+/// Of elements within each other: a record's fields are the sixth.
 const DEEPEST: usize = 16;
+/// <https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-understanding.html>
+const NOTIFICATIONS: usize = 100;
 const TRIGGERS: [&str; 3] =
     ["salesforce.deleted_record", "salesforce.new_record", "salesforce.updated_record"];
 const XML: &str = "text/xml; charset=utf-8";
@@ -25,34 +29,35 @@ const ACKNOWLEDGED: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
 pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {
     let knows =
         |key: &SecretString| bool::from(key.expose_secret().as_bytes().ct_eq(notification.secret.as_bytes()));
-    if notification.secret.is_empty() || !keys.iter().any(knows) {
+    let Some(key) = keys.iter().position(knows).filter(|_| !notification.secret.is_empty()) else {
         return Err(Reply::empty(404));
-    }
+    };
     if notification.body.len() > LARGEST {
         return Err(Reply::empty(413));
     }
     let organisation = organisation(notification.body).ok_or(Reply::empty(400))?;
     Ok(Heard {
         changed: TRIGGERS.map(|trigger| (organisation.to_string(), trigger)).to_vec(),
+        key,
         sequence: None,
         answer: Reply::new(200, XML, ACKNOWLEDGED),
     })
 }
 
-/// The `OrganizationId` of a message that has a notification; `None` for everything else, for a DOCTYPE, which no
-/// message of Salesforce's has, and for what is nested too deep.
+/// The `OrganizationId` of a message that has notifications, and no more than Salesforce sends at once; `None` for
+/// everything else, for a DOCTYPE, which no message of Salesforce's has, and for what is nested too deep.
 fn organisation(body: &[u8]) -> Option<RecordId> {
     let mut reader = Reader::from_reader(body);
     reader.config_mut().trim_text(true);
     let mut path: Vec<Vec<u8>> = Vec::new();
-    let (mut organisation, mut notifications) = (None, 0_u32);
+    let (mut organisation, mut notifications) = (None, 0);
     loop {
         match reader.read_event().ok()? {
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_vec();
-                notifications += u32::from(name == b"Notification" && path.len() == 3);
+                notifications += usize::from(name == b"Notification" && path.len() == 3);
                 path.push(name);
-                if path.len() > DEEPEST {
+                if path.len() > DEEPEST || notifications > NOTIFICATIONS {
                     return None;
                 }
             }
@@ -110,9 +115,32 @@ mod tests {
         }
     }
 
+    /// So many notifications, with a text of so many bytes in each.
+    fn with_notifications(count: usize, bytes: usize) -> String {
+        let (head, one) = ONE.split_at(ONE.find("<Notification>").unwrap());
+        let text = format!("<sf:Description>{}</sf:Description></sObject>", "x".repeat(bytes));
+        message(&format!("{head}{}", one.replace("</sObject>", &text).repeat(count)))
+    }
+
+    #[test]
+    fn a_hundred_notifications_with_long_texts_are_one_message_and_more_are_none() {
+        assert!(heard("path-secret", &with_notifications(100, 32_000)).is_ok());
+        assert_eq!(heard("path-secret", &with_notifications(101, 0)), Err(Reply::empty(400)));
+    }
+
+    #[test]
+    fn a_field_within_fields_is_read_over_as_deep_as_fields_go_and_no_deeper() {
+        let within = |depth: usize| {
+            let field = format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+            heard("path-secret", &message(&ONE.replace("</sObject>", &format!("{field}</sObject>"))))
+        };
+        // Five are around them: the envelope, its body, the notifications, one of them, and its record.
+        assert!(within(DEEPEST - 5).is_ok());
+        assert_eq!(within(DEEPEST - 4), Err(Reply::empty(400)));
+    }
+
     #[test]
     fn what_is_no_outbound_message_is_not_acknowledged() {
-        let deep = format!("{}{}", "<a>".repeat(40), "</a>".repeat(40));
         let doctype = message(ONE).replacen(
             "<soapenv:Envelope",
             "<!DOCTYPE x [<!ENTITY e \"x\">]><soapenv:Envelope",
@@ -126,7 +154,6 @@ mod tests {
             message(&ONE.replace("Notification", "Other")),
             message(ONE).replace("</soapenv:Body>", ""),
             doctype,
-            deep,
         ] {
             assert_eq!(heard("path-secret", &body), Err(Reply::empty(400)), "{body}");
         }

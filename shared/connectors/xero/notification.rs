@@ -35,12 +35,12 @@ struct Event {
 }
 
 pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {
-    if !keys.iter().any(|key| is_signed(notification, key)) {
+    let Some(key) = keys.iter().position(|key| is_signed(notification, key)) else {
         return Err(Reply::empty(401));
-    }
+    };
     // Signed, so it is Xero's: what can't be read may still mean that something has changed.
     let Ok(body) = serde_json::from_slice::<Body>(notification.body) else {
-        return Ok(Heard { changed: Vec::new(), sequence: None, answer: Reply::empty(200) });
+        return Ok(Heard { changed: Vec::new(), key, sequence: None, answer: Reply::empty(200) });
     };
     let changed: BTreeSet<(String, &'static str)> = body
         .events
@@ -52,7 +52,7 @@ pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Re
         .collect();
     // The sequence of the probes is 0.
     let sequence = body.first_event_sequence.zip(body.last_event_sequence).filter(|(first, _)| *first > 0);
-    Ok(Heard { changed: changed.into_iter().collect(), sequence, answer: Reply::empty(200) })
+    Ok(Heard { changed: changed.into_iter().collect(), key, sequence, answer: Reply::empty(200) })
 }
 
 /// Payments and bank transactions have no notifications of their own; they show in their documents'.
@@ -103,8 +103,9 @@ mod tests {
 
     #[test]
     fn both_keys_are_taken_while_they_are_changed_and_each_poll_is_named_once() {
-        for key in ["current", "previous"] {
+        for (place, key) in ["current", "previous"].into_iter().enumerate() {
             let heard = heard(&signed(key, EVENTS), EVENTS).unwrap();
+            assert_eq!(heard.key, place);
             assert_eq!(heard.answer, Reply::empty(200));
             assert_eq!(heard.sequence, Some((6, 9)));
             let expected = [

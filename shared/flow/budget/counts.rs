@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -93,6 +93,8 @@ const DAY: i64 = 24 * 3_600_000;
 const KEPT_FOR_LIVE: u32 = 5;
 /// Fewer than this may be calls of ours that ended otherwise than they seemed to.
 const FOREIGN: u32 = 10;
+/// Of what the day has left, polls use three quarters at most: what they find has effects, and those need calls too.
+const KEPT_FOR_EFFECTS: u32 = 4;
 /// When all slots are taken by other processes: look again after this.
 const SLOT_WAIT: i64 = 250;
 
@@ -271,6 +273,22 @@ impl Budget {
         }
     }
 
+    /// How far apart an account's polls must be so that they leave a part of the day to effects, whenever these come, and
+    /// last until it ends; None where nobody knows what the day has left.
+    pub fn pace(&self, limits: &Limits, now: Timestamp) -> Option<SignedDuration> {
+        let at = now.as_millisecond();
+        let mut today = self.clone();
+        if at - today.day_began >= DAY {
+            (today.day_began, today.day_count) = (at, 0);
+            // Where the provider alone counts the day, what it said last still holds.
+            let holds = |(_, said_at): &(u32, i64)| limits.minute.is_none() && at - said_at < DAY;
+            today.header_day = today.header_day.filter(holds);
+        }
+        let left = today.day_left(limits)?;
+        let for_polls = (left - left / KEPT_FOR_EFFECTS).max(1);
+        Some(SignedDuration::from_millis((today.day_began + DAY - at) / i64::from(for_polls)))
+    }
+
     /// Calls that the day still has; None where nobody knows.
     pub fn day_left(&self, limits: &Limits) -> Option<u32> {
         let counted = self.day_limit(limits).map(|limit| limit.saturating_sub(self.day_count));
@@ -388,6 +406,30 @@ mod tests {
         assert_eq!(budget.bulk_count(at(302)), 101);
         send(&mut budget, 86_400, Priority::Share(10)).unwrap();
         assert_eq!(budget.bulk_count(at(86_400)), 1);
+    }
+
+    #[test]
+    fn polls_are_as_far_apart_as_three_quarters_of_what_the_day_has_left_allow() {
+        let mut budget = Budget::default();
+        let pace = |budget: &Budget, second| budget.pace(&limits(), at(second)).map(|pace| pace.as_secs());
+        assert_eq!(pace(&budget, 0), Some(86_400 / 750), "a day that hasn't begun");
+        for n in 0..600 {
+            send(&mut budget, n * 2, Priority::Live).unwrap();
+        }
+        assert_eq!(pace(&budget, 43_200), Some(43_200 / 300));
+        assert_eq!(
+            pace(&budget, 86_400 - 300),
+            Some(1),
+            "what the end of the day has left is there to be used"
+        );
+        assert_eq!(pace(&budget, 86_400), Some(86_400 / 750));
+        let unknown = Limits { day: None, ..limits() };
+        assert_eq!(budget.pace(&unknown, at(0)), None);
+        let said = Usage { day_remaining: Some(100), day_limit: Some(15_000), ..Usage::default() };
+        let by_header = Limits { minute: None, day: None, ..limits() };
+        let mut budget = Budget::default();
+        budget.give_back(at(0), &Permit { slot: Uuid::nil() }, &said);
+        assert_eq!(budget.pace(&by_header, at(60)).map(|pace| pace.as_secs()), Some(86_400 / 75));
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::flow::FlowError;
 use crate::flow::stack::Stack;
 use crate::ports::Ports;
 
-/// The new one, and the one before while the provider changes over.
-const KEPT: usize = 2;
+/// Each new one stands beside those before it while the provider changes over. Two apps of Xero's, or the addresses that
+/// two orgs of Salesforce's were given, can do so at the same time.
+const KEPT: usize = 4;
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// Strangers can't have the vault asked more often than this.
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
@@ -38,11 +39,13 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-/// From now on notifications are known by this, and until the next time by what they were known by before.
+/// From now on notifications are known by this as well; the oldest of the keys before it is forgotten in its place.
 pub async fn add_key(stack: &Stack, provider: Provider, key: SecretString) -> Result<(), FlowError> {
     let before = stack.hearing.keys.read(provider).await?;
+    let same = |other: &&SecretString| other.expose_secret() == key.expose_secret();
+    let others = before.iter().filter(|other| !same(other));
     let keys: Vec<&str> =
-        std::iter::once(&key).chain(before.iter()).take(KEPT).map(|key| key.expose_secret()).collect();
+        std::iter::once(&key).chain(others).take(KEPT).map(|key| key.expose_secret()).collect();
     stack.ports.vault.write(&name(provider), SecretString::from(keys.join("\n"))).await?;
     stack.hearing.keys.read(provider).await?;
     Ok(())

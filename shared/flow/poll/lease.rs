@@ -40,6 +40,12 @@ pub(super) struct Place {
     /// Why the last poll failed, until one goes well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<Failed>,
+    /// Which listeners (a hash of them and their versions) were all refused, and when each was asked for by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<(u64, Timestamp)>,
+    /// Until when its polls have used up their part of the account's day ([`super::pace`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) paced_until: Option<Timestamp>,
 }
 
 /// Polls that come to nothing.
@@ -48,12 +54,17 @@ pub struct Failed {
     /// The first of them.
     pub since: Timestamp,
     pub failure: Failure,
+    /// Only a person can mend it.
+    #[serde(default)]
+    pub parked: bool,
 }
 
 /// Once a day…
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// …the last two are read again: for what no overlap caught.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
+/// Flows that are all refused are asked for one by one again after this: one of them may have been mended elsewhere.
+const REFUSED_TOGETHER_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// Going live reads what is there, which takes no longer than this.
 const LONGEST_START: SignedDuration = SignedDuration::from_hours(2);
 
@@ -66,6 +77,12 @@ pub(in crate::flow) fn watch_key(
     let filter = interest.asked().unwrap_or_default();
     let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
     Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
+}
+
+/// What is kept of a watch, read without its lease.
+pub(super) async fn read(stack: &Stack, key: &Key) -> Result<Place, FlowError> {
+    let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+    Ok(item.as_ref().map(document_of).transpose()?.unwrap_or_default())
 }
 
 /// `P`: what is kept of the watch.
@@ -287,6 +304,19 @@ impl Lease {
         self.place.reached = Some((stamp, together(heads)));
     }
 
+    /// Each of these was refused when it was asked for by itself, a moment ago.
+    pub(super) fn are_refused<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>, now: Timestamp) -> bool {
+        let listeners = versions(heads);
+        self.place
+            .refused
+            .is_some_and(|(of, at)| of == listeners && now.duration_since(at) < REFUSED_TOGETHER_FOR)
+    }
+
+    /// `at`: each of these was refused then; `None`: they are not.
+    pub(super) fn refuses<'a>(&mut self, heads: impl Iterator<Item = &'a FlowHead>, at: Option<Timestamp>) {
+        self.place.refused = at.map(|at| (versions(heads), at));
+    }
+
     pub(super) fn looked_back(&mut self, now: Timestamp) {
         self.place.looked_back_at = Some(now);
     }
@@ -354,6 +384,12 @@ fn listening(head: &FlowHead) -> u64 {
 
 fn together<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
     heads.map(listening).fold(0, |all, one| all ^ one)
+}
+
+fn versions<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
+    heads
+        .map(|head| fingerprint(&[&head.id.to_string(), &head.live_version.to_string()]))
+        .fold(0, |all, one| all ^ one)
 }
 
 fn fingerprint_of(change: &Change) -> u64 {
