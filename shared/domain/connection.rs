@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::ids::{ConnectionId, ConsentId};
 
@@ -63,10 +64,13 @@ impl GrantKind {
     }
 }
 
-/// Whose tokens a connection's calls are made with: its own, or those of a consent that several may share.
+/// Whose tokens a connection's calls are made with: those of its own credentials, or those of a consent that several
+/// connections may share. What belongs to a grant is in the vault under this name, and another grant has another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GrantId {
+    /// Credentials of before each that was given had a name of its own.
     Own(ConnectionId),
+    Credentials(ConnectionId, Uuid),
     Consent(ConsentId),
 }
 
@@ -74,6 +78,7 @@ impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Own(connection) => write!(f, "connection/{connection}"),
+            Self::Credentials(connection, which) => write!(f, "connection/{connection}/{which}"),
             Self::Consent(consent) => write!(f, "consent/{consent}"),
         }
     }
@@ -97,6 +102,10 @@ pub struct Connection {
     /// person share them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentId>,
+    /// Which of the credentials that a machine's connection ever had are its own now: new ones stand beside the old
+    /// ones until this says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Uuid>,
     /// The OAuth client id; its secret or private key is in the vault.
     pub client_id: String,
     /// Where tokens come from: `https://identity.xero.com`, `https://acme.my.salesforce.com`.
@@ -132,9 +141,10 @@ pub struct Connection {
 
 impl Connection {
     pub fn grant_id(&self) -> GrantId {
-        match self.consent {
-            Some(consent) => GrantId::Consent(consent),
-            None => GrantId::Own(self.id.clone()),
+        match (self.consent, self.credentials) {
+            (Some(consent), _) => GrantId::Consent(consent),
+            (None, Some(which)) => GrantId::Credentials(self.id.clone(), which),
+            (None, None) => GrantId::Own(self.id.clone()),
         }
     }
 }
@@ -152,7 +162,7 @@ mod tests {
         assert_eq!(connection.grant_id(), GrantId::Own(ConnectionId::from("books")));
         assert_eq!((connection.connected_at, connection.remote_id.as_deref()), (None, None));
         let written = serde_json::to_string(&connection).unwrap();
-        for field in ["consent", "connected_at", "remote_id", "granted_scopes"] {
+        for field in ["consent", "credentials", "connected_at", "remote_id", "granted_scopes"] {
             assert!(!written.contains(field), "{field} is left out: older code reads {written}");
         }
     }
@@ -161,6 +171,9 @@ mod tests {
     fn connections_of_one_consent_have_one_grant() {
         let consent = ConsentId::of("xero", "app", None, "ada");
         assert_eq!(GrantId::Consent(consent).to_string(), format!("consent/{consent}"));
-        assert_eq!(GrantId::Own(ConnectionId::from("books")).to_string(), "connection/books");
+        let books = ConnectionId::from("books");
+        assert_eq!(GrantId::Own(books.clone()).to_string(), "connection/books");
+        let credentials = GrantId::Credentials(books, Uuid::nil());
+        assert_eq!(credentials.to_string(), format!("connection/books/{}", Uuid::nil()));
     }
 }

@@ -18,13 +18,15 @@ use crate::domain::connection::Connection;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::Ports;
 use crate::ports::clock::Clock;
-use crate::ports::connector::{Account, Call, Connector, LimitKind, Token, Verdict};
+use crate::ports::connector::{Account, Call, Connector, LimitKind, Limits, Token, Verdict};
 use crate::ports::http::Response;
 use crate::ports::random::Random;
 use crate::ports::table::Table;
 
 /// A wait for a limit that is shorter than this is waited out; a longer one is handed back.
 const WAITED_OUT: SignedDuration = SignedDuration::from_secs(3);
+/// Below this a person who waits is told at once.
+const LEAST_TIME: SignedDuration = SignedDuration::from_secs(1);
 /// How long a long pause is when the provider doesn't say.
 const LONG_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -36,6 +38,8 @@ pub struct Client {
     pub priority: Priority,
     /// No call is started that could end after this.
     pub deadline: Timestamp,
+    /// Its calls take the time that is left, where that is less than they may take.
+    hurried: bool,
     ports: Ports,
     budgets: Budgets,
     tokens: Tokens,
@@ -63,7 +67,35 @@ impl Client {
         connections: Connections,
         notices: Notices,
     ) -> Self {
-        Self { connection, connector, priority, deadline, ports, budgets, tokens, connections, notices }
+        let hurried = false;
+        Self {
+            connection,
+            connector,
+            priority,
+            deadline,
+            hurried,
+            ports,
+            budgets,
+            tokens,
+            connections,
+            notices,
+        }
+    }
+
+    /// For a person who waits, whose time is shorter than a call may take: calls begin all the same, and are given up at
+    /// the deadline. Only for reads, of which a lost answer loses nothing.
+    pub fn hurried(self) -> Self {
+        Self { hurried: true, ..self }
+    }
+
+    /// How long a call may take that begins now.
+    fn time_limit(&self, limits: &Limits, now: Timestamp) -> Duration {
+        let left = self.deadline.duration_since(now).max(LEAST_TIME).unsigned_abs();
+        if self.hurried { limits.timeout.min(left) } else { limits.timeout }
+    }
+
+    fn has_time(&self, limits: &Limits, now: Timestamp) -> bool {
+        now + signed(self.time_limit(limits, now)) <= self.deadline
     }
 
     /// One send of the account's budget. Short waits are waited out, as long as the call can still end in time.
@@ -75,8 +107,8 @@ impl Client {
         let limits = self.connector.limits(&self.connection);
         loop {
             let now = self.ports.clock.now();
-            if now + signed(limits.timeout) > self.deadline {
-                return Err(self.not_started(now, "the batch has no time left for another call"));
+            if !self.has_time(&limits, now) {
+                return Err(self.not_started(now, "no time is left for another call"));
             }
             let taken = match to_read {
                 true => self.budgets.take_to_read(&self.connection, &limits, self.priority).await,
@@ -131,7 +163,8 @@ impl Client {
         let began = self.ports.clock.now();
         let token = self.tokens.token(&self.connection, connector, refused, self.deadline).await?;
         let now = self.ports.clock.now();
-        if now > began && now + signed(connector.limits(&self.connection).timeout) > self.deadline {
+        let limits = connector.limits(&self.connection);
+        if now > began && !self.has_time(&limits, now) {
             return Err(self.not_started(now, "getting the token took the time that was left"));
         }
         Ok(token)
@@ -146,7 +179,7 @@ impl Client {
     ) -> Result<Exchange, Fault> {
         let limits = self.connector.limits(&self.connection);
         let mut request = self.connector.authorise(&self.connection, token, call, key);
-        request.timeout = limits.timeout;
+        request.timeout = self.time_limit(&limits, self.ports.clock.now());
         let result = self.ports.http.send(request).await;
         let verdict = self.connector.classify(call.method, &result);
         let usage = result.as_ref().map(|response| self.connector.usage(response)).unwrap_or_default();

@@ -1,15 +1,17 @@
 //! Grants that nothing was heard of for a day: their refresh tokens are used before they end unused, and their accounts
-//! are asked whether they still answer, so that a connection that is needed once a month doesn't fail then.
+//! are asked whether they still answer, so that a connection that is needed once a month doesn't fail then. A grant that
+//! was declared dead comes back when a token came late after all, and one that nothing uses any more ends.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::FlowError;
 use super::budget::Priority;
 use super::grant::{Check, Stored, care_after};
+use super::retire::{Ends, Retired, retire};
 use super::stack::Stack;
-use crate::domain::connection::{Connection, ConnectionState, GrantKind};
+use super::{FlowError, keep};
+use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind};
 use crate::domain::outcome::{Failure, Fault, Reason};
 
 /// A refresh token that was used within this time is left alone; the shortest life of an unused one is a month.
@@ -20,8 +22,14 @@ const CALLED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns whether anything was done; afterwards the grant isn't due any more.
-pub(super) async fn care(stack: &Stack, mut stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
+pub(super) async fn care(stack: &Stack, stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
     let grant = stored.grant.clone();
+    if stack.connections.of_grant(&grant).await?.is_empty() {
+        return end(stack, &stored, deadline).await;
+    }
+    if stored.row.dead.is_some() {
+        revive(stack, &grant).await?;
+    }
     let shared = stack.connections.of_grant(&grant).await?;
     let active: Vec<Arc<Connection>> =
         shared.iter().filter(|connection| connection.state == ConnectionState::Active).cloned().collect();
@@ -38,18 +46,51 @@ pub(super) async fn care(stack: &Stack, mut stored: Stored, deadline: Timestamp)
             Look::Done(check) => drop(checks.insert(connection.id.clone(), check)),
         }
     }
-    // What was done has written the row.
     let now = stack.now();
-    if let Some(newest) = stack.tokens.stored(&grant).await? {
-        stored = newest;
+    // What was done has written the row.
+    let mut newest = stack.tokens.stored(&grant).await?.unwrap_or(stored);
+    newest.row.checks = checks;
+    newest.row.care_at = Some(if well { care_after(&grant, now) } else { now + AGAIN_AFTER });
+    stack.tokens.note(newest).await
+}
+
+/// Nothing uses it any more. What the provider doesn't do is the owner's to do.
+async fn end(stack: &Stack, stored: &Stored, deadline: Timestamp) -> Result<bool, FlowError> {
+    match retire(stack, &stored.grant, Ends::Due, deadline).await? {
+        Retired::NotNow => Ok(false),
+        Retired::Later(failure) => {
+            tracing::warn!(grant = %stored.grant, code = %failure.code, "not ended at its provider yet");
+            Ok(true)
+        }
+        Retired::Done { left_there } => {
+            tracing::info!(grant = %stored.grant, "ended, since nothing uses it");
+            if let (Some(failure), Some(connection)) = (left_there, &stored.row.connection) {
+                stack.notices.left_there(&stored.grant, connection, &failure).await;
+            }
+            Ok(true)
+        }
     }
-    stored.row.checks = checks;
-    stored.row.care_at = match (shared.is_empty(), well) {
-        (true, _) => None,
-        (false, true) => Some(care_after(&grant, now)),
-        (false, false) => Some(now + AGAIN_AFTER),
-    };
-    stack.tokens.note(stored).await
+}
+
+/// A token that is newer than what was declared dead brings its connections back, and what waits for them goes on.
+async fn revive(stack: &Stack, grant: &GrantId) -> Result<(), FlowError> {
+    // Its process may have ended before it could say so.
+    stack.tokens.catch_up(grant).await?;
+    let Some(newest) = stack.tokens.stored(grant).await? else { return Ok(()) };
+    if newest.row.dead.is_none_or(|dead| newest.row.generation <= dead) {
+        return Ok(());
+    }
+    let mut back = Vec::new();
+    for connection in stack.connections.of_grant(grant).await? {
+        if connection.state == ConnectionState::NeedsReconnect
+            && stack.connections.is_well_again(&connection).await?
+        {
+            back.push(connection);
+        }
+    }
+    stack.notices.grant_revived(grant, newest.row.generation, &back).await;
+    keep::unpark(stack, true).await?;
+    stack.tokens.grants().change(grant, |row| row.dead.take().is_some()).await
 }
 
 /// Returns false when it must be tried again soon.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use super::keep;
 use super::stack::Stack;
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::ConnectionId;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::ports::connector::Identity;
 use crate::ports::random::time_ordered_uuid;
 
@@ -57,6 +58,7 @@ impl Wanted {
             provider: wanted.provider,
             grant: wanted.grant,
             consent: None,
+            credentials: None,
             client_id: wanted.client_id,
             login_url: wanted.login_url,
             api_url: wanted.api_url,
@@ -75,67 +77,55 @@ impl Wanted {
 }
 
 /// Connects, or connects again: what waits for this connection goes on. Returns the connection, and how many runs
-/// went on. When it fails, everything is as it was: what is new is tried under a grant of its own, whose name nobody
-/// else has, so that a typo ends no healthy connection and no worker meets another account's token.
+/// went on. When it fails, everything is as it was: new credentials stand beside the old ones, so that a typo ends no
+/// healthy connection and no worker meets another account's token, and one write of the connection's row changes over.
 pub async fn connect(
     stack: &Stack,
     wanted: Wanted,
     secret: SecretString,
 ) -> Result<(Connection, u32), FlowError> {
-    let draft = wanted.connection();
-    let identity = tried(stack, &draft, &secret).await?;
-    let connection = told(stack, draft, identity).await?;
-    let vault = &stack.ports.vault;
-    let secret_name = client_secret_name(&connection.grant_id());
-    let old_secret = vault.read(&secret_name).await?;
-    vault.write(&secret_name, secret).await?;
-    // Before the connection is saved: an old token would answer for the new secret.
-    stack.tokens.forget(&connection).await;
-    let connection = Connection { connected_at: Some(stack.now()), ..connection };
-    if let Err(error) = stack.connections.save(&connection).await {
-        match old_secret {
-            Some(old) => vault.write(&secret_name, old).await?,
-            None => vault.remove(&secret_name).await?,
+    let which = time_ordered_uuid(stack.ports.clock.as_ref(), stack.ports.random.as_ref());
+    let draft = Connection { credentials: Some(which), ..wanted.connection() };
+    let grant = draft.grant_id();
+    let answered = async {
+        stack.tokens.grants().begins(&draft).await?;
+        stack.ports.vault.write(&client_secret_name(&grant), secret).await?;
+        identified(stack, draft, stack.now() + stack.times.function).await
+    };
+    let connection = match answered.await {
+        Ok(connection) => connection,
+        Err(error) => {
+            if let Err(left) = stack.tokens.was_tried(&grant).await {
+                tracing::warn!(%grant, error = %left, "what was tried is removed later");
+            }
+            return Err(error);
         }
-        stack.tokens.forget(&connection).await;
-        return Err(error);
-    }
+    };
+    take_over(stack, &connection).await?;
     let unparked = keep::unpark(stack, true).await?;
     Ok((connection, unparked))
 }
 
-/// Who answers to the new secret.
-async fn tried(stack: &Stack, draft: &Connection, secret: &SecretString) -> Result<Identity, FlowError> {
-    let ports = &stack.ports;
-    let unique = time_ordered_uuid(ports.clock.as_ref(), ports.random.as_ref());
-    let trial =
-        Connection { id: ConnectionId::from(format!("connecting-{unique}").as_str()), ..draft.clone() };
-    let grant = trial.grant_id();
-    let answer = async {
-        ports.vault.write(&client_secret_name(&grant), secret.clone()).await?;
-        identify(stack, &trial).await
-    };
-    let answer = answer.await;
-    if let Err(error) = stack.tokens.was_tried(&grant).await {
-        tracing::warn!(%grant, %error, "what was tried could not be removed");
+/// From now on this is the connection of its name. The grant that it had before is noted first: when nobody takes it for
+/// the connection's any more, the keeper ends it.
+pub(super) async fn take_over(stack: &Stack, connection: &Connection) -> Result<(), FlowError> {
+    if let Some(before) = stack.connections.newest(&connection.id).await?
+        && before.grant_id() != connection.grant_id()
+    {
+        stack.tokens.grants().is_left(&before).await?;
     }
-    answer.map_err(|error| match error {
-        FlowError::Asked(failure) => {
-            let message = failure.message.replace(trial.id.as_str(), draft.id.as_str());
-            Failure::new(failure.code, message).into()
-        }
-        other => other,
-    })
+    stack.connections.save(connection).await
 }
 
-/// The connection as the account at the other end tells it, which is the one that this name had before.
-pub(super) async fn identified(stack: &Stack, connection: Connection) -> Result<Connection, FlowError> {
-    let identity = identify(stack, &connection).await?;
-    told(stack, connection, identity).await
-}
-
-async fn told(stack: &Stack, connection: Connection, identity: Identity) -> Result<Connection, FlowError> {
-    if let Some(before) = stack.connections.get(&connection.id).await?
+/// The connection as the account at the other end tells it before `deadline`, which is the one that this name had
+/// before.
+pub(super) async fn identified(
+    stack: &Stack,
+    connection: Connection,
+    deadline: Timestamp,
+) -> Result<Connection, FlowError> {
+    let identity = asked(stack, &connection, deadline).await?;
+    if let Some(before) = stack.connections.newest(&connection.id).await?
         && (before.account != identity.account || before.provider != connection.provider)
     {
         let message = format!(
@@ -158,7 +148,18 @@ async fn told(stack: &Stack, connection: Connection, identity: Identity) -> Resu
 
 /// Asks the account at the other end who it is.
 pub async fn identify(stack: &Stack, connection: &Connection) -> Result<Identity, FlowError> {
-    let deadline = stack.now() + stack.times.function;
-    let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?;
-    Ok(client.connector.identify(&client).await?)
+    asked(stack, connection, stack.now() + stack.times.function).await
+}
+
+async fn asked(stack: &Stack, connection: &Connection, deadline: Timestamp) -> Result<Identity, FlowError> {
+    let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?.hurried();
+    client.connector.identify(&client).await.map_err(passing)
+}
+
+/// What a provider doesn't answer now may be asked again; what it answers stands.
+pub(super) fn passing(fault: Fault) -> FlowError {
+    match fault {
+        Fault::Retry(Again { reason, failure, .. }) if reason != Reason::Parked => FlowError::NotNow(failure),
+        fault => fault.into(),
+    }
 }

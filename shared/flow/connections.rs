@@ -157,8 +157,17 @@ impl Connections {
     /// The grant of this connection is dead: runs park until a person connects again. `connection` is as it was read
     /// before that was found out, since what was connected again meanwhile is well. Returns whether this is news.
     pub async fn needs_reconnect(&self, connection: &Connection) -> Result<bool, FlowError> {
+        self.becomes(connection, ConnectionState::NeedsReconnect).await
+    }
+
+    /// The grant of this connection lives after all: what was thought to be lost came late.
+    pub(super) async fn is_well_again(&self, connection: &Connection) -> Result<bool, FlowError> {
+        self.becomes(connection, ConnectionState::Active).await
+    }
+
+    async fn becomes(&self, connection: &Connection, state: ConnectionState) -> Result<bool, FlowError> {
         let Some(newest) = self.newest(&connection.id).await? else { return Ok(false) };
-        if newest.state == ConnectionState::NeedsReconnect {
+        if newest.state == state {
             return Ok(false);
         }
         let same = match connection.connected_at {
@@ -166,8 +175,7 @@ impl Connections {
             None => Condition::Missing(CONNECTED_AT.into()),
         };
         let when = Condition::All(vec![Condition::Exists, same]);
-        let ended = Connection { state: ConnectionState::NeedsReconnect, ..(*newest).clone() };
-        match self.put(&ended, when).await {
+        match self.put(&Connection { state, ..(*newest).clone() }, when).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused(_)) => Ok(false),
             Err(error) => Err(error.into()),

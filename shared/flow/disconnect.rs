@@ -3,16 +3,13 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
 use super::FlowError;
 use super::budget::Priority;
-use super::connections::{client_secret_name, token_name};
+use super::retire::{Ends, Retired, failure_of, retire};
 use super::stack::Stack;
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Connector, Verdict};
-use crate::ports::http::Method;
 
 /// What was done, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,32 +18,34 @@ pub struct Disconnected {
     pub shared_with: usize,
     /// What the provider didn't do; the rest was done all the same.
     pub left_there: Vec<Failure>,
+    /// Its secrets are still in the vault, which doesn't answer, or another process is at them: the keeper ends them.
+    pub ends_later: bool,
 }
 
-/// A consent's connection is ended at the provider; the last one of a consent ends the consent.
+/// A consent's connection is ended at the provider; the last one of a grant ends the grant.
 pub async fn disconnect(stack: &Stack, connection: &Arc<Connection>) -> Result<Disconnected, FlowError> {
     let grant = connection.grant_id();
-    let mut done = Disconnected {
-        shared_with: stack.connections.of_grant(&grant).await?.len().saturating_sub(1),
-        left_there: Vec::new(),
-    };
+    let mut done = Disconnected::default();
+    // Whatever becomes of this process, the keeper ends what nothing uses.
+    stack.tokens.grants().is_left(connection).await?;
     let consented = connection.grant == GrantKind::AuthorizationCode;
-    if let Some(connector) = stack.catalog.connector(connection.provider).filter(|_| consented) {
-        if let Err(failure) = end_connection(stack, connection, connector.as_ref()).await {
-            done.left_there.push(failure);
-        }
-        if done.shared_with == 0
-            && let Err(failure) = end_consent(stack, connection, connector.as_ref()).await
-        {
-            done.left_there.push(failure);
-        }
+    if let Some(connector) = stack.catalog.connector(connection.provider).filter(|_| consented)
+        && let Err(failure) = end_connection(stack, connection, connector.as_ref()).await
+    {
+        done.left_there.push(failure);
     }
     // The row first: with it goes the name, and nothing is done with secrets that nobody names.
     stack.connections.remove(&connection.id).await?;
+    done.shared_with = stack.connections.of_grant(&grant).await?.len();
     if done.shared_with == 0 {
-        stack.ports.vault.remove(&client_secret_name(&grant)).await?;
-        stack.ports.vault.remove(&token_name(&grant)).await?;
-        stack.tokens.removed(&grant).await;
+        match retire(stack, &grant, Ends::Now, stack.now() + stack.times.function).await {
+            Ok(Retired::Done { left_there }) => done.left_there.extend(left_there),
+            Ok(Retired::NotNow | Retired::Later(_)) => done.ends_later = true,
+            Err(error) => {
+                tracing::warn!(%grant, %error, "not removed from the vault yet");
+                done.ends_later = true;
+            }
+        }
     }
     Ok(done)
 }
@@ -67,39 +66,5 @@ async fn end_connection(
         // It isn't there any more.
         _ if exchange.response.is_some_and(|response| response.status == 404) => Ok(()),
         verdict => Err(failure_of(verdict)),
-    }
-}
-
-async fn end_consent(
-    stack: &Stack,
-    connection: &Connection,
-    connector: &dyn Connector,
-) -> Result<(), Failure> {
-    let grant = connection.grant_id();
-    let unreadable = |error: crate::ports::Unavailable| FlowError::from(error).failure();
-    let Some(refresh) = stack.tokens.refresh_token(&grant).await.map_err(|error| error.failure())? else {
-        return Ok(());
-    };
-    let secret: Option<SecretString> =
-        stack.ports.vault.read(&client_secret_name(&grant)).await.map_err(unreadable)?;
-    let request = connector.revoke(connection, &refresh, secret.as_ref());
-    let exchange = stack.ports.http.send(request).await;
-    match &exchange {
-        Ok(response) if response.status < 300 => Ok(()),
-        // Unknown to the provider: it has ended already.
-        Ok(response) if response.status == 400 => Ok(()),
-        _ => Err(failure_of(connector.classify(Method::Post, &exchange))),
-    }
-}
-
-fn failure_of(verdict: Verdict) -> Failure {
-    match verdict {
-        Verdict::Answered => Failure::new("unexpected_answer", "the provider gave an answer of its own"),
-        Verdict::Refused(failure)
-        | Verdict::Limited { failure, .. }
-        | Verdict::Unauthorised(failure)
-        | Verdict::Forbidden(failure)
-        | Verdict::NotApplied(failure)
-        | Verdict::InDoubt { failure, .. } => failure,
     }
 }

@@ -1,7 +1,8 @@
 //! What is known of a grant beside its secrets: who is getting its next token, how old the tokens are, what went wrong.
 //!
-//! One row for each grant. Every write is conditional on the revision that was read, so that whoever lost the lease,
-//! having slept through its end, writes nothing here.
+//! One row for each grant, from before anything of it is in the vault: whatever becomes of a grant, the keeper meets its
+//! row and finds what nobody uses. Every write is conditional on the revision that was read, so that whoever lost the
+//! lease, having slept through its end, overwrites nothing here; what it brought may still be the newest, and is added.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::FlowError;
 use super::rows::{document_of, due_entry, item_of};
 use super::run::write_patiently;
-use crate::domain::connection::GrantId;
+use crate::domain::connection::{Connection, GrantId};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
 use crate::ports::Ports;
@@ -26,6 +27,14 @@ const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(30);
 const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// A grant that nothing was heard of for so long is looked after.
 const CARE_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// What begins is looked at then, and by then a connection uses it.
+const BEGUN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// By then no process takes a connection for what it was: the connections are read again, and what was under way is over.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// A process that slept through its lease with a token is awake by then, or won't be.
+const LATE_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// How often a row is read anew that others write as well.
+const TRIES: usize = 8;
 /// Over this the grants of a stack are spread, so that they don't all come up at once.
 const SPREAD_MINUTES: i64 = 180;
 
@@ -43,10 +52,24 @@ pub struct GrantRow {
     /// The generation whose refresh token was sent, while no answer is known: written before it is sent.
     pub spending: Option<u64>,
     pub trouble: Option<Trouble>,
+    /// The generation with which it was declared dead, and its connections with it; until they come back.
+    pub dead: Option<u64>,
+    /// It is being ended, since nothing uses it any more.
+    pub ending: Option<Ending>,
+    /// What used it last: for whom it is ended.
+    pub connection: Option<Box<Connection>>,
     /// What the last look found, by connection.
     pub checks: BTreeMap<ConnectionId, Check>,
-    /// When it is looked after; None: never, there is no such connection any more.
+    /// When it is looked after; None: there is nothing of it any more.
     pub care_at: Option<Timestamp>,
+}
+
+/// How far the end of a grant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    pub since: Timestamp,
+    /// Tokens that were asked for before this may have ended with it.
+    pub until: Timestamp,
 }
 
 /// Why there is no token.
@@ -84,7 +107,37 @@ impl GrantRow {
         self.issued_at = Some(issued_at);
         self.spending = None;
         self.trouble = None;
-        self.care_at = Some(care_after(grant, issued_at));
+        let revives = self.dead.is_some_and(|dead| dead < generation);
+        self.care_at = Some(if revives { issued_at } else { care_after(grant, issued_at) });
+    }
+
+    /// A newer token than is known here: of a process that was thought to be gone. Returns whether there is one.
+    pub(super) fn takes_over(&mut self, grant: &GrantId, brought: &Self) -> bool {
+        let (true, Some(issued_at)) = (brought.generation > self.generation, brought.issued_at) else {
+            return false;
+        };
+        self.expires_at = brought.expires_at;
+        self.refreshes = brought.refreshes;
+        self.rotates = brought.rotates.or(self.rotates);
+        self.renewed(grant, brought.generation, issued_at);
+        true
+    }
+
+    /// A person gave it again, and who connects brings its connections back.
+    pub(super) fn begins_anew(&mut self, grant: &GrantId, at: Timestamp) {
+        self.dead = None;
+        self.ending = None;
+        self.care_at = Some(care_after(grant, at));
+    }
+
+    /// Declared dead. It is looked soon whether a token comes late all the same.
+    pub(super) fn is_dead(&mut self, now: Timestamp) {
+        self.dead = Some(self.generation);
+        self.looked_at_by(now + LATE_AFTER);
+    }
+
+    fn looked_at_by(&mut self, at: Timestamp) {
+        self.care_at = Some(self.care_at.map_or(at, |planned| planned.min(at)));
     }
 
     /// What was found out a moment ago, and isn't asked for again.
@@ -122,7 +175,10 @@ fn key(grant: &GrantId) -> Key {
 pub(super) fn grant_of(key: &Key) -> Option<GrantId> {
     let text = key.partition.strip_prefix(PARTITION)?;
     match text.split_once('/')? {
-        ("connection", id) => Some(GrantId::Own(ConnectionId::from(id))),
+        ("connection", own) => Some(match own.rsplit_once('/').map(|(id, which)| (id, which.parse())) {
+            Some((id, Ok(which))) => GrantId::Credentials(ConnectionId::from(id), which),
+            _ => GrantId::Own(ConnectionId::from(own)),
+        }),
         ("consent", id) => id.parse().ok().map(GrantId::Consent),
         _ => None,
     }
@@ -140,7 +196,7 @@ pub(super) struct Stored {
 
 /// Who may get the next token.
 pub(super) enum Turn {
-    Ours(Stored),
+    Ours(Box<Stored>),
     /// Another process, whose row has this revision.
     Another(i64),
     /// Nobody for the moment.
@@ -180,9 +236,10 @@ impl Grants {
             return Ok(Turn::Nobody(trouble.clone()));
         }
         stored.lease_until = (now + LEASE).as_millisecond();
+        stored.row.care_at.get_or_insert_with(|| care_after(grant, now));
         let revision = stored.revision;
         match self.write(&mut stored).await {
-            Ok(()) => Ok(Turn::Ours(stored)),
+            Ok(()) => Ok(Turn::Ours(Box::new(stored))),
             Err(TableError::Refused(_)) => Ok(Turn::Another(revision)),
             Err(error) => Err(error.into()),
         }
@@ -208,13 +265,58 @@ impl Grants {
     /// The next one's turn, with what is known now.
     pub(super) async fn release(&self, mut stored: Stored) {
         stored.lease_until = 0;
-        match self.write(&mut stored).await {
-            // Slept through the end of the lease: what is written there is newer.
-            Ok(()) | Err(TableError::Refused(_)) => {}
-            Err(error) => {
-                tracing::warn!(grant = %stored.grant, %error, "the lease lapses by itself");
+        let released = match self.write(&mut stored).await {
+            // Slept through the end of the lease: what is written there is newer, but for a token that came late.
+            Err(TableError::Refused(_)) => {
+                let (grant, brought) = (&stored.grant, &stored.row);
+                self.change(grant, |row| row.takes_over(grant, brought)).await
+            }
+            written => written.map_err(FlowError::from),
+        };
+        if let Err(error) = released {
+            tracing::warn!(grant = %stored.grant, %error, "the lease lapses by itself");
+        }
+    }
+
+    /// Changes a row whoever has its turn: who has it reads it again before anything is sent. `with` returns whether
+    /// there is something to be written.
+    pub(super) async fn change(
+        &self,
+        grant: &GrantId,
+        with: impl Fn(&mut GrantRow) -> bool,
+    ) -> Result<(), FlowError> {
+        for _ in 0..TRIES {
+            let mut stored = self.read_one(grant).await?;
+            if !with(&mut stored.row) {
+                return Ok(());
+            }
+            match self.write(&mut stored).await {
+                Err(TableError::Refused(_)) => {}
+                written => return Ok(written?),
             }
         }
+        Err(TableError::Busy(format!("the row of {grant} is written again and again")).into())
+    }
+
+    /// Before anything of it is in the vault.
+    pub(super) async fn begins(&self, connection: &Connection) -> Result<(), FlowError> {
+        self.is_looked_at(connection, BEGUN_AFTER).await
+    }
+
+    /// Before the connection goes on with another grant, or not at all: once everybody knows, this one ends, unless
+    /// other connections share it.
+    pub(super) async fn is_left(&self, connection: &Connection) -> Result<(), FlowError> {
+        self.is_looked_at(connection, KNOWN_AFTER).await
+    }
+
+    async fn is_looked_at(&self, connection: &Connection, within: SignedDuration) -> Result<(), FlowError> {
+        let at = self.ports.clock.now() + within;
+        self.change(&connection.grant_id(), |row| {
+            row.connection = Some(Box::new(connection.clone()));
+            row.looked_at_by(at);
+            true
+        })
+        .await
     }
 
     pub(super) async fn delete(&self, grant: &GrantId) -> Result<(), FlowError> {
@@ -255,7 +357,9 @@ mod tests {
     #[test]
     fn a_rows_key_says_whose_it_is() {
         let consent = GrantId::Consent(ConsentId::of("xero", "app", None, "ada"));
-        for grant in [GrantId::Own(ConnectionId::from("a/b")), consent] {
+        let credentials = |id: &str| GrantId::Credentials(ConnectionId::from(id), Uuid::from_u128(7));
+        for grant in [GrantId::Own(ConnectionId::from("a/b")), credentials("a"), credentials("a/b"), consent]
+        {
             assert_eq!(grant_of(&key(&grant)), Some(grant));
         }
         for other in ["T#books", "R#1", "T#consent/none"] {

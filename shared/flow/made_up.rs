@@ -336,14 +336,8 @@ impl Connector for MadeUp {
     fn refresh_rules(&self) -> RefreshRules {
         RefreshRules { unused_life: jiff::SignedDuration::from_hours(1), grace: None }
     }
-    fn revoke(&self, _: &Connection, _: &SecretString, _: Option<&SecretString>) -> Request {
-        Request {
-            method: Method::Post,
-            url: "https://example.invalid/revoke".to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: Duration::from_secs(1),
-        }
+    fn revoke(&self, _: &Connection, _: &SecretString, _: Option<&SecretString>) -> Option<Request> {
+        None
     }
     async fn identify(&self, _account: &dyn Account) -> Result<Identity, Fault> {
         Err(Fault::Terminal(refused()))

@@ -34,6 +34,7 @@ pub mod recover;
 pub mod refresh;
 pub mod rehearse;
 pub mod rerun;
+mod retire;
 pub mod rows;
 pub mod run;
 pub mod schema;
@@ -66,12 +67,20 @@ pub enum FlowError {
     Port(#[from] Unavailable),
     #[error(transparent)]
     Row(#[from] rows::RowError),
+    /// A provider can't be asked now: the same may be asked again.
+    #[error(transparent)]
+    NotNow(Failure),
     /// What was asked can't be done as asked: a person's mistake, said with code and advice.
     #[error(transparent)]
     Asked(#[from] Failure),
 }
 
 impl FlowError {
+    /// The same may be asked again, and come to more.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Table(_) | Self::Port(_) | Self::NotNow(_))
+    }
+
     pub fn failure(&self) -> Failure {
         match self {
             Self::Table(TableError::Full(why)) => Failure::new(
@@ -81,7 +90,7 @@ impl FlowError {
             Self::Table(error) => Failure::new("table_unavailable", error.to_string()),
             Self::Port(error) => Failure::new("port_unavailable", error.to_string()),
             Self::Row(error) => Failure::new("unreadable_row", error.to_string()),
-            Self::Asked(failure) => failure.clone(),
+            Self::Asked(failure) | Self::NotNow(failure) => failure.clone(),
         }
     }
 }

@@ -127,6 +127,31 @@ impl Notices {
             .await;
     }
 
+    /// A token that was thought to be lost came late: nobody need do anything any more.
+    pub async fn grant_revived(&self, grant: &GrantId, generation: u64, back: &[Arc<Connection>]) {
+        let names: Vec<&str> = back.iter().map(|connection| connection.id.as_str()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let subject = format!("[Counterfoil] {} works again", named(&names));
+        let body = format!(
+            "The tokens for {} that were thought to be lost have come late. You need not connect again: what was parked goes on by itself.\n",
+            names.join(", ")
+        );
+        self.once(&format!("revived#{grant}#{generation}"), REMEMBERED, &subject, &body).await;
+    }
+
+    /// A grant that nothing uses any more is forgotten here, and its provider didn't end it.
+    pub async fn left_there(&self, grant: &GrantId, connection: &Connection, failure: &Failure) {
+        let (id, provider) = (&connection.id, connection.provider.title());
+        let subject = format!("[Counterfoil] end {id}'s former access in {provider}: {}", failure.code);
+        let body = format!(
+            "{id} has another grant now, or none. Its former one is forgotten here, but for a day {provider} didn't take its end: {}.\n\nEnd it there, among the connected apps: client id {}, account {} ({}).\n",
+            failure.code, connection.client_id, connection.title, connection.account
+        );
+        self.once(&format!("left#{grant}"), REMEMBERED, &subject, &body).await;
+    }
+
     /// Somebody else uses the account's limits with our client id.
     pub async fn shared(&self, connection: &Connection, foreign: u32) {
         let id = &connection.id;

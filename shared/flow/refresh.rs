@@ -19,6 +19,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::first::NotKept;
 use self::kept::Kept;
 use self::renew::UNANSWERED;
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
@@ -144,16 +145,16 @@ impl Tokens {
         secret: Option<&SecretString>,
         deadline: Timestamp,
     ) -> Result<Token, GrantFault> {
-        let left = deadline.duration_since(self.ports.clock.now()) - TIME_TO_KEEP;
+        let now = self.ports.clock.now();
+        let left = deadline.duration_since(now) - TIME_TO_KEEP;
         if !left.is_positive() {
             return Err(GrantFault::Unavailable(no_time()));
         }
-        let mut request = connector
-            .token_request(connection, ask, secret, self.ports.clock.now())
-            .map_err(GrantFault::Misconfigured)?;
+        let mut request =
+            connector.token_request(connection, ask, secret, now).map_err(GrantFault::Misconfigured)?;
         request.timeout = left.min(TOKEN_TIMEOUT).unsigned_abs();
-        let exchange = self.ports.http.send(request).await;
-        connector.read_token(exchange, self.ports.clock.now())
+        // However late the answer comes: it was given no earlier than now.
+        connector.read_token(self.ports.http.send(request).await, now)
     }
 
     /// Uses the refresh token before it ends unused.
@@ -234,29 +235,34 @@ impl Tokens {
         }
     }
 
-    /// What ends a consent at the provider.
-    pub(super) async fn refresh_token(&self, grant: &GrantId) -> Result<Option<SecretString>, FlowError> {
-        Ok(kept::read(&self.ports, grant).await?.and_then(|kept| kept.refresh()))
+    /// The rows of grants, for what isn't about tokens.
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
     }
 
-    /// The grant's secrets are gone. Its numbers stay: whoever is late with a token writes nothing.
-    pub(super) async fn removed(&self, grant: &GrantId) {
-        *self.held(grant).lock().await = None;
-        let forgotten = async {
-            let Some(mut stored) = self.stored(grant).await? else { return Ok(false) };
-            stored.row = GrantRow { generation: stored.row.generation, ..GrantRow::default() };
-            self.note(stored).await
-        };
-        if let Err(error) = forgotten.await {
-            tracing::warn!(%grant, %error, "the grant's row stays until the keeper meets it");
-        }
+    /// What a grant is ended by: its refresh token, or the access token where it has no other.
+    pub(super) async fn to_revoke(&self, grant: &GrantId) -> Result<Option<SecretString>, FlowError> {
+        let kept = kept::read(&self.ports, grant).await?;
+        Ok(kept.and_then(|kept| kept.refresh().or_else(|| kept.token().map(|token| token.access))))
+    }
+
+    /// What is in the vault and not known of, is known from now on.
+    pub(super) async fn catch_up(&self, grant: &GrantId) -> Result<(), FlowError> {
+        let Some(kept) = kept::read(&self.ports, grant).await? else { return Ok(()) };
+        let found = kept.known();
+        self.grants.change(grant, |row| row.takes_over(grant, &found)).await
+    }
+
+    /// Nothing of a grant is left in the vault. Its row stays: whoever is late with a token writes nothing.
+    pub(super) async fn remove(&self, grant: &GrantId) -> Result<(), FlowError> {
+        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);
+        self.ports.vault.remove(&client_secret_name(grant)).await?;
+        Ok(self.ports.vault.remove(&token_name(grant)).await?)
     }
 
     /// Nothing is left of a grant that was only tried.
     pub(super) async fn was_tried(&self, grant: &GrantId) -> Result<(), FlowError> {
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);
-        self.ports.vault.remove(&client_secret_name(grant)).await?;
-        self.ports.vault.remove(&token_name(grant)).await?;
+        self.remove(grant).await?;
         self.grants.delete(grant).await
     }
 
@@ -312,7 +318,7 @@ impl Tokens {
                 return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure: no_time() }));
             }
             match self.grants.turn(&grant, believes).await.map_err(|error| self.fault(&error))? {
-                Turn::Ours(stored) => return Ok(Won::Turn(stored)),
+                Turn::Ours(stored) => return Ok(Won::Turn(*stored)),
                 Turn::Nobody(trouble) => return Err(self.fault_of_trouble(connection, &trouble)),
                 Turn::Another(revision) => {
                     // The vault is read again only when the other has written something.

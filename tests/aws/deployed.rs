@@ -116,6 +116,7 @@ impl Deployed {
                 provider,
                 grant: GrantKind::ClientCredentials,
                 consent: None,
+                credentials: None,
                 client_id: "sandbox-client".to_owned(),
                 login_url: url.clone(),
                 api_url: url,

@@ -10,12 +10,11 @@ use counterfoil::flow::stack::Times;
 use counterfoil::ports::Unavailable;
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
-use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::runtime::{catalog, engine};
 
-use secrecy::SecretString;
 use tokio::sync::Notify;
 
+use crate::vaults::{Room, behind};
 use crate::world::World;
 
 /// Another process whose queue or table is down, or whose table hangs or refuses writes, while the switch is on, or whose
@@ -29,13 +28,13 @@ pub(crate) struct Broken {
     pub(crate) hangs: Arc<Notify>,
     pub(crate) writes_refused: Arc<AtomicBool>,
     /// How many more tokens the vault keeps.
-    pub(crate) vault_room: Arc<AtomicI64>,
+    pub(crate) vault_room: Arc<Room>,
 }
 
 impl Broken {
     pub(crate) fn process(world: &World) -> Self {
         let (queue_down, table_down) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let vault_room = Arc::new(AtomicI64::new(i64::MAX));
+        let vault_room = Arc::new(Room(AtomicI64::new(i64::MAX)));
         let mut ports = world.ports();
         let (table_hangs, writes_refused) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let hangs = Arc::new(Notify::new());
@@ -47,7 +46,7 @@ impl Broken {
             hangs: Arc::clone(&hangs),
             writes_refused: Arc::clone(&writes_refused),
         });
-        ports.vault = Arc::new(Filling { inner: Arc::clone(&ports.vault), room: Arc::clone(&vault_room) });
+        let ports = behind(&vault_room, ports);
         let stack = Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default());
         Self { stack, queue_down, table_down, table_hangs, hangs, writes_refused, vault_room }
     }
@@ -149,37 +148,5 @@ impl Table for Throttled {
             return Err(TableError::Busy("throttled".into()));
         }
         self.inner.write(writes).await
-    }
-}
-
-struct Filling {
-    inner: Arc<dyn Vault>,
-    room: Arc<AtomicI64>,
-}
-
-#[async_trait]
-impl Vault for Filling {
-    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
-        self.inner.read(name).await
-    }
-
-    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
-        self.inner.write(name, secret).await
-    }
-
-    async fn write_generation(
-        &self,
-        name: &str,
-        generation: u64,
-        secret: SecretString,
-    ) -> Result<Written, Unavailable> {
-        if self.room.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(Unavailable::new("vault", "it is full"));
-        }
-        self.inner.write_generation(name, generation, secret).await
-    }
-
-    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
-        self.inner.remove(name).await
     }
 }

@@ -37,6 +37,11 @@ impl Person {
         Self { stack: stack.clone(), cookies: BTreeMap::new(), patience, seen: Arc::default() }
     }
 
+    /// The same browser, answered by another process of ours.
+    pub(crate) fn answered_by(&self, stack: &Stack) -> Self {
+        Self { stack: stack.clone(), ..self.clone() }
+    }
+
     /// Opens an address, and goes where it leads.
     pub(crate) async fn open(&mut self, url: &str) -> Page {
         let mut page = self.ask("GET", url, "").await;

@@ -21,11 +21,11 @@ use serde_json::Value;
 use crate::browser::{ADDRESS, Page, Person, parameter};
 use crate::world::{SALESFORCE, World, XERO, new_stack};
 
-const CLIENT: &str = "our-app";
-const SECRET: &str = "our-secret";
+pub(crate) const CLIENT: &str = "our-app";
+pub(crate) const SECRET: &str = "our-secret";
 
 /// A world where the app of ours is registered with both, as it must be.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let world = World::new().await;
     let callback = |provider: &str| format!("{ADDRESS}/connect/{provider}/callback");
     let app = App::web(CLIENT, SECRET, "Counterfoil", &[&callback("xero")]);
@@ -51,22 +51,22 @@ fn wanted(name: &str, provider: Provider) -> Wanted {
     }
 }
 
-async fn invited(world: &World, name: &str, provider: Provider) -> Invited {
+pub(crate) async fn invited(world: &World, name: &str, provider: Provider) -> Invited {
     let secret = SecretString::from(SECRET);
     consent::invite(&world.stack, wanted(name, provider), secret, ADDRESS).await.expect("invited")
 }
 
-async fn connection(world: &World, name: &str) -> Option<Connection> {
+pub(crate) async fn connection(world: &World, name: &str) -> Option<Connection> {
     let found = world.another_process().connections.get(&ConnectionId::from(name)).await.expect("read");
     found.map(|connection| (*connection).clone())
 }
 
-async fn outcome(world: &World, invited: &Invited) -> Outcome {
+pub(crate) async fn outcome(world: &World, invited: &Invited) -> Outcome {
     consent::outcome(&world.stack, invited.id).await.expect("read").expect("there")
 }
 
 /// How often either was asked for tokens.
-fn token_calls(world: &World) -> usize {
+pub(crate) fn token_calls(world: &World) -> usize {
     let is_token = |path: &str| path.ends_with("/token");
     let xero = world.sandbox.xero.calls();
     let salesforce = world.sandbox.salesforce.calls();
@@ -80,7 +80,7 @@ async fn allowed(person: &mut Person, invited: &Invited) -> Page {
 }
 
 /// The person allows it on the provider's page. Where that leads back to isn't opened yet.
-async fn allow(person: &mut Person, invited: &Invited) -> String {
+pub(crate) async fn allow(person: &mut Person, invited: &Invited) -> String {
     let page = person.open(invited.url.expose_secret()).await;
     person.send(&page, "allow", &[]).await.leads_to().expect("the way back")
 }

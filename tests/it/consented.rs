@@ -115,6 +115,7 @@ impl World {
             provider,
             grant: GrantKind::AuthorizationCode,
             consent: None,
+            credentials: None,
             client_id: APP.into(),
             login_url: url.into(),
             api_url: url.into(),
@@ -149,7 +150,7 @@ impl World {
         self.ports().vault.write(&secret, SecretString::from(SECRET)).await.expect("the vault");
         let connector = self.stack.catalog.connector(first.provider).expect("a connector");
         let deadline = self.clock_now() + Times::default().function;
-        let kept = self.stack.tokens.keep_first(first, connector.as_ref(), token, deadline);
+        let kept = self.stack.tokens.keep_first(first, connector.as_ref(), token, None, deadline);
         self.flowing(kept).await.expect("kept");
         for connection in connections {
             self.stack.connections.save(connection).await.expect("saved");

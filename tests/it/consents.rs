@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use counterfoil::domain::connection::{Connection, ConnectionState};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::Fault as Outcome;
@@ -14,16 +13,14 @@ use counterfoil::flow::connections::token_name;
 use counterfoil::flow::stack::Times;
 use counterfoil::flow::{Stack, keep};
 use counterfoil::ports::connector::Token;
-use counterfoil::ports::vault::{Vault, Written};
-use counterfoil::ports::{Ports, Unavailable};
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use futures::future::join_all;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
-use crate::world::{World, new_stack};
+use crate::vaults::Stopping;
+use crate::world::World;
 
 const XERO_TOKEN: &str = "/connect/token";
 pub(crate) const SALESFORCE_TOKEN: &str = "/services/oauth2/token";
@@ -235,59 +232,6 @@ async fn an_outage_of_the_token_endpoint_spends_no_refresh_token() {
 
 // ------------------------------------------------------------ killed, and asleep
 
-/// A vault that stops its process at a write of a token: before it or after it.
-struct Stopping {
-    inner: Arc<dyn Vault>,
-    after: bool,
-    stopped: Notify,
-    go_on: Notify,
-}
-
-impl Stopping {
-    fn process(world: &World, after: bool) -> (Arc<Self>, Stack) {
-        let inner = world.ports().vault;
-        let vault = Arc::new(Self { inner, after, stopped: Notify::new(), go_on: Notify::new() });
-        let stack = new_stack(&Ports { vault: Arc::clone(&vault) as Arc<dyn Vault>, ..world.ports() });
-        (vault, stack)
-    }
-
-    async fn stop(&self) {
-        self.stopped.notify_one();
-        self.go_on.notified().await;
-    }
-}
-
-#[async_trait]
-impl Vault for Stopping {
-    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
-        self.inner.read(name).await
-    }
-
-    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
-        self.inner.write(name, secret).await
-    }
-
-    async fn write_generation(
-        &self,
-        name: &str,
-        generation: u64,
-        secret: SecretString,
-    ) -> Result<Written, Unavailable> {
-        if !self.after {
-            self.stop().await;
-        }
-        let written = self.inner.write_generation(name, generation, secret).await;
-        if self.after {
-            self.stop().await;
-        }
-        written
-    }
-
-    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
-        self.inner.remove(name).await
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_holder_that_slept_for_five_minutes_overwrites_no_newer_pair() {
     let world = World::new().await;
@@ -344,6 +288,45 @@ async fn a_process_that_is_killed_before_it_keeps_the_only_pair_asks_for_a_perso
     world.flowing(token(&other, "crm", Some(&old))).await.expect_err("it is refused");
     assert_eq!((spent(&world).len(), state(&world, "crm").await), (1, ConnectionState::NeedsReconnect));
     assert_eq!(kept(&world, &crm).await, pair, "nothing is deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_that_lands_after_its_consent_was_declared_dead_brings_the_connection_and_its_runs_back() {
+    // The process says so, or ends before it can and the keeper finds the pair.
+    for ends in [false, true] {
+        let world = World::new().await;
+        let crm = with_crm(&world, true).await;
+        let ids = won(&world, 2).await;
+        world.settle_later().await;
+        let old = token(&world.another_process(), "crm", None).await.expect("a token");
+        world.sandbox.salesforce.end_sessions();
+        forget_calls(&world);
+        let (vault, sleeper) = Stopping::twice(&world);
+        let sleeping = tokio::spawn(async move { token(&sleeper, "crm", Some(&old)).await });
+        vault.stopped.notified().await;
+        world.advance(Duration::from_mins(5));
+        world.drain().await;
+        assert_eq!(state(&world, "crm").await, ConnectionState::NeedsReconnect);
+        assert_eq!(mails(&world), ["[Counterfoil] crm needs you: refresh_unanswered"]);
+        vault.go_on.notify_one();
+        vault.stopped.notified().await;
+        if ends {
+            sleeping.abort();
+            world.advance(Duration::from_mins(61));
+        } else {
+            vault.go_on.notify_one();
+            world.flowing(sleeping).await.expect("it ends").expect("a token");
+        }
+        world.keep().await;
+        assert_eq!(state(&world, "crm").await, ConnectionState::Active);
+        assert!(mails(&world).contains(&"[Counterfoil] crm works again".to_owned()), "{:?}", mails(&world));
+        assert_eq!(spent(&world).len(), 1, "nothing was sent twice");
+        let row = world.stack.tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
+        assert_eq!((row.dead, row.trouble, row.generation), (None, None, 3));
+        world.drain().await;
+        time_goes_on(&world, &world.stack, 40).await;
+        each_is_invoiced_once(&world, &ids).await;
+    }
 }
 
 // ------------------------------------------------------------ the end of a consent

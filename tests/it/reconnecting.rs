@@ -79,12 +79,12 @@ async fn a_first_pair_that_the_vault_does_not_keep_is_no_success_and_no_older_on
         let crm = with_crm(&world, true).await;
         let pair = token(&world.stack, "crm", None).await.expect("a token");
         let broken = Broken::process(&world);
-        broken.vault_room.store(room, Ordering::SeqCst);
+        broken.vault_room.0.store(room, Ordering::SeqCst);
         let connector = broken.stack.catalog.connector(crm.provider).expect("a connector");
         let deadline = world.clock_now() + Times::default().function;
-        let keeping = broken.stack.tokens.keep_first(&crm, connector.as_ref(), &pair, deadline);
-        let fault = seconds_pass(&world, keeping).await.expect_err("not kept");
-        assert_eq!(fault.failure().code, "tokens_not_kept");
+        let keeping = broken.stack.tokens.keep_first(&crm, connector.as_ref(), &pair, None, deadline);
+        let not_kept = seconds_pass(&world, keeping).await.expect_err("not kept");
+        assert_eq!(not_kept.failure().code, "tokens_not_kept");
         assert_eq!(spent(&world).len(), usize::try_from(room).expect("a number"));
         assert_eq!(state(&world, "crm").await, ConnectionState::Active);
     }
@@ -121,7 +121,7 @@ async fn a_first_refresh_that_has_no_time_is_left_to_the_next_worker() {
     let connector = world.stack.catalog.connector(crm.provider).expect("a connector");
     let tokens = &world.stack.tokens;
     let deadline = world.clock_now() + SignedDuration::from_secs(9);
-    let kept = world.flowing(tokens.keep_first(&crm, connector.as_ref(), &pair, deadline)).await;
+    let kept = world.flowing(tokens.keep_first(&crm, connector.as_ref(), &pair, None, deadline)).await;
     assert_eq!(kept.expect("kept").access.expose_secret(), pair.access.expose_secret());
     let row = tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
     assert_eq!((row.rotates, row.spending, spent(&world).len()), (None, None, 0));

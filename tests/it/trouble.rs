@@ -13,13 +13,12 @@ use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::random::{SeededRandom, below};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
-use counterfoil::ports::vault::{Vault, Written};
 use counterfoil::ports::{Ports, Unavailable};
 use counterfoil_sandbox::Provider as _;
-use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use crate::main_job::{FLOW, opportunity, win};
+use crate::vaults::{Between, Operation, behind};
 use crate::world::{World, new_stack};
 
 // ------------------------------------------------------------ a process that dies
@@ -133,10 +132,10 @@ pub(crate) fn mortal(world: &World, life: &Arc<Life>) -> Stack {
 }
 
 pub(crate) fn mortal_ports(ports: Ports, life: &Arc<Life>) -> Ports {
+    let ports = behind(life, ports);
     Ports {
         table: Arc::new(Mortal { life: Arc::clone(life), inner: ports.table }),
         queue: Arc::new(Mortal { life: Arc::clone(life), inner: ports.queue }),
-        vault: Arc::new(Mortal { life: Arc::clone(life), inner: ports.vault }),
         http: Arc::new(Mortal { life: Arc::clone(life), inner: ports.http }),
         web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.web }),
         public_web: Arc::new(Mortal { life: Arc::clone(life), inner: ports.public_web }),
@@ -196,30 +195,10 @@ impl Queue for Mortal<dyn Queue> {
 }
 
 #[async_trait]
-impl Vault for Mortal<dyn Vault> {
-    async fn read(&self, name: &str) -> Result<Option<SecretString>, Unavailable> {
-        self.life.spend().await;
-        self.inner.read(name).await
-    }
-
-    async fn write(&self, name: &str, secret: SecretString) -> Result<(), Unavailable> {
-        self.life.spend().await;
-        self.inner.write(name, secret).await
-    }
-
-    async fn write_generation(
-        &self,
-        name: &str,
-        generation: u64,
-        secret: SecretString,
-    ) -> Result<Written, Unavailable> {
-        self.life.spend().await;
-        self.inner.write_generation(name, generation, secret).await
-    }
-
-    async fn remove(&self, name: &str) -> Result<(), Unavailable> {
-        self.life.spend().await;
-        self.inner.remove(name).await
+impl Between for Life {
+    async fn before(&self, _operation: Operation) -> Result<(), Unavailable> {
+        self.spend().await;
+        Ok(())
     }
 }
 

@@ -292,6 +292,7 @@ pub(crate) async fn connect(sandbox: &Sandbox, stack: &Stack) {
         provider,
         grant: GrantKind::ClientCredentials,
         consent: None,
+        credentials: None,
         client_id: "sandbox-client".into(),
         login_url: url.into(),
         api_url: url.into(),

@@ -330,6 +330,9 @@ async fn remove(stack: &Stack, connection: Connection) -> anyhow::Result<ExitCod
     if done.shared_with > 0 {
         output::note(format!("{} more use the same consent and go on", done.shared_with));
     }
+    if done.ends_later {
+        output::note("its secrets are in use at this moment; the keeper removes them within minutes");
+    }
     for failure in done.left_there {
         output::note(format!(
             "{} could not be told ({failure}): end it there as well, among the connected apps",

@@ -104,6 +104,7 @@ async fn connected(line: &CommandLine) -> Arc<Sandbox> {
             provider,
             grant: GrantKind::ClientCredentials,
             consent: None,
+            credentials: None,
             client_id: client.into(),
             login_url: url.clone(),
             api_url: url,

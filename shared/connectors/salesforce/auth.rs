@@ -85,10 +85,10 @@ pub(super) fn token_request(
     Ok(post(connection, "token", &form))
 }
 
-/// Ends the consent and the access tokens that came of it.
+/// Ends the consent and the access tokens that came of it; or the one access token of a machine.
 /// <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_revoke_token.htm>
-pub(super) fn revoke(connection: &Connection, refresh: &SecretString) -> Request {
-    post(connection, "revoke", &[("token", refresh.expose_secret().to_owned())])
+pub(super) fn revoke(connection: &Connection, token: &SecretString) -> Request {
+    post(connection, "revoke", &[("token", token.expose_secret().to_owned())])
 }
 
 fn post(connection: &Connection, endpoint: &str, form: &[(&str, String)]) -> Request {

@@ -28,6 +28,7 @@ pub(super) fn connection() -> Connection {
         provider: Provider::Salesforce,
         grant: GrantKind::ClientCredentials,
         consent: None,
+        credentials: None,
         client_id: "3MVG9".into(),
         login_url: "https://acme.my.salesforce.com/".into(),
         api_url: "https://acme.my.salesforce.com".into(),

@@ -155,10 +155,10 @@ impl Connector for Salesforce {
     fn revoke(
         &self,
         connection: &Connection,
-        refresh: &SecretString,
+        token: &SecretString,
         _secret: Option<&SecretString>,
-    ) -> Request {
-        auth::revoke(connection, refresh)
+    ) -> Option<Request> {
+        Some(auth::revoke(connection, token))
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

@@ -58,14 +58,17 @@ pub(super) fn token_request(
     Ok(to_identity(connection, "/connect/token", form, secret))
 }
 
-/// Ends all that this person let the app do.
+/// Ends all that this person let the app do. A custom connection's token ends within half an hour, and the custom
+/// connection itself in Xero only.
 /// <https://developer.xero.com/documentation/guides/oauth2/auth-flow>
 pub(super) fn revoke(
     connection: &Connection,
-    refresh: &SecretString,
+    token: &SecretString,
     secret: Option<&SecretString>,
-) -> Request {
-    to_identity(connection, "/connect/revocation", vec![("token", refresh.expose_secret())], secret)
+) -> Option<Request> {
+    let consented = connection.grant == GrantKind::AuthorizationCode;
+    let form = vec![("token", token.expose_secret())];
+    consented.then(|| to_identity(connection, "/connect/revocation", form, secret))
 }
 
 /// Ends one organisation of a consent. A custom connection is ended in Xero only.
@@ -296,7 +299,9 @@ mod tests {
     #[test]
     fn a_consent_is_ended_as_a_whole_and_a_connection_by_its_own_id() {
         let [refresh, secret] = ["r&s", "shh"].map(SecretString::from);
-        let request = revoke(&testing::connection(), &refresh, Some(&secret));
+        let person = Connection { grant: GrantKind::AuthorizationCode, ..testing::connection() };
+        let request = revoke(&person, &refresh, Some(&secret)).unwrap();
+        assert!(revoke(&testing::connection(), &refresh, Some(&secret)).is_none(), "nobody consented");
         assert_eq!(request.url, "https://identity.xero.com/connect/revocation");
         assert_eq!(form(&request), "token=r%26s");
         assert!(basic(&request).is_some());

@@ -151,10 +151,10 @@ impl Connector for Xero {
     fn revoke(
         &self,
         connection: &Connection,
-        refresh: &SecretString,
+        token: &SecretString,
         secret: Option<&SecretString>,
-    ) -> Request {
-        auth::revoke(connection, refresh, secret)
+    ) -> Option<Request> {
+        auth::revoke(connection, token, secret)
     }
 
     fn hear(&self, notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {

@@ -24,6 +24,7 @@ pub(super) fn connection() -> Connection {
         provider: Provider::Xero,
         grant: GrantKind::ClientCredentials,
         consent: None,
+        credentials: None,
         client_id: "client".into(),
         login_url: "https://identity.xero.com".into(),
         api_url: "https://api.xero.com".into(),

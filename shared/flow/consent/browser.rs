@@ -43,12 +43,15 @@ impl Browser {
 
     /// 43 letters. <https://www.rfc-editor.org/rfc/rfc7636#section-4.1>
     pub(super) fn verifier(&self, state: &str) -> SecretString {
-        // A key of any length will do.
-        let Ok(mac) = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()) else {
-            return SecretString::default();
-        };
-        let bytes = mac.chain_update(b"code verifier of ").chain_update(state).finalize().into_bytes();
-        SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
+        let purpose = format!("code verifier of {state}");
+        SecretString::from(URL_SAFE_NO_PAD.encode(self.key(purpose.as_bytes()).unwrap_or_default()))
+    }
+
+    /// 256 bits that only this browser's cookie gives, and others for another purpose. A cookie of any length will do, so
+    /// that there always are some.
+    pub(super) fn key(&self, purpose: &[u8]) -> Option<[u8; 32]> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()).ok()?;
+        Some(mac.chain_update(purpose).finalize().into_bytes().into())
     }
 
     /// S256. <https://www.rfc-editor.org/rfc/rfc7636#section-4.2>

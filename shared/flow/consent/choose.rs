@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::super::FlowError;
 use super::super::stack::Stack;
+use super::accounts::TIME_TO_TELL;
+use super::begin::{Begun, Presented};
 use super::browser::Browser;
-use super::invitation::Invitation;
 use super::join::{Given, join};
 use super::page::{self, Offer};
 use super::ticket::{self, Step};
-use super::{CONNECT, Visit, ended, other_browser, other_provider, over, pairs};
+use super::{CONNECT, Visit, ended, over};
 use crate::domain::connection::Provider;
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::Failure;
@@ -27,35 +29,36 @@ const LONGEST_NAME: usize = 64;
 /// What the form's ticket says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Choice {
-    pub(super) invitation: Invitation,
-    /// The hash of the browser's cookie.
-    pub(super) browser: String,
+    pub(super) begun: Begun,
     pub(super) given: Given,
+}
+
+impl AsRef<Begun> for Choice {
+    fn as_ref(&self) -> &Begun {
+        &self.begun
+    }
 }
 
 /// What a person ticked and wrote: account and name.
 type Ticked = BTreeMap<String, (bool, String)>;
 
 /// The page that asks.
-pub(super) async fn ask(stack: &Stack, choice: &Choice) -> Result<Reply, FlowError> {
+pub(super) async fn ask(stack: &Stack, browser: &Browser, choice: &Choice) -> Result<Reply, FlowError> {
     let suggested = suggested(stack, choice).await?;
-    show(stack, choice, &suggested, None).await
+    show(stack, browser, choice, &suggested, None).await
 }
 
 /// The answer: each ticked organisation becomes a connection, or all stay what they were.
-pub(super) async fn choose(stack: &Stack, provider: Provider, visit: &Visit) -> Result<Reply, FlowError> {
-    let form: Vec<(String, String)> = pairs(&visit.body).collect();
+pub(super) async fn choose(
+    stack: &Stack,
+    provider: Provider,
+    visit: &Visit,
+    deadline: Timestamp,
+) -> Result<Reply, FlowError> {
+    let presented = Begun::presented::<Choice>(stack, provider, Step::Choice, visit).await?;
+    let Presented { ticket, document: choice, browser, form } = presented;
     let value = |wanted: &str| form.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.trim());
-    let ticket = value("ticket").unwrap_or_default();
-    let choice: Option<Choice> = ticket::look(stack, Step::Choice, ticket).await?;
-    let choice = choice.ok_or_else(over)?;
-    if Browser::of(visit, &choice.invitation.address, &choice.browser).is_none() {
-        return Err(other_browser().into());
-    }
-    if choice.invitation.wanted.provider != provider {
-        return Err(other_provider(provider).into());
-    }
-    if !ticket::take(stack, Step::Choice, ticket).await? {
+    if !ticket::take(stack, Step::Choice, &ticket).await? {
         return Err(over().into());
     }
     let ticked: Ticked = choice
@@ -69,26 +72,32 @@ pub(super) async fn choose(stack: &Stack, provider: Provider, visit: &Visit) -> 
         })
         .collect();
     let joined = match named(&choice.given.accounts, &ticked) {
-        Ok(chosen) => join(stack, &choice.invitation, &choice.given, chosen).await,
+        Ok(chosen) => {
+            join(stack, &choice.begun.invitation, &choice.given, chosen, deadline - TIME_TO_TELL).await
+        }
         Err(failure) => Err(failure.into()),
     };
     match joined {
         Ok(connections) => Ok(page::connected(&connections)),
-        // It can be put right on the page.
-        Err(FlowError::Asked(failure)) => show(stack, &choice, &ticked, Some(&failure)).await,
-        Err(error) => Err(ended(stack, &choice.invitation, error).await),
+        // It can be put right on the page, or comes right by itself.
+        Err(error) if error.is_passing() || matches!(error, FlowError::Asked(_)) => {
+            show(stack, &browser, &choice, &ticked, Some(&error.failure())).await
+        }
+        Err(error) => Err(ended(stack, &choice.begun.invitation, error).await),
     }
 }
 
 async fn show(
     stack: &Stack,
+    browser: &Browser,
     choice: &Choice,
     ticked: &Ticked,
     wrong: Option<&Failure>,
 ) -> Result<Reply, FlowError> {
-    choice.invitation.goes_on(stack).await?;
+    let invitation = &choice.begun.invitation;
+    invitation.goes_on(stack).await?;
     let connections = stack.connections.list().await?;
-    let provider = choice.invitation.wanted.provider;
+    let provider = invitation.wanted.provider;
     let offers = choice.given.accounts.iter().map(|one| {
         let known = connections.iter().find(|it| it.provider == provider && it.account == one.account);
         let (chosen, name) = ticked.get(&one.account).map_or((false, ""), |(t, name)| (*t, name.as_str()));
@@ -98,7 +107,11 @@ async fn show(
     let offers: Vec<Offer<'_>> = offers.collect();
     let action = format!("{CONNECT}{}/{ORGANISATIONS}", provider.as_str());
     let ticket = ticket::issue(stack, Step::Choice, choice).await?;
-    Ok(page::choose(&action, ticket.expose_secret(), &offers, wrong.map(|it| it.message.as_str())))
+    let mut reply =
+        page::choose(&action, ticket.expose_secret(), &offers, wrong.map(|it| it.message.as_str()));
+    // As long as the ticket.
+    reply.cookies = vec![browser.cookie(&invitation.address)];
+    Ok(reply)
 }
 
 /// The ticked ones with their names, each of which may stand once.
@@ -129,7 +142,7 @@ fn named(accounts: &[Identity], ticked: &Ticked) -> Result<Vec<(ConnectionId, Id
 
 /// The name that was asked for goes to the first that isn't connected yet, and all of those are ticked.
 async fn suggested(stack: &Stack, choice: &Choice) -> Result<Ticked, FlowError> {
-    let wanted = &choice.invitation.wanted;
+    let wanted = &choice.begun.invitation.wanted;
     let connections = stack.connections.list().await?;
     let known_as = |one: &Identity| {
         let known = connections.iter().find(|it| it.provider == wanted.provider && it.account == one.account);

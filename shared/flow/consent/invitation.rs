@@ -129,8 +129,18 @@ impl Invitation {
     }
 
     /// The vault's name of the client's secret, until a consent has it.
-    pub(super) fn secret_name(&self) -> String {
+    fn secret_name(&self) -> String {
         client_secret_name(&GrantId::Consent(self.id))
+    }
+
+    /// The client's secret, before anything is used up.
+    pub(super) async fn secret(&self, stack: &Stack) -> Result<Option<SecretString>, FlowError> {
+        stack.ports.vault.read(&self.secret_name()).await.map_err(|error| {
+            tracing::warn!(%error, "a consent waits for the vault");
+            let message =
+                "The vault doesn't answer, and nothing has changed. Load this page again in a minute.";
+            FlowError::NotNow(Failure::new("vault_unavailable", message))
+        })
     }
 
     pub(super) async fn came_to(&self, stack: &Stack, outcome: &Outcome) -> Result<(), FlowError> {

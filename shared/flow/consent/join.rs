@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::stack::Stack;
@@ -9,6 +11,7 @@ use super::super::{FlowError, connect, keep};
 use super::invitation::{Invitation, Outcome};
 use crate::domain::connection::{Connection, ConnectionState, GrantId};
 use crate::domain::ids::{ConnectionId, ConsentId};
+use crate::ports::clock::within;
 use crate::ports::connector::Identity;
 
 /// What a consent gave: whose it is, and what it opens. The tokens are in the vault.
@@ -21,19 +24,19 @@ pub(super) struct Given {
     pub(super) accounts: Vec<Identity>,
 }
 
-/// Each account answers for itself before any connection is kept: all of them are made, or none.
+/// Each account answers for itself, by `until`, before any connection is kept: all of them are made, or none.
 pub(super) async fn join(
     stack: &Stack,
     invitation: &Invitation,
     given: &Given,
     chosen: Vec<(ConnectionId, Identity)>,
+    until: Timestamp,
 ) -> Result<Vec<Connection>, FlowError> {
     // From the table: another process may have connected something a moment ago.
     let sharing = stack.connections.of_grant(&GrantId::Consent(given.consent)).await?;
-    let mut joined = Vec::new();
-    for (id, one) in chosen {
+    let wanted = |(id, one): (ConnectionId, Identity)| {
         let wanted = invitation.wanted.connection();
-        let connection = Connection {
+        Connection {
             id,
             consent: Some(given.consent),
             account: one.account,
@@ -41,14 +44,17 @@ pub(super) async fn join(
             api_url: given.api_url.clone().unwrap_or(wanted.api_url),
             granted_scopes: given.scopes.clone(),
             ..wanted
-        };
-        joined.push(connect::identified(stack, connection).await?);
-    }
+        }
+    };
+    let answers = chosen.into_iter().map(|one| connect::identified(stack, wanted(one), until));
+    let joined = try_join_all(answers).await?;
     for connection in &joined {
-        stack.connections.save(connection).await?;
+        connect::take_over(stack, connection).await?;
     }
     renew_the_others(stack, given, &sharing, &joined).await?;
-    let unparked = keep::unpark(stack, true).await?;
+    // Many runs take longer than a page may: the keeper goes on with what is left.
+    let unparked = within(stack.ports.clock.as_ref(), until, keep::unpark(stack, true)).await;
+    let unparked = unparked.transpose()?.unwrap_or_default();
     let connections = joined.clone();
     invitation.came_to(stack, &Outcome::Connected { connections, unparked }).await?;
     for connection in &joined {

@@ -1,13 +1,14 @@
 //! Consents: a person lets Counterfoil into an account, in a browser.
 //!
 //! The way: a command makes an **invitation** (`invitation`), whose address opens the provider's page (`begin`); the
-//! provider sends the browser back (`callback`); the code becomes tokens, and the accounts that were chosen become
-//! connections (`join`), after one more page where there are several (`choose`). Each step is a single-use ticket that
-//! the next one needs (`ticket`), and all steps after the first belong to one browser (`browser`).
+//! provider sends the browser back, and the code becomes tokens (`callback`); the accounts that they open (`accounts`)
+//! become connections (`join`), after one more page where there are several (`choose`). Each step is a single-use ticket
+//! that the next one needs (`ticket`), and all steps after the first belong to one browser (`browser`).
 //!
 //! Tokens are the person's: connections of the same person and app share them, and connecting one again renews all.
 //! Called for `/connect/…` by the console's function, by the local server and by the command line's own page.
 
+mod accounts;
 mod address;
 mod begin;
 mod browser;
@@ -16,6 +17,7 @@ mod choose;
 mod invitation;
 mod join;
 mod page;
+mod sealed;
 mod ticket;
 
 pub use address::{address, listen_at};
@@ -29,6 +31,7 @@ use super::FlowError;
 use super::stack::Stack;
 use crate::domain::connection::Provider;
 use crate::domain::outcome::Failure;
+use crate::ports::clock::within;
 use crate::ports::notification::Reply;
 
 /// How long a person may take for each step.
@@ -58,17 +61,10 @@ fn pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
-/// Answers a browser before `deadline`, always with a page that a person can read or with the way to the next one.
+/// Answers a browser by `deadline`, always with a page that a person can read or with the way to the next one.
 pub async fn answer(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Reply {
-    let path = visit.path.strip_prefix(CONNECT).unwrap_or_default();
-    let (name, step) = path.split_once('/').unwrap_or((path, ""));
-    let answered = match (Provider::of(name), visit.method.as_str(), step) {
-        (Some(provider), "GET", "") => begin::begin(stack, provider, visit).await,
-        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit, deadline).await,
-        (Some(provider), "POST", choose::ORGANISATIONS) => choose::choose(stack, provider, visit).await,
-        _ => return page::refused(404, &Failure::new("not_found", "There is nothing here.")),
-    };
-    answered.unwrap_or_else(|error: FlowError| {
+    let answered = within(stack.ports.clock.as_ref(), deadline, step(stack, visit, deadline)).await;
+    answered.unwrap_or_else(|| Err(FlowError::NotNow(too_slow()))).unwrap_or_else(|error: FlowError| {
         let failure = error.failure();
         tracing::info!(code = %failure.code, "a consent came to nothing");
         let status = match error {
@@ -77,6 +73,22 @@ pub async fn answer(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Reply 
         };
         page::refused(status, &failure)
     })
+}
+
+async fn step(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Result<Reply, FlowError> {
+    let path = visit.path.strip_prefix(CONNECT).unwrap_or_default();
+    let (name, step) = path.split_once('/').unwrap_or((path, ""));
+    match (Provider::of(name), visit.method.as_str(), step) {
+        (Some(provider), "GET", "") => begin::begin(stack, provider, visit).await,
+        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit, deadline).await,
+        (Some(provider), "POST", accounts::ACCOUNTS) => {
+            accounts::again(stack, provider, visit, deadline).await
+        }
+        (Some(provider), "POST", choose::ORGANISATIONS) => {
+            choose::choose(stack, provider, visit, deadline).await
+        }
+        _ => Ok(page::refused(404, &Failure::new("not_found", "There is nothing here."))),
+    }
 }
 
 /// The invitation ends with this error, and whoever waits is told.
@@ -92,6 +104,19 @@ fn over() -> Failure {
         "unknown_ticket",
         "This link was used already, or its ten minutes are over. Ask for a new one on the command line: \
          counterfoil connection add, or counterfoil connection reconnect.",
+    )
+}
+
+fn no_time_left() -> Failure {
+    let message = "There is no time left to go on, and nothing has changed. Load this page again.";
+    Failure::new("no_time_left", message)
+}
+
+fn too_slow() -> Failure {
+    Failure::new(
+        "too_slow",
+        "This took longer than a page may. Load it again; when that says that the link was used, ask for a new one on the \
+         command line: counterfoil connection add, or counterfoil connection reconnect.",
     )
 }
 

@@ -58,6 +58,21 @@ pub(super) fn choose(action: &str, ticket: &str, offers: &[Offer<'_>], hint: Opt
     page(200, "Which organisations?", &body)
 }
 
+/// What was given stays; the button goes on with it.
+pub(super) fn go_on(action: &str, ticket: &str, why: &Failure) -> Reply {
+    let body = format!(
+        "<p>You gave access, and nothing of it is lost: you need not allow it again. But the next step didn’t come to its \
+         end in time.</p>\n<p class=\"hint\" role=\"alert\">{} <small>{}</small></p>\n\
+         <form method=\"post\" action=\"{}\">\n<input type=\"hidden\" name=\"ticket\" value=\"{}\">\n\
+         <p>Wait a moment, and within ten minutes:</p>\n<button>Go on</button>\n</form>\n",
+        escape(why.message.as_str()),
+        escape(why.code.as_str()),
+        escape(action),
+        escape(ticket)
+    );
+    page(503, "Not through yet", &body)
+}
+
 pub(super) fn connected(connections: &[Connection]) -> Reply {
     let mut body = String::from("<ul>\n");
     for connection in connections {
@@ -133,6 +148,7 @@ mod tests {
         let offer = Offer { account: evil, title: evil, name: evil, chosen: true, known_as: Some(evil) };
         for reply in [
             choose(evil, evil, &[offer], Some(evil)),
+            go_on(evil, evil, &Failure::new(evil, evil)),
             declined(evil),
             refused(400, &Failure::new(evil, evil)),
         ] {

@@ -21,6 +21,8 @@ pub(super) enum Step {
     Invitation,
     /// To come back from it: OAuth's `state`.
     State,
+    /// To go on with what was given, after a page whose time was over.
+    Granted,
     /// To say which organisations.
     Choice,
 }
@@ -34,6 +36,7 @@ fn key(step: Step, ticket: &str) -> Key {
     let step = match step {
         Step::Invitation => "invitation",
         Step::State => "state",
+        Step::Granted => "granted",
         Step::Choice => "choice",
     };
     Key::new(format!("C#{}", hash(ticket)), step)

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::super::connections::token_name;
+use super::super::grant::GrantRow;
 use crate::domain::connection::GrantId;
 use crate::ports::connector::Token;
 use crate::ports::vault::Written;
@@ -71,6 +72,17 @@ impl Kept {
             expires_at: self.expires_at,
             api_url: self.api_url.clone(),
         })
+    }
+
+    /// What of it is no secret.
+    pub(super) fn known(&self) -> GrantRow {
+        GrantRow {
+            generation: self.generation,
+            issued_at: Some(self.issued_at),
+            expires_at: self.expires_at,
+            refreshes: self.refresh.is_some(),
+            ..GrantRow::default()
+        }
     }
 
     pub(super) fn refresh(&self) -> Option<SecretString> {

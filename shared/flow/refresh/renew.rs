@@ -8,10 +8,11 @@ use super::super::FlowError;
 use super::super::connections::client_secret_name;
 use super::super::grant::{LEASE, Stored, Trouble, TroubleKind};
 use super::kept::{self, Kept, Newest};
-use super::{TOKEN_TIMEOUT, Tokens, Want};
+use super::{TIME_TO_KEEP, TOKEN_TIME, TOKEN_TIMEOUT, Tokens, Want, no_time};
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::Unavailable;
+use crate::ports::clock::within;
 use crate::ports::connector::{Connector, GrantFault, Token, TokenAsk};
 use crate::ports::table::TableError;
 
@@ -29,18 +30,25 @@ impl Tokens {
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
         let grant = stored.grant.clone();
-        let before = self.read(&grant).await?;
+        let before = self.soon(want, deadline, self.read(&grant)).await?;
+        if let Some(before) = &before {
+            // Of a process whose lease had lapsed, or that ended before it could say so.
+            stored.row.takes_over(&grant, &before.known());
+        }
         if let Some(token) = self.fits(before.as_ref(), want) {
             return Ok(token);
         }
-        let secret = self.ports.vault.read(&client_secret_name(&grant)).await;
-        let secret = secret.map_err(|error| self.fault(&error.into()))?;
+        let secret = async {
+            let secret = self.ports.vault.read(&client_secret_name(&grant)).await;
+            secret.map_err(|error| self.fault(&error.into()))
+        };
+        let secret = self.soon(want, deadline, secret).await?;
         if connection.grant != GrantKind::AuthorizationCode {
             return match self
                 .exchange(connection, connector, &TokenAsk::Machine, secret.as_ref(), deadline)
                 .await
             {
-                Ok(token) => self.keep(stored, connector, before.as_ref(), &token).await,
+                Ok(token) => self.keep(stored, connector, before.as_ref(), &token, want, deadline).await,
                 Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
                 Err(fault) => Err(self.refused(stored, connection, fault).await),
             };
@@ -78,7 +86,7 @@ impl Tokens {
         match answer {
             Ok(token) => {
                 stored.row.rotates = Some(token.refresh.is_some());
-                self.keep(stored, connector, Some(&before), &token).await
+                self.keep(stored, connector, Some(&before), &token, want, deadline).await
             }
             Err(GrantFault::Lost(failure)) if once => {
                 tracing::warn!(%grant, code = %failure.code, "the answer to a refresh was lost");
@@ -93,6 +101,21 @@ impl Tokens {
         }
     }
 
+    /// What must be known before anything is sent; a person who waits waits for no vault that is down.
+    async fn soon<T>(
+        &self,
+        want: Want<'_>,
+        deadline: Timestamp,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        match want {
+            Want::First => within(self.ports.clock.as_ref(), deadline - TOKEN_TIME, work)
+                .await
+                .unwrap_or_else(|| Err(self.later(no_time()))),
+            Want::Usable(_) | Want::NewerThan(_) => work.await,
+        }
+    }
+
     /// Durable before anyone uses it, and before the lease is let go; where that can't be had, it is used all the same.
     async fn keep(
         &self,
@@ -100,8 +123,18 @@ impl Tokens {
         connector: &dyn Connector,
         before: Option<&Kept>,
         token: &Token,
+        want: Want<'_>,
+        deadline: Timestamp,
     ) -> Result<Token, Fault> {
-        match self.persist(stored, connector, before, token).await {
+        let persisted = self.persist(stored, connector, before, token, deadline);
+        let persisted = match want {
+            // A person waits for the answer, and the pair isn't lost.
+            Want::First => within(self.ports.clock.as_ref(), deadline, persisted)
+                .await
+                .unwrap_or_else(|| Err(Unavailable::new("vault", "no answer in time"))),
+            Want::Usable(_) | Want::NewerThan(_) => persisted.await,
+        };
+        match persisted {
             Ok(kept) => {
                 kept.ok_or_else(|| self.later(Failure::new("token_unavailable", "the token was dropped")))
             }
@@ -119,11 +152,13 @@ impl Tokens {
         connector: &dyn Connector,
         before: Option<&Kept>,
         token: &Token,
+        deadline: Timestamp,
     ) -> Result<Option<Token>, Unavailable> {
         let mut next = Kept::next(token, before, connector.refresh_rules().grace);
         // A vault that was emptied goes on with the numbers all the same.
         next.generation = next.generation.max(stored.row.generation + 1);
-        let patience = self.ports.clock.now() + LEASE - TOKEN_TIMEOUT - TOKEN_TIMEOUT;
+        let now = self.ports.clock.now();
+        let patience = deadline.max(now + TIME_TO_KEEP).min(now + LEASE - TOKEN_TIMEOUT - TOKEN_TIMEOUT);
         let (Newest::Ours(kept) | Newest::Theirs(kept)) =
             kept::write(&self.ports, &stored.grant, next, patience).await?;
         let row = &mut stored.row;
@@ -162,13 +197,14 @@ impl Tokens {
     /// Every connection of the grant needs a person. Nothing is deleted; the owner hears of it once.
     async fn ended(&self, stored: &mut Stored, connection: &Connection, failure: Failure) -> Fault {
         self.trouble(stored, TroubleKind::Ended, &failure);
+        stored.row.is_dead(self.ports.clock.now());
         // Before the row is written: what is connected after that is another grant.
         let shared = self.connections.of_grant(&stored.grant).await;
         // Who has lost the lease knows nothing of what came after it.
         if let Err(error) = self.grants.write(stored).await {
             return self.overtaken(error);
         }
-        let told = async { self.tell_ended(stored, connection, &shared?, &failure).await };
+        let told = async { self.tell_ended(stored, &shared?, &failure).await };
         if let Err(error) = told.await {
             tracing::warn!(grant = %stored.grant, %error, "could not mark the connections");
         }
@@ -178,7 +214,6 @@ impl Tokens {
     async fn tell_ended(
         &self,
         stored: &Stored,
-        connection: &Connection,
         shared: &[Arc<Connection>],
         failure: &Failure,
     ) -> Result<(), FlowError> {
@@ -188,9 +223,7 @@ impl Tokens {
         }
         self.notices.grant_ended(&stored.grant, stored.row.generation, shared, failure).await;
         for one in shared {
-            // New credentials of a machine take no turn: those that failed are the caller's.
-            let as_it_was = if connection.consent.is_none() { connection } else { one.as_ref() };
-            self.connections.needs_reconnect(as_it_was).await?;
+            self.connections.needs_reconnect(one).await?;
         }
         Ok(())
     }

@@ -61,13 +61,14 @@ pub trait Connector: Send + Sync {
         None
     }
 
-    /// The request that ends a consent, with all that was given by it.
+    /// The request that ends a grant, with all that was given by it. `token`: its refresh token, or the access token of a
+    /// grant that has no other. None: it can't be asked for, and what there is ends by itself.
     fn revoke(
         &self,
         connection: &Connection,
-        refresh: &SecretString,
+        token: &SecretString,
         secret: Option<&SecretString>,
-    ) -> Request;
+    ) -> Option<Request>;
 
     /// Whether the connection is allowed what this scope allows, as far as is known.
     fn allows(&self, _connection: &Connection, _scope: &str) -> bool {

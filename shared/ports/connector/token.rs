@@ -29,7 +29,7 @@ pub struct Token {
     pub user: Option<String>,
     /// The one organisation in which it acts, by the provider's id; None where a token isn't bound to one (Xero's).
     pub org: Option<String>,
-    /// When it was had, by our clock.
+    /// When it was asked for, by our clock.
     pub issued_at: Timestamp,
     /// When it ends, where the provider says so.
     pub expires_at: Option<Timestamp>,

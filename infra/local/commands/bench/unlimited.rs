@@ -76,10 +76,10 @@ impl Connector for Unlimited {
     fn revoke(
         &self,
         connection: &Connection,
-        refresh: &SecretString,
+        token: &SecretString,
         secret: Option<&SecretString>,
-    ) -> Request {
-        self.0.revoke(connection, refresh, secret)
+    ) -> Option<Request> {
+        self.0.revoke(connection, token, secret)
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {
