@@ -82,7 +82,7 @@ fn version_id(secret_id: &str, generation: u64) -> String {
 /// What became of a new value.
 enum Put {
     Done,
-    /// There is a version of this id, with another value.
+    /// There is a version of this id, with another value. With the same value it is no news.
     /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
     Overtaken,
     Absent,
@@ -103,7 +103,12 @@ impl SecretsManagerVault {
             Put::Removed => {
                 let restore = self.client.restore_secret().secret_id(self.id(name)).send().await;
                 restore.map_err(|error| unavailable(&error))?;
-                self.put_again(name, secret, version).await
+                let written = self.put_again(name, secret, version).await?;
+                if written == Written::Overtaken {
+                    // What came back is the value of before.
+                    self.remove(name).await?;
+                }
+                Ok(written)
             }
         }
     }
@@ -163,3 +168,6 @@ where
 {
     Unavailable::new(PORT, describe(error))
 }
+
+#[cfg(test)]
+mod tests;
