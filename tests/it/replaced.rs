@@ -10,7 +10,7 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::Stack;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::{client_secret_name, token_name};
-use counterfoil::flow::consent::{self, Invited};
+use counterfoil::flow::consent::{self, Invited, Outcome};
 use counterfoil::ports::http::{Method, Request};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
@@ -19,9 +19,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::browser::{Page, Person};
-use crate::connecting::{connection, invited, world};
+use crate::connecting::{connection, invited, outcome, world};
 use crate::consents::{mails, token};
-use crate::trouble::{Life, mortal_ports};
+use crate::trouble::{Life, mortal, mortal_ports};
 use crate::vaults::{Names, behind};
 use crate::world::{World, XERO, new_stack};
 
@@ -153,6 +153,55 @@ async fn a_provider_that_takes_no_end_for_a_day_is_told_of_and_the_vault_forgets
     assert!(mails.len() == 1 && mails[0].contains("end ledger's former access in Xero"), "{mails:?}");
     assert!((24..=26).contains(&revocations(&world)), "{}", revocations(&world));
     answers(&world, "ledger").await;
+}
+
+/// Ada lost her connection to Bob and consents anew, for another name, while the keeper ends what she had: between any
+/// two operations of her page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_consents_anew_while_the_same_consent_is_ended_is_told_and_never_left_with_dead_tokens() {
+    let mut told = 0;
+    for operations in 0.. {
+        let world = world_of_two().await;
+        connected_by(&world, ADA, "ledger").await;
+        connected_by(&world, BOB, "ledger").await;
+        world.advance(Duration::from_mins(5));
+        let again = invited(&world, "third", Provider::Xero).await;
+        let mut person = Person::new(&world.stack);
+        let back = allowed_by(&mut person, ADA, &again).await;
+
+        let life = Life::that_stands_after(operations);
+        let mut person = person.answered_by(&mortal(&world, &life));
+        let visit = tokio::spawn(async move { person.open(&back).await });
+        let ends = async {
+            while !visit.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let stands = tokio::select! {
+            () = life.stands() => true,
+            () = ends => false,
+        };
+        if stands {
+            world.advance(Duration::from_secs(1));
+            world.keep().await;
+            life.go_on();
+        }
+        let page = world.flowing(visit).await.expect("it ends");
+        if page.text.contains("is connected to") {
+            two_days_pass(&world).await;
+            answers(&world, "third").await;
+        } else {
+            assert_eq!(page.status, 400, "{operations}: {}", page.text);
+            assert!(matches!(outcome(&world, &again).await, Outcome::Refused(_)), "{operations}");
+            told += u32::from(page.text.contains("connect once more"));
+            connected_by(&world, ADA, "third").await;
+        }
+        answers(&world, "ledger").await;
+        if !stands {
+            break;
+        }
+    }
+    assert!(told > 0, "the tokens came before the end, and were to be kept after it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
