@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use announce::Announcing;
 use jiff::{SignedDuration, Timestamp};
-use lease::{Lease, Place};
+use lease::{Lease, Place, Reading, together};
 use pace::Pace;
 use serde::Serialize;
 
@@ -177,9 +177,14 @@ async fn polled(
     let mut ground = Ok(());
     let mut again: BTreeMap<Whom, Option<Timestamp>> = BTreeMap::new();
     let (mut all, counts) = watches(stack, trigger, &mut report).await?;
-    // In turns: an account with much to read isn't always before the others.
-    let turn = usize::try_from(stack.now().as_second() / 60).unwrap_or(0) % all.len().max(1);
+    // In turns: what has much to read isn't always before the others.
+    let minute = usize::try_from(stack.now().as_second() / 60).unwrap_or(0);
+    let turn = minute % all.len().max(1);
     all.rotate_left(turn);
+    for (_, watches) in &mut all {
+        let turn = minute % watches.len().max(1);
+        watches.rotate_left(turn);
+    }
     for (connection, watches) in all {
         let Some(why) = woken.why(&connection.account) else { continue };
         let whom = Whom { trigger: trigger.to_owned(), account: Some(connection.account.clone()) };
@@ -317,7 +322,14 @@ async fn poll_watch(
     lease.place.paced_until = pace.after_a_poll(lease.place.paced_until, stack.now());
     let mut result = Ok(());
     loop {
-        let polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
+        let pages = report.pages;
+        let mut polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
+        // The worker's time is up: what it has told of counts, and the next one goes on there, soon.
+        let unfinished = report.pages > pages && polled.as_ref().is_err_and(is_out_of_time);
+        if unfinished {
+            report.unsettled = true;
+            polled = Ok(());
+        }
         let before = lease.place.failed.take();
         lease.place.failed = match &polled {
             Err(PollError::Fault(fault)) => {
@@ -334,10 +346,14 @@ async fn poll_watch(
             result = polled;
         }
         // A wake-up came meanwhile: once more, unless that would only fail again.
-        if !lease.release(stack, result.is_err()).await? {
+        if !lease.release(stack, unfinished || result.is_err()).await? {
             return result;
         }
     }
+}
+
+fn is_out_of_time(error: &PollError) -> bool {
+    matches!(error, PollError::Fault(Fault::Retry(again)) if again.reason == Reason::NotStarted)
 }
 
 /// All pages from the place on.
@@ -355,13 +371,14 @@ async fn read(
     let Some(start) = lease.start(heads()) else { return Ok(()) };
     let now = stack.now();
     let (overlap, looks_back) = lease.overlap(now);
-    let oldest = start - overlap;
     let final_before = lease.place.cursor.map(|cursor| cursor - overlap);
-    // A look back that had to stop goes on where it came to: one that is longer than a worker's time ends all the same.
-    // The overlap itself is always read whole, since rows may have become visible in it meanwhile.
-    let newest = start - OVERLAP;
-    let from = lease.reached(heads()).map_or(oldest, |reached| reached.clamp(oldest, newest));
-    let mut continuation: Option<String> = None;
+    // One that is longer than a worker's time ends all the same.
+    let unfinished = lease.unfinished(heads());
+    let begins = unfinished.is_none();
+    let looks_back = unfinished.as_ref().map_or(looks_back, |reading| reading.looks_back);
+    let from = unfinished.as_ref().map_or(start - overlap, |reading| reading.oldest);
+    let mut up_to = unfinished.as_ref().map(|reading| reading.up_to);
+    let mut continuation = unfinished.map(|reading| reading.resume);
     let mut read_at: Option<Timestamp> = None;
     let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
     loop {
@@ -378,11 +395,11 @@ async fn read(
         report.pages += 1;
         // What is committed after the first page was asked for need not be on the later ones.
         let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
+        let up_to = *up_to.get_or_insert(settled_before);
         report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
         // Who has just begun to listen here wasn't told of what the others know.
         let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
         let version = |change: &Change| (change.id.clone(), change.stamp);
-        let last = page.changes.iter().map(|change| change.stamp).max();
         let mut changes: Vec<Change> = page
             .changes
             .into_iter()
@@ -409,9 +426,9 @@ async fn read(
                 Err(error) => return Err(error),
             }
         }
-        lease.passed(&changes, oldest);
-        if let Some(last) = last.filter(|_| page.continuation.is_some()) {
-            lease.reaches(last.min(settled_before), heads());
+        lease.passed(&changes, from, up_to);
+        if let Some(resume) = page.resume.filter(|_| page.continuation.is_some()) {
+            lease.comes_to(Reading { of: together(heads()), oldest: from, up_to, resume, looks_back });
         }
         told_now.extend(changes.iter().map(version));
         match page.continuation {
@@ -423,13 +440,16 @@ async fn read(
             }
             None => {
                 // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
-                lease.read_up_to(settled_before.max(start));
+                lease.read_up_to(up_to.max(start));
                 lease.told(heads());
                 lease.refuses(heads(), None);
                 if looks_back {
                     lease.looked_back(now);
                 }
-                caught_up(stack, watch, listeners, settled_before).await?;
+                // Else the others may be past what was committed late meanwhile: the next read catches up.
+                if begins {
+                    caught_up(stack, watch, listeners, up_to).await?;
+                }
                 return Ok(());
             }
         }

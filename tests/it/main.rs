@@ -22,6 +22,7 @@ mod http_poll;
 mod keeping;
 mod lifecycle;
 mod limits;
+mod long_reads;
 mod lost_replies;
 mod main_job;
 mod notifications;

@@ -31,9 +31,9 @@ pub(super) struct Place {
     /// Who has been told of all that (hashes of a flow and since when it is live).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     listeners: Vec<u64>,
-    /// How far a read came that could not be finished, and of whom (a hash of the listeners): the next one goes on there.
+    /// The read that is under way, where it takes more than one poll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reached: Option<(Timestamp, u64)>,
+    reading: Option<Reading>,
     /// When the last two days were read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_back_at: Option<Timestamp>,
@@ -46,6 +46,21 @@ pub(super) struct Place {
     /// Until when its polls have used up their part of the account's day ([`super::pace`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) paced_until: Option<Timestamp>,
+}
+
+/// One read, from its oldest stamp to the newest there is, by as many workers as that takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reading {
+    /// For whom (a hash of the listeners). Others begin anew.
+    pub(super) of: u64,
+    pub(super) oldest: Timestamp,
+    /// What was there then, by the provider's clock, has been told of when it comes to its end. What was committed since
+    /// may stand behind where it is, and no further back than the overlap: the next read begins that long before.
+    pub(super) up_to: Timestamp,
+    /// Where it goes on, in the provider's words.
+    pub(super) resume: String,
+    /// It is the daily one.
+    pub(super) looks_back: bool,
 }
 
 /// Polls that come to nothing.
@@ -293,15 +308,15 @@ impl Lease {
         Some(joined.filter(|live_from| *live_from >= cursor - LONGEST_START).fold(cursor, Timestamp::min))
     }
 
-    /// Where an unfinished read of the same listeners came to.
-    pub(super) fn reached<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
+    /// The read of the same listeners that an earlier worker had no time to finish.
+    pub(super) fn unfinished<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Reading> {
         let listeners = together(heads);
-        self.place.reached.filter(|(_, of)| *of == listeners).map(|(reached, _)| reached)
+        self.place.reading.clone().filter(|reading| reading.of == listeners)
     }
 
     /// Everything up to here is queued, and there is more.
-    pub(super) fn reaches<'a>(&mut self, stamp: Timestamp, heads: impl Iterator<Item = &'a FlowHead>) {
-        self.place.reached = Some((stamp, together(heads)));
+    pub(super) fn comes_to(&mut self, reading: Reading) {
+        self.place.reading = Some(reading);
     }
 
     /// Each of these was refused when it was asked for by itself, a moment ago.
@@ -336,16 +351,14 @@ impl Lease {
         self.place.listeners = heads.map(listening).collect();
     }
 
-    /// These are queued: the cursor moves on.
-    pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp) {
+    /// These are queued: the cursor moves on, as far as the read goes for good.
+    pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp, up_to: Timestamp) {
         for change in fresh {
             let hash = fingerprint_of(change);
             if self.known.insert(hash) {
                 self.place.seen.push((hash, change.stamp.as_millisecond()));
             }
-            if self.place.cursor.is_none_or(|cursor| cursor < change.stamp) {
-                self.place.cursor = Some(change.stamp);
-            }
+            self.place.cursor = self.place.cursor.max(Some(change.stamp.min(up_to)));
         }
         // What lies before the new overlap may stand on a later page of the same read.
         self.forget_before(from);
@@ -353,7 +366,7 @@ impl Lease {
 
     /// All rows that were there at that time are queued; those that commit late are in the overlap.
     pub(super) fn read_up_to(&mut self, time: Timestamp) {
-        self.place.reached = None;
+        self.place.reading = None;
         let cursor = self.place.cursor.map_or(time, |cursor| cursor.max(time));
         self.place.cursor = Some(cursor);
         self.forget_before(cursor - OVERLAP);
@@ -382,7 +395,7 @@ fn listening(head: &FlowHead) -> u64 {
     fingerprint(&[&head.id.to_string(), &head.live_from.unwrap_or_default().to_string()])
 }
 
-fn together<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
+pub(super) fn together<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
     heads.map(listening).fold(0, |all, one| all ^ one)
 }
 
