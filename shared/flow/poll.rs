@@ -65,6 +65,8 @@ pub struct Report {
     pub put_off: u32,
     /// Something was seen that is too young to be told of: another poll follows in a few seconds.
     pub unsettled: bool,
+    /// Watches that have more to read than there was time for: another poll goes on in a few seconds.
+    pub unfinished: u32,
     /// Watches that could not be polled: connection (of a feed the flow) and code.
     pub failures: Vec<(String, String)>,
 }
@@ -77,6 +79,7 @@ impl Report {
         self.busy += other.busy;
         self.put_off += other.put_off;
         self.unsettled |= other.unsettled;
+        self.unfinished += other.unfinished;
         self.failures.extend(other.failures);
     }
 }
@@ -221,7 +224,7 @@ async fn polled(
                     report.failures.push((connection.id.to_string(), failure.code.clone()));
                 }
             }
-            if one.unsettled {
+            if one.unsettled || one.unfinished > 0 {
                 again.insert(whom.clone(), None);
             }
             report.add(one);
@@ -327,7 +330,7 @@ async fn poll_watch(
         // The worker's time is up: what it has told of counts, and the next one goes on there, soon.
         let unfinished = report.pages > pages && polled.as_ref().is_err_and(is_out_of_time);
         if unfinished {
-            report.unsettled = true;
+            report.unfinished += 1;
             polled = Ok(());
         }
         let before = lease.place.failed.take();

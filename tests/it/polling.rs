@@ -317,7 +317,7 @@ async fn a_cursor_that_is_lost_between_two_pages_costs_nothing_but_time() {
     world.sandbox.salesforce.faults().add(Fault::on("GET", "/query/", Fault::status(400, lost)));
     let reports = world.poll().await;
     let told = reports.iter().map(|report| report.events).sum::<u32>();
-    assert!(told == 200 && reports.iter().any(|report| report.unsettled), "goes on soon: {reports:?}");
+    assert!(told == 200 && reports.iter().any(|report| report.unfinished == 1), "goes on soon: {reports:?}");
     world.settle().await;
     assert_eq!(world.runs().await.len(), 450);
 }

@@ -126,7 +126,8 @@ impl Watched {
         // What changes from then on is news.
         let version = version.filter(|version| version.stamp < self.live_from);
         let seen = version.map(|version| version.stamp);
-        World { met, values: version.map(|version| version.values.clone()), seen, open: None }
+        let values = version.map(|version| version.values.clone());
+        World { met, values, seen, open: None, left: None }
     }
 }
 
@@ -139,6 +140,9 @@ struct World {
     seen: Option<Timestamp>,
     /// A transition that is written down, and perhaps not told of.
     open: Option<Timestamp>,
+    /// One that a newer one took the place of meanwhile: who has written it down, and stood still since, may tell of it
+    /// yet.
+    left: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,12 +212,18 @@ impl Checked {
         }
         for (id, record) in records {
             let new = new.remove(id).unwrap_or_default();
-            if let Err(why) = self.check_record(id, record, looks, &new) {
-                let was_so = |before: &mut Self| before.check_record(id, record, looks, &new).is_ok();
-                if !before.iter_mut().any(was_so) {
-                    return Err(why);
+            let is_so = self.check_record(id, record, looks, &new);
+            let mut was_so = false;
+            for before in before.iter_mut() {
+                match before.check_record(id, record, looks, &new) {
+                    Ok(()) => was_so = true,
+                    // It was told of as the flow is now; who believed it to be as before has looked all the same.
+                    Err(_) => drop(before.check_record(id, record, looks, &BTreeSet::new())),
                 }
-                self.check_record(id, record, looks, &BTreeSet::new())?;
+            }
+            match is_so {
+                Err(_) if was_so => self.check_record(id, record, looks, &BTreeSet::new())?,
+                so => so?,
             }
             self.told.extend(new);
         }
@@ -249,6 +259,14 @@ impl Checked {
                 }
             }
             paths = next;
+        }
+        if looks.iter().any(|look| !look.ended_well) {
+            let late = |(world, told): &(World, BTreeSet<String>)| {
+                let key = format!("{id}@{}", world.left?);
+                let told = told.iter().cloned().chain([key]).collect();
+                Some((World { left: None, ..world.clone() }, told))
+            };
+            paths.extend(paths.iter().filter_map(late).collect::<Vec<_>>());
         }
         let fits: BTreeSet<World> =
             paths.iter().filter(|(_, told)| told == new).map(|(world, _)| world.clone()).collect();
@@ -340,7 +358,8 @@ fn outcomes(
             let open = if is_transition { Some(version.stamp) } else { world.open };
             let key = open.map(|stamp| format!("{id}@{stamp}"));
             let seen = world.seen.max(Some(version.stamp));
-            let half = World { values: now.clone(), seen, open, ..world.clone() };
+            let left = if is_transition && world.open.is_some() { world.open } else { world.left };
+            let half = World { values: now.clone(), seen, open, left, ..world.clone() };
             let done = World { open: None, ..half.clone() };
             let mut whole = vec![(done.clone(), key.clone())];
             if *now == world.values {

@@ -40,7 +40,9 @@ impl Process {
         let outcome = self.life.live(pump::wakes(&self.stack, trigger)).await;
         let ended_well = match outcome {
             Some(Ok(None)) => return None,
-            Some(Ok(Some(report))) => report.failures.is_empty() && report.busy == 0,
+            Some(Ok(Some(report))) => {
+                report.failures.is_empty() && report.busy + report.unfinished + report.put_off == 0
+            }
             Some(Err(_)) | None => false,
         };
         let moments = std::mem::take(&mut *self.moments.lock().expect("the moments"));
