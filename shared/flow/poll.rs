@@ -67,6 +67,8 @@ pub struct Report {
     pub unsettled: bool,
     /// Watches that have more to read than there was time for: another poll goes on in a few seconds.
     pub unfinished: u32,
+    /// Watches whose read an earlier poll had begun: what was committed late since is found by the next one.
+    pub went_on: u32,
     /// Watches that could not be polled: connection (of a feed the flow) and code.
     pub failures: Vec<(String, String)>,
 }
@@ -80,6 +82,7 @@ impl Report {
         self.put_off += other.put_off;
         self.unsettled |= other.unsettled;
         self.unfinished += other.unfinished;
+        self.went_on += other.went_on;
         self.failures.extend(other.failures);
     }
 }
@@ -378,6 +381,7 @@ async fn read(
     // One that is longer than a worker's time ends all the same.
     let unfinished = lease.unfinished(heads());
     let begins = unfinished.is_none();
+    report.went_on += u32::from(!begins);
     let looks_back = unfinished.as_ref().map_or(looks_back, |reading| reading.looks_back);
     let from = unfinished.as_ref().map_or(start - overlap, |reading| reading.oldest);
     let mut up_to = unfinished.as_ref().map(|reading| reading.up_to);

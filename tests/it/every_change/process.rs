@@ -41,7 +41,8 @@ impl Process {
         let ended_well = match outcome {
             Some(Ok(None)) => return None,
             Some(Ok(Some(report))) => {
-                report.failures.is_empty() && report.busy + report.unfinished + report.put_off == 0
+                let less = report.busy + report.put_off + report.unfinished + report.went_on;
+                report.failures.is_empty() && less == 0
             }
             Some(Err(_)) | None => false,
         };
