@@ -5,6 +5,7 @@
 //! cursor know the repeats of the former, and beyond them the run id does. Time comes from the provider: its stamps, and
 //! its clock in the answer's `Date`.
 
+mod alone;
 mod announce;
 pub(super) mod feed;
 pub mod going_live;
@@ -13,6 +14,7 @@ mod lease;
 mod live;
 mod own;
 mod pace;
+mod read;
 mod seed;
 
 pub(super) use announce::{message, versioned};
@@ -25,25 +27,22 @@ pub(super) use own::mark as mark_own;
 pub(super) use seed::wanted as remembered_at_first;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use announce::Announcing;
 use jiff::{SignedDuration, Timestamp};
-use lease::{Lease, Place, Reading, together};
 use pace::Pace;
 use serde::Serialize;
 
 use super::FlowError;
-use super::budget::Priority;
 use super::compile::Compiled;
-use super::flows::{FlowHead, FlowState};
+use super::flows::FlowHead;
 use super::stack::Stack;
 use super::wake::{self, WakeUp, Whom, Why, Woken};
 use crate::domain::connection::{Connection, Provider};
 use crate::domain::ids::ConnectionId;
-use crate::domain::outcome::{Failure, Fault, Reason};
-use crate::domain::record_id::RecordId;
-use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, Trigger};
+use crate::domain::outcome::{Failure, Fault};
+use crate::ports::connector::Interest;
 use crate::ports::queue::QueueName;
 use crate::ports::table::Key;
 
@@ -91,7 +90,7 @@ impl Report {
 #[derive(Clone)]
 pub(super) struct Listener {
     pub(super) head: FlowHead,
-    pub(super) compiled: std::sync::Arc<Compiled>,
+    pub(super) compiled: Arc<Compiled>,
     pub(super) interest: Interest,
 }
 
@@ -100,8 +99,8 @@ impl Listener {
     pub(super) async fn of(
         stack: &Stack,
         head: FlowHead,
-        compiled: std::sync::Arc<Compiled>,
-    ) -> Result<(Self, std::sync::Arc<Connection>), FlowError> {
+        compiled: Arc<Compiled>,
+    ) -> Result<(Self, Arc<Connection>), FlowError> {
         let (interest, connection) = listens_to(stack, &compiled).await?;
         Ok((Self { head, compiled, interest }, connection))
     }
@@ -114,10 +113,7 @@ impl Listener {
 }
 
 /// What a flow wants, and of which account.
-async fn listens_to(
-    stack: &Stack,
-    compiled: &Compiled,
-) -> Result<(Interest, std::sync::Arc<Connection>), FlowError> {
+async fn listens_to(stack: &Stack, compiled: &Compiled) -> Result<(Interest, Arc<Connection>), FlowError> {
     let trigger = &compiled.flow.trigger;
     let (Some(interest), Some(provider)) = (&compiled.interest, Provider::of(&trigger.id)) else {
         return Err(Failure::new("not_polled", format!("{} is not polled", trigger.id)).into());
@@ -209,7 +205,7 @@ async fn polled(
                     one.put_off = 1;
                     return Ok(Some(opens));
                 }
-                poll_watch(stack, polled.as_ref(), &connection, &watch, pace, deadline, &mut one).await?;
+                read::watch(stack, polled.as_ref(), &connection, &watch, pace, deadline, &mut one).await?;
                 Ok(None)
             };
             match polling.await {
@@ -237,7 +233,7 @@ async fn polled(
     ground.map(|()| report)
 }
 
-type Watches = Vec<(std::sync::Arc<Connection>, Vec<Watch>)>;
+type Watches = Vec<(Arc<Connection>, Vec<Watch>)>;
 
 enum PollError {
     Ground(FlowError),
@@ -257,16 +253,14 @@ async fn watches(
     trigger: &str,
     report: &mut Report,
 ) -> Result<(Watches, BTreeMap<String, BTreeSet<Key>>), FlowError> {
-    let mut by_connection: BTreeMap<ConnectionId, (std::sync::Arc<Connection>, BTreeMap<Key, Watch>)> =
-        BTreeMap::new();
+    let mut by_connection: BTreeMap<ConnectionId, (Arc<Connection>, BTreeMap<Key, Watch>)> = BTreeMap::new();
     let mut by_account: BTreeMap<String, BTreeSet<Key>> = BTreeMap::new();
     for (head, compiled) in stack.flows.enabled().await? {
         let wanted = &compiled.flow.trigger;
         if wanted.id != trigger {
             let own = head.catch_up_from.is_some();
             // One that can't be polled uses up nothing.
-            if let Ok((other, connection)) = Listener::of(stack, head, std::sync::Arc::clone(&compiled)).await
-            {
+            if let Ok((other, connection)) = Listener::of(stack, head, Arc::clone(&compiled)).await {
                 let key = other.watch_key(&connection.id, own);
                 by_account.entry(connection.account.clone()).or_default().insert(key);
             }
@@ -307,276 +301,4 @@ async fn watches(
         .map(|(connection, watches)| (connection, watches.into_values().collect()))
         .collect();
     Ok((watches, by_account))
-}
-
-async fn poll_watch(
-    stack: &Stack,
-    trigger: &dyn Trigger,
-    connection: &std::sync::Arc<Connection>,
-    watch: &Watch,
-    pace: Pace,
-    deadline: Timestamp,
-    report: &mut Report,
-) -> Result<(), PollError> {
-    let account = stack
-        .client(std::sync::Arc::clone(connection), Priority::Live, deadline)
-        .map_err(PollError::Fault)?;
-    let Some(mut lease) = Lease::<Place>::take(stack, &watch.key).await? else {
-        report.busy += 1;
-        return Ok(());
-    };
-    lease.place.paced_until = pace.after_a_poll(lease.place.paced_until, stack.now());
-    let mut result = Ok(());
-    loop {
-        let pages = report.pages;
-        let mut polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
-        // The worker's time is up: what it has told of counts, and the next one goes on there, soon.
-        let unfinished = report.pages > pages && polled.as_ref().is_err_and(is_out_of_time);
-        if unfinished {
-            report.unfinished += 1;
-            polled = Ok(());
-        }
-        let before = lease.place.failed.take();
-        lease.place.failed = match &polled {
-            Err(PollError::Fault(fault)) => {
-                let since = before.as_ref().map_or(stack.now(), |failed| failed.since);
-                let parked = matches!(fault, Fault::Retry(again) if again.reason == Reason::Parked);
-                Some(Failed { since, failure: fault.failure().clone(), parked })
-            }
-            _ => None,
-        };
-        if polled.is_ok() && before.is_some_and(|failed| failed.parked) {
-            stack.notices.mended(connection).await;
-        }
-        if polled.is_err() {
-            result = polled;
-        }
-        // A wake-up came meanwhile: once more, unless that would only fail again.
-        if !lease.release(stack, unfinished || result.is_err()).await? {
-            return result;
-        }
-    }
-}
-
-fn is_out_of_time(error: &PollError) -> bool {
-    matches!(error, PollError::Fault(Fault::Retry(again)) if again.reason == Reason::NotStarted)
-}
-
-/// All pages from the place on.
-async fn read(
-    stack: &Stack,
-    trigger: &dyn Trigger,
-    account: &dyn Account,
-    listeners: &[Listener],
-    watch: &Watch,
-    lease: &mut Lease,
-    report: &mut Report,
-) -> Result<(), PollError> {
-    let union = union_of(listeners.iter().map(|listener| &listener.interest));
-    let heads = || listeners.iter().map(|listener| &listener.head);
-    let Some(start) = lease.start(heads()) else { return Ok(()) };
-    let now = stack.now();
-    let (overlap, looks_back) = lease.overlap(now);
-    let final_before = lease.place.cursor.map(|cursor| cursor - overlap);
-    // One that is longer than a worker's time ends all the same.
-    let unfinished = lease.unfinished(heads());
-    let begins = unfinished.is_none();
-    report.went_on += u32::from(!begins);
-    let looks_back = unfinished.as_ref().map_or(looks_back, |reading| reading.looks_back);
-    let from = unfinished.as_ref().map_or(start - overlap, |reading| reading.oldest);
-    let mut up_to = unfinished.as_ref().map(|reading| reading.up_to);
-    let mut continuation = unfinished.map(|reading| reading.resume);
-    let mut read_at: Option<Timestamp> = None;
-    let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
-    loop {
-        let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
-        let page = match trigger.poll(ask, account).await {
-            Ok(page) => page,
-            Err(Fault::Terminal(failure)) if listeners.len() > 1 && !lease.are_refused(heads(), now) => {
-                tracing::warn!(code = %failure.code, "a shared poll was refused; each flow is asked for by itself");
-                let sound = apart(stack, trigger, account, listeners, from, lease, report).await?;
-                return Box::pin(read(stack, trigger, account, &sound, watch, lease, report)).await;
-            }
-            Err(fault) => return Err(PollError::Fault(fault)),
-        };
-        report.pages += 1;
-        // What is committed after the first page was asked for need not be on the later ones.
-        let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
-        let up_to = *up_to.get_or_insert(settled_before);
-        report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
-        // Who has just begun to listen here wasn't told of what the others know.
-        let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
-        let version = |change: &Change| (change.id.clone(), change.stamp);
-        let mut changes: Vec<Change> = page
-            .changes
-            .into_iter()
-            .filter(|change| change.stamp <= settled_before && !told_now.contains(&version(change)))
-            .filter(|change| someone_new || !lease.knows(change))
-            .collect();
-        own::mark(stack, account.connection(), &mut changes, from).await?;
-        for listener in listeners {
-            let is_new = !lease.tells(&listener.head);
-            let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
-            let is_open = |change: &Change| {
-                is_new || (!lease.knows(change) && final_before.is_none_or(|before| change.stamp >= before))
-            };
-            let is_news = |change: &&Change| change.stamp >= live_from && is_open(change);
-            let news: Vec<&Change> = changes.iter().filter(is_news).collect();
-            let announcing = Announcing { stack, account, trigger, listener, lease };
-            match announcing.announce(&news).await {
-                Ok(told) => report.events += told,
-                // What it alone asks is refused: it reads by itself until that is mended, and the others go on.
-                Err(PollError::Fault(Fault::Terminal(failure))) if listeners.len() > 1 => {
-                    report.failures.push((listener.head.name.clone(), failure.code));
-                    set_apart(stack, listener, from).await?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        lease.passed(&changes, from, up_to);
-        if let Some(resume) = page.resume.filter(|_| page.continuation.is_some()) {
-            lease.comes_to(Reading { of: together(heads()), oldest: from, up_to, resume, looks_back });
-        }
-        told_now.extend(changes.iter().map(version));
-        match page.continuation {
-            Some(next) => {
-                if !changes.is_empty() {
-                    lease.save(stack).await?;
-                }
-                continuation = Some(next);
-            }
-            None => {
-                // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
-                lease.read_up_to(up_to.max(start));
-                lease.told(heads());
-                lease.refuses(heads(), None);
-                if looks_back {
-                    lease.looked_back(now);
-                }
-                // Else the others may be past what was committed late meanwhile: the next read catches up.
-                if begins {
-                    caught_up(stack, watch, listeners, up_to).await?;
-                }
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// What is read for several flows together.
-fn union_of<'a>(interests: impl Iterator<Item = &'a Interest>) -> Interest {
-    let mut interests = interests
-        .map(|interest| Interest { filter: interest.asked().map(str::to_owned), ..interest.clone() });
-    let Some(mut union) = interests.next() else {
-        return Interest {
-            object: String::new(),
-            filter: None,
-            fields: Vec::new(),
-            optional_fields: Vec::new(),
-            children: Vec::new(),
-            changed: None,
-            ignore_own: true,
-            events: Events::EachVersion,
-        };
-    };
-    let add = |all: &mut Vec<String>, more: Vec<String>| {
-        for name in more {
-            if !all.contains(&name) {
-                all.push(name);
-            }
-        }
-    };
-    for other in interests {
-        add(&mut union.fields, other.fields);
-        add(&mut union.optional_fields, other.optional_fields);
-        for (child, fields) in other.children {
-            match union.children.iter_mut().find(|(name, _)| *name == child) {
-                Some((_, all)) => add(all, fields),
-                None => union.children.push((child, fields)),
-            }
-        }
-    }
-    union
-}
-
-/// A flow that read on by itself after a pause has caught up: from now on it shares the watch of the others.
-async fn caught_up(
-    stack: &Stack,
-    watch: &Watch,
-    listeners: &[Listener],
-    now: Timestamp,
-) -> Result<(), FlowError> {
-    if !watch.own {
-        return Ok(());
-    }
-    for listener in listeners {
-        // Events that both watches see are one run: the run id says so.
-        reads_from(stack, listener, None, now).await?;
-    }
-    Ok(())
-}
-
-/// One flow's field or condition is bad; which one shows when each is asked for by itself. That one reads by itself
-/// from here on, until it is mended and has caught up: it loses nothing, and the others go on sharing one poll.
-/// Returns the others. Where all are refused, for something that they have in common, they stay together: apart, each of
-/// them would be refused each minute.
-async fn apart(
-    stack: &Stack,
-    trigger: &dyn Trigger,
-    account: &dyn Account,
-    listeners: &[Listener],
-    from: Timestamp,
-    lease: &mut Lease,
-    report: &mut Report,
-) -> Result<Vec<Listener>, PollError> {
-    let mut sound = Vec::new();
-    let mut refused = Vec::new();
-    let mut reasons = Vec::new();
-    for listener in listeners {
-        let alone = union_of(std::iter::once(&listener.interest));
-        let ask = PollAsk { union: &alone, from, continuation: None };
-        match trigger.poll(ask, account).await {
-            Ok(_) => sound.push(listener.clone()),
-            Err(Fault::Terminal(failure)) => {
-                reasons.push(failure);
-                refused.push(listener.clone());
-            }
-            Err(fault) => return Err(PollError::Fault(fault)),
-        }
-    }
-    if let (true, Some(first)) = (sound.is_empty(), reasons.first()) {
-        lease.refuses(listeners.iter().map(|listener| &listener.head), Some(stack.now()));
-        return Err(PollError::Fault(Fault::Terminal(first.clone())));
-    }
-    let names = refused.iter().map(|listener| listener.head.name.clone());
-    report.failures.extend(names.zip(reasons.into_iter().map(|failure| failure.code)));
-    if refused.is_empty() {
-        // Only all together they are too much: they read one by one.
-        refused = sound.split_off(1);
-    }
-    for listener in &refused {
-        set_apart(stack, listener, from).await?;
-    }
-    Ok(sound)
-}
-
-async fn set_apart(stack: &Stack, listener: &Listener, from: Timestamp) -> Result<(), FlowError> {
-    let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
-    forget_own_place(stack, &listener.head, &listener.compiled).await?;
-    reads_from(stack, listener, Some(place), stack.now()).await
-}
-
-/// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
-async fn reads_from(
-    stack: &Stack,
-    listener: &Listener,
-    catch_up_from: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<(), FlowError> {
-    stack.flows.forget_heads();
-    let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
-    if head.state != FlowState::Enabled || head.catch_up_from != listener.head.catch_up_from {
-        return Ok(());
-    }
-    stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
 }

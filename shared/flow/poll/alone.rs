@@ -1,0 +1,94 @@
+//! A flow that reads by itself for a while: after a pause, or because its fields or its condition are refused.
+
+use jiff::Timestamp;
+
+use super::super::FlowError;
+use super::super::flows::{FlowHead, FlowState};
+use super::super::stack::Stack;
+use super::lease::Lease;
+use super::read::union_of;
+use super::{Listener, PollError, Report, Watch, forget_own_place};
+use crate::domain::outcome::Fault;
+use crate::ports::connector::{Account, PollAsk, Trigger};
+
+/// A flow that read on by itself after a pause has caught up: from now on it shares the watch of the others.
+pub(super) async fn caught_up(
+    stack: &Stack,
+    watch: &Watch,
+    listeners: &[Listener],
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    if !watch.own {
+        return Ok(());
+    }
+    for listener in listeners {
+        // Events that both watches see are one run: the run id says so.
+        reads_from(stack, listener, None, now).await?;
+    }
+    Ok(())
+}
+
+/// One flow's field or condition is bad; which one shows when each is asked for by itself. That one reads by itself
+/// from here on, until it is mended and has caught up: it loses nothing, and the others go on sharing one poll.
+/// Returns the others. Where all are refused, for something that they have in common, they stay together: apart, each of
+/// them would be refused each minute.
+pub(super) async fn apart(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    account: &dyn Account,
+    listeners: &[Listener],
+    from: Timestamp,
+    lease: &mut Lease,
+    report: &mut Report,
+) -> Result<Vec<Listener>, PollError> {
+    let mut sound = Vec::new();
+    let mut refused = Vec::new();
+    let mut reasons = Vec::new();
+    for listener in listeners {
+        let alone = union_of(std::iter::once(&listener.interest));
+        let ask = PollAsk { union: &alone, from, continuation: None };
+        match trigger.poll(ask, account).await {
+            Ok(_) => sound.push(listener.clone()),
+            Err(Fault::Terminal(failure)) => {
+                reasons.push(failure);
+                refused.push(listener.clone());
+            }
+            Err(fault) => return Err(PollError::Fault(fault)),
+        }
+    }
+    if let (true, Some(first)) = (sound.is_empty(), reasons.first()) {
+        lease.refuses(listeners.iter().map(|listener| &listener.head), Some(stack.now()));
+        return Err(PollError::Fault(Fault::Terminal(first.clone())));
+    }
+    let names = refused.iter().map(|listener| listener.head.name.clone());
+    report.failures.extend(names.zip(reasons.into_iter().map(|failure| failure.code)));
+    if refused.is_empty() {
+        // Only all together they are too much: they read one by one.
+        refused = sound.split_off(1);
+    }
+    for listener in &refused {
+        set_apart(stack, listener, from).await?;
+    }
+    Ok(sound)
+}
+
+pub(super) async fn set_apart(stack: &Stack, listener: &Listener, from: Timestamp) -> Result<(), FlowError> {
+    let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
+    forget_own_place(stack, &listener.head, &listener.compiled).await?;
+    reads_from(stack, listener, Some(place), stack.now()).await
+}
+
+/// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
+async fn reads_from(
+    stack: &Stack,
+    listener: &Listener,
+    catch_up_from: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), FlowError> {
+    stack.flows.forget_heads();
+    let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
+    if head.state != FlowState::Enabled || head.catch_up_from != listener.head.catch_up_from {
+        return Ok(());
+    }
+    stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
+}

@@ -1,0 +1,207 @@
+//! One watch is read: page after page from its place on, under its lease; what is new is told of before the place moves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::budget::Priority;
+use super::super::stack::Stack;
+use super::alone::{apart, caught_up, set_apart};
+use super::announce::Announcing;
+use super::lease::{Failed, Lease, Place, Reading, together};
+use super::pace::Pace;
+use super::{Listener, PollError, Report, SETTLED_AFTER, Watch, own};
+use crate::domain::connection::Connection;
+use crate::domain::outcome::{Fault, Reason};
+use crate::domain::record_id::RecordId;
+use crate::ports::connector::{Account, Change, Events, Interest, PollAsk, Trigger};
+
+/// Polls a watch, unless another worker does.
+pub(super) async fn watch(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    connection: &Arc<Connection>,
+    watch: &Watch,
+    pace: Pace,
+    deadline: Timestamp,
+    report: &mut Report,
+) -> Result<(), PollError> {
+    let account = stack.client(Arc::clone(connection), Priority::Live, deadline).map_err(PollError::Fault)?;
+    let Some(mut lease) = Lease::<Place>::take(stack, &watch.key).await? else {
+        report.busy += 1;
+        return Ok(());
+    };
+    lease.place.paced_until = pace.after_a_poll(lease.place.paced_until, stack.now());
+    let mut result = Ok(());
+    loop {
+        let pages = report.pages;
+        let mut polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
+        // The worker's time is up: what it has told of counts, and the next one goes on there, soon.
+        let unfinished = report.pages > pages && polled.as_ref().is_err_and(is_out_of_time);
+        if unfinished {
+            report.unfinished += 1;
+            polled = Ok(());
+        }
+        let before = lease.place.failed.take();
+        lease.place.failed = match &polled {
+            Err(PollError::Fault(fault)) => {
+                let since = before.as_ref().map_or(stack.now(), |failed| failed.since);
+                let parked = matches!(fault, Fault::Retry(again) if again.reason == Reason::Parked);
+                Some(Failed { since, failure: fault.failure().clone(), parked })
+            }
+            _ => None,
+        };
+        if polled.is_ok() && before.is_some_and(|failed| failed.parked) {
+            stack.notices.mended(connection).await;
+        }
+        if polled.is_err() {
+            result = polled;
+        }
+        // A wake-up came meanwhile: once more, unless that would only fail again.
+        if !lease.release(stack, unfinished || result.is_err()).await? {
+            return result;
+        }
+    }
+}
+
+fn is_out_of_time(error: &PollError) -> bool {
+    matches!(error, PollError::Fault(Fault::Retry(again)) if again.reason == Reason::NotStarted)
+}
+
+/// All pages from the place on.
+async fn read(
+    stack: &Stack,
+    trigger: &dyn Trigger,
+    account: &dyn Account,
+    listeners: &[Listener],
+    watch: &Watch,
+    lease: &mut Lease,
+    report: &mut Report,
+) -> Result<(), PollError> {
+    let union = union_of(listeners.iter().map(|listener| &listener.interest));
+    let heads = || listeners.iter().map(|listener| &listener.head);
+    let Some(start) = lease.start(heads()) else { return Ok(()) };
+    let now = stack.now();
+    let (overlap, looks_back) = lease.overlap(now);
+    let final_before = lease.place.cursor.map(|cursor| cursor - overlap);
+    // One that is longer than a worker's time ends all the same.
+    let unfinished = lease.unfinished(heads());
+    let begins = unfinished.is_none();
+    report.went_on += u32::from(!begins);
+    let looks_back = unfinished.as_ref().map_or(looks_back, |reading| reading.looks_back);
+    let from = unfinished.as_ref().map_or(start - overlap, |reading| reading.oldest);
+    let mut up_to = unfinished.as_ref().map(|reading| reading.up_to);
+    let mut continuation = unfinished.map(|reading| reading.resume);
+    let mut read_at: Option<Timestamp> = None;
+    let mut told_now: BTreeSet<(RecordId, Timestamp)> = BTreeSet::new();
+    loop {
+        let ask = PollAsk { union: &union, from, continuation: continuation.as_deref() };
+        let page = match trigger.poll(ask, account).await {
+            Ok(page) => page,
+            Err(Fault::Terminal(failure)) if listeners.len() > 1 && !lease.are_refused(heads(), now) => {
+                tracing::warn!(code = %failure.code, "a shared poll was refused; each flow is asked for by itself");
+                let sound = apart(stack, trigger, account, listeners, from, lease, report).await?;
+                return Box::pin(read(stack, trigger, account, &sound, watch, lease, report)).await;
+            }
+            Err(fault) => return Err(PollError::Fault(fault)),
+        };
+        report.pages += 1;
+        // What is committed after the first page was asked for need not be on the later ones.
+        let settled_before = *read_at.get_or_insert(page.provider_now) - SETTLED_AFTER;
+        let up_to = *up_to.get_or_insert(settled_before);
+        report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
+        // Who has just begun to listen here wasn't told of what the others know.
+        let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
+        let version = |change: &Change| (change.id.clone(), change.stamp);
+        let mut changes: Vec<Change> = page
+            .changes
+            .into_iter()
+            .filter(|change| change.stamp <= settled_before && !told_now.contains(&version(change)))
+            .filter(|change| someone_new || !lease.knows(change))
+            .collect();
+        own::mark(stack, account.connection(), &mut changes, from).await?;
+        for listener in listeners {
+            let is_new = !lease.tells(&listener.head);
+            let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
+            let is_open = |change: &Change| {
+                is_new || (!lease.knows(change) && final_before.is_none_or(|before| change.stamp >= before))
+            };
+            let is_news = |change: &&Change| change.stamp >= live_from && is_open(change);
+            let news: Vec<&Change> = changes.iter().filter(is_news).collect();
+            let announcing = Announcing { stack, account, trigger, listener, lease };
+            match announcing.announce(&news).await {
+                Ok(told) => report.events += told,
+                // What it alone asks is refused: it reads by itself until that is mended, and the others go on.
+                Err(PollError::Fault(Fault::Terminal(failure))) if listeners.len() > 1 => {
+                    report.failures.push((listener.head.name.clone(), failure.code));
+                    set_apart(stack, listener, from).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        lease.passed(&changes, from, up_to);
+        if let Some(resume) = page.resume.filter(|_| page.continuation.is_some()) {
+            lease.comes_to(Reading { of: together(heads()), oldest: from, up_to, resume, looks_back });
+        }
+        told_now.extend(changes.iter().map(version));
+        match page.continuation {
+            Some(next) => {
+                if !changes.is_empty() {
+                    lease.save(stack).await?;
+                }
+                continuation = Some(next);
+            }
+            None => {
+                // All is read up to here: the next poll doesn't read the last rows of a quiet day again and again.
+                lease.read_up_to(up_to.max(start));
+                lease.told(heads());
+                lease.refuses(heads(), None);
+                if looks_back {
+                    lease.looked_back(now);
+                }
+                // Else the others may be past what was committed late meanwhile: the next read catches up.
+                if begins {
+                    caught_up(stack, watch, listeners, up_to).await?;
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What is read for several flows together.
+pub(super) fn union_of<'a>(interests: impl Iterator<Item = &'a Interest>) -> Interest {
+    let mut interests = interests
+        .map(|interest| Interest { filter: interest.asked().map(str::to_owned), ..interest.clone() });
+    let Some(mut union) = interests.next() else {
+        return Interest {
+            object: String::new(),
+            filter: None,
+            fields: Vec::new(),
+            optional_fields: Vec::new(),
+            children: Vec::new(),
+            changed: None,
+            ignore_own: true,
+            events: Events::EachVersion,
+        };
+    };
+    let add = |all: &mut Vec<String>, more: Vec<String>| {
+        for name in more {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    };
+    for other in interests {
+        add(&mut union.fields, other.fields);
+        add(&mut union.optional_fields, other.optional_fields);
+        for (child, fields) in other.children {
+            match union.children.iter_mut().find(|(name, _)| *name == child) {
+                Some((_, all)) => add(all, fields),
+                None => union.children.push((child, fields)),
+            }
+        }
+    }
+    union
+}
