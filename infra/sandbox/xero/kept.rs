@@ -8,26 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::disputed::Disputed;
 use super::identity::Register;
 use super::organisation::{Ids, Organisation};
-use super::{Books, Xero, older, webhooks};
+use super::{Books, Xero, webhooks};
 use crate::locked;
-
-/// Counts the forms; the first didn't say.
-const FORM: u32 = 1;
 
 #[derive(Serialize)]
 struct Keep<'a> {
-    form: u32,
     organisations: &'a [Organisation],
     ids: &'a Ids,
     identity: Register,
     webhooks: webhooks::Kept,
     disputed: Disputed,
-}
-
-#[derive(Deserialize)]
-struct Form {
-    #[serde(default)]
-    form: u32,
 }
 
 #[derive(Deserialize)]
@@ -45,12 +35,13 @@ impl Xero {
         let books = self.state();
         let Books { organisations, ids } = &*books;
         let (identity, webhooks, disputed) = (self.identity.kept(), self.webhooks.kept(), self.disputed());
-        serde_json::to_vec(&Keep { form: FORM, organisations, ids, identity, webhooks, disputed })
+        serde_json::to_vec(&Keep { organisations, ids, identity, webhooks, disputed })
             .map_err(|error| error.to_string())
     }
 
     pub(crate) fn restore(&self, kept: &[u8]) -> Result<(), String> {
-        let Kept { organisations, ids, identity, webhooks, disputed } = read(kept)?;
+        let Kept { organisations, ids, identity, webhooks, disputed } =
+            serde_json::from_slice(kept).map_err(|error| error.to_string())?;
         *locked(&self.books) = Books { organisations, ids };
         self.configure(|held| *held = disputed);
         self.identity.restore(identity);
@@ -59,16 +50,6 @@ impl Xero {
         self.idempotency.clear();
         Ok(())
     }
-}
-
-fn read(kept: &[u8]) -> Result<Kept, String> {
-    let Form { form } = serde_json::from_slice(kept).map_err(|error| error.to_string())?;
-    let read = match form {
-        FORM => serde_json::from_slice(kept),
-        0 => serde_json::from_slice(kept).map(older::with_heads).and_then(serde_json::from_value),
-        _ => return Err("this was kept by a newer program: use that one, or begin anew".to_owned()),
-    };
-    read.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

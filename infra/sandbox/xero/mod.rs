@@ -26,7 +26,6 @@ mod journal;
 mod kept;
 mod limits;
 mod messages;
-mod older;
 mod organisation;
 mod parts;
 mod pdf;

@@ -16,7 +16,6 @@ mod identity;
 mod invoices;
 mod items;
 mod keys;
-mod older;
 mod parts;
 mod payments;
 mod projects;
