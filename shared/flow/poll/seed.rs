@@ -74,12 +74,11 @@ impl Seed<'_> {
         let going = &mut lease.place;
         going.read += page.changes.len() as u64;
         let newest = page.changes.iter().map(|change| change.stamp).max();
-        let is_over = self.interest.changed.is_some()
-            && page.changes.first().is_some_and(|oldest| oldest.stamp >= going.live_from);
         let second = newest.and_then(|newest| Timestamp::from_second(newest.as_second()).ok());
         going.place.from = second.map_or(going.place.from, |second| second.max(going.place.from));
         going.place.continuation = page.continuation;
-        Ok(is_over || going.place.continuation.is_none())
+        // Not before the last page: what is edited meanwhile stands, with its new stamp, where it stood before.
+        Ok(going.place.continuation.is_none())
     }
 
     /// Every record that is there is known from now on. One that changed while we read may be older or new: it is asked
