@@ -313,3 +313,27 @@ async fn thousands_of_contacts_some_of_one_second_are_told_of_once_by_workers_wi
     // A crowded second is read to its end and back; news once, and at most twice more for what comes late.
     assert!(report.pages <= 3 * (5 + 4 + 5 + 2) + 15 + 10, "{report:?}");
 }
+
+#[tokio::test]
+async fn what_is_edited_while_a_flow_goes_live_hides_no_record_behind_it() {
+    let desk = Desk::with_pages_of(200).await;
+    let org = &desk.sandbox.salesforce;
+    let account = |n: usize| json!({"Name": format!("Account {n:03}"), "Rating": "Cold"});
+    let ids: Vec<_> = (0..600).map(|n| org.insert("Account", account(n))).collect();
+    desk.clock.advance(Duration::from_secs(15));
+    // The first of each page that is yet to be read.
+    let edited = [ids[200].clone(), ids[400].clone()];
+    desk.meanwhile(move |sandbox, page| {
+        if page == 1 {
+            for id in &edited {
+                sandbox.salesforce.update("Account", id, json!({"Name": "Edited"}));
+            }
+        }
+    });
+    let changed = "  object: Account\n  changed: { any: [Rating] }";
+    let flow = desk.given_flow("rated", UPDATED, changed).await;
+    org.update("Account", &ids[599], json!({"Rating": "Hot"}));
+    desk.polls(2, 1, UPDATED).await;
+    let told = desk.keys(&flow);
+    assert!(told.len() == 1 && told.iter().all(|key| key.starts_with(&ids[599])), "{told:?}");
+}
