@@ -2,7 +2,6 @@
 //! once are sent once; a consent that has ended parks what needs it, says so once, and loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use counterfoil::domain::connection::{Connection, ConnectionState};
@@ -18,6 +17,7 @@ use futures::future::join_all;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::passing;
 use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
 use crate::vaults::Stopping;
 use crate::world::World;
@@ -85,18 +85,7 @@ pub(crate) fn mails(world: &World) -> Vec<String> {
 
 /// Seconds go by while work is under way.
 pub(crate) async fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> T {
-    let clock = Arc::clone(&world.clock);
-    let pass = async move {
-        let mut tick = tokio::time::interval(Duration::from_millis(10));
-        loop {
-            tick.tick().await;
-            clock.advance(Duration::from_millis(500));
-        }
-    };
-    tokio::select! {
-        done = work => done,
-        () = pass => unreachable!("time doesn't end"),
-    }
+    passing::by_ticks(&world.clock, Duration::from_millis(10), Duration::from_millis(500), work).await
 }
 
 // ------------------------------------------------------------ one refresh

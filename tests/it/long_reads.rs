@@ -20,6 +20,7 @@ use counterfoil_sandbox::{Provider as _, Sandbox};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use crate::passing;
 use crate::plain::Plain;
 use crate::world::{InProcess, connect, go_live, new_stack};
 
@@ -103,19 +104,7 @@ impl Desk {
 
     /// Time goes on where work waits for nothing else.
     async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
-        let flow = async {
-            loop {
-                for _ in 0..20 {
-                    tokio::task::yield_now().await;
-                }
-                self.clock.advance(Duration::from_millis(5));
-            }
-        };
-        tokio::select! {
-            biased;
-            result = work => result,
-            () = flow => unreachable!("time doesn't end"),
-        }
+        passing::where_idle(&self.clock, work).await
     }
 
     /// One poll, by the schedule or because the one before wasn't through.

@@ -27,6 +27,7 @@ mod lost_replies;
 mod main_job;
 mod notifications;
 mod order;
+mod passing;
 mod plain;
 mod polling;
 mod polling_costs;

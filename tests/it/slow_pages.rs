@@ -1,6 +1,5 @@
 //! Pages that have 24 seconds: what doesn't come to its end in them goes on at a button, and no consent is lost.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use jiff::SignedDuration;
 
 use crate::browser::{ADDRESS, Page, Person};
 use crate::connecting::{CLIENT, SECRET, allow, connection, invited, token_calls, world};
+use crate::passing;
 use crate::vaults::Down;
 use crate::world::World;
 
@@ -23,19 +23,9 @@ const PAGE: SignedDuration = SignedDuration::from_secs(24);
 /// What a browser comes to whose page has little time; and that it was kept.
 async fn in_time(world: &World, work: impl Future<Output = Page>) -> Page {
     let began = world.clock_now();
-    let clock = Arc::clone(&world.clock);
     // Slow enough for a loaded machine to do in a second what it does in a second.
-    let pass = async move {
-        let mut tick = tokio::time::interval(Duration::from_millis(10));
-        loop {
-            tick.tick().await;
-            clock.advance(Duration::from_millis(100));
-        }
-    };
-    let page = tokio::select! {
-        page = work => page,
-        () = pass => unreachable!("time doesn't end"),
-    };
+    let (tick, step) = (Duration::from_millis(10), Duration::from_millis(100));
+    let page = passing::by_ticks(&world.clock, tick, step, work).await;
     let took = world.clock_now().duration_since(began);
     assert!(took <= PAGE + SignedDuration::from_secs(2), "{took} for {}", page.text);
     page

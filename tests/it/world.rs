@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tower::ServiceExt as _;
 
+use crate::passing;
 use crate::web::Web;
 
 pub(crate) const SALESFORCE: &str = "https://salesforce.example";
@@ -233,18 +234,8 @@ impl World {
     /// Time flows while work is under way, slower than outside: whoever waits a moment is served, and a loaded machine
     /// doesn't make the gate lose its patience.
     pub(crate) async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
-        let clock = Arc::clone(&self.clock);
-        let flow = async move {
-            let mut tick = tokio::time::interval(Duration::from_millis(20));
-            loop {
-                tick.tick().await;
-                clock.advance(Duration::from_millis(4));
-            }
-        };
-        tokio::select! {
-            result = work => result,
-            () = flow => unreachable!("time doesn't end"),
-        }
+        let (tick, step) = (Duration::from_millis(20), Duration::from_millis(4));
+        passing::by_ticks(&self.clock, tick, step, work).await
     }
 
     // ------------------------------------------------------------ then

@@ -22,6 +22,7 @@ use super::judge::Seen;
 use super::model::Checked;
 use super::people::{ACCOUNTS, People, Where};
 use super::process::Process;
+use crate::passing;
 use crate::plain::Plain;
 use crate::trouble::Life;
 use crate::world::{InProcess, connect};
@@ -170,19 +171,7 @@ impl Hour {
 
     /// Time goes on where work waits for nothing else.
     pub(super) async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
-        let flow = async {
-            loop {
-                for _ in 0..20 {
-                    tokio::task::yield_now().await;
-                }
-                self.clock.advance(Duration::from_millis(5));
-            }
-        };
-        tokio::select! {
-            biased;
-            result = work => result,
-            () = flow => unreachable!("time doesn't end"),
-        }
+        passing::where_idle(&self.clock, work).await
     }
 
     pub(super) async fn passes(&mut self) -> Result<(), String> {
