@@ -2,6 +2,7 @@
 //! limited, not part of either vendor's API.
 //!
 //! - `GET|POST|DELETE faults` (POST one fault or a list of them; `DELETE faults/{id}`)
+//! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): faults in the vendor's words
 //! - `GET|DELETE counters`; `GET calls?after=NUMBER&most=N`, `GET calls/{number}` with its bodies
 //! - `GET deliveries?after=NUMBER&most=N`, `GET deliveries/{number}`: what was sent, and what came back
 //! - `GET|POST clock` (`{"advance_seconds": 60}`, `{"speed": 20}`, or both)
@@ -22,13 +23,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use crate::{Provider, snapshots};
 
 pub(crate) fn router<P: Provider>(provider: Arc<P>) -> Router {
     Router::new()
-        .route("/faults", get(faults::<P>).post(add_faults::<P>).delete(clear_faults::<P>))
+        .route("/faults", get(list_faults::<P>).post(add_faults::<P>).delete(clear_faults::<P>))
         .route("/faults/{id}", delete(remove_fault::<P>))
+        .route("/failures", get(failures::<P>).post(add_failure::<P>))
         .route("/counters", get(counters::<P>).delete(clear_counters::<P>))
         .route("/about", get(about::<P>))
         .route("/calls", get(calls::<P>))
@@ -59,7 +61,7 @@ async fn about<P: Provider>(State(_): State<Arc<P>>) -> Json<Value> {
     Json(json!({ "name": P::NAME }))
 }
 
-async fn faults<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
+async fn list_faults<P: Provider>(State(provider): State<Arc<P>>) -> Json<Value> {
     Json(provider.harness().faults.list())
 }
 
@@ -75,6 +77,19 @@ async fn add_faults<P: Provider>(State(provider): State<Arc<P>>, Json(wanted): J
             (StatusCode::CREATED, Json(json!({ "ids": ids }))).into_response()
         }
         Err(error) => refused(&error.to_string()),
+    }
+}
+
+async fn failures<P: Provider>() -> Json<Value> {
+    Json(json!({ "names": P::failures() }))
+}
+
+async fn add_failure<P: Provider>(State(provider): State<Arc<P>>, Json(wanted): Json<Value>) -> Response {
+    match faults::named(&wanted, &P::failures(), P::failure) {
+        Ok(fault) => {
+            (StatusCode::CREATED, Json(json!({ "id": provider.harness().faults.add(fault) }))).into_response()
+        }
+        Err(message) => refused(&message),
     }
 }
 

@@ -89,6 +89,12 @@ impl Fault {
         Self { method: Some(method.to_owned()), path: path.to_owned(), ..Self::new(kind) }
     }
 
+    /// With a type of its own, as a whole answer of the vendor's.
+    pub(crate) fn typed(code: u16, content_type: &str, body: Value) -> FaultKind {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        FaultKind::Status { code, body, headers }
+    }
+
     pub fn status(code: u16, body: Value) -> FaultKind {
         FaultKind::Status { code, body, headers: Vec::new() }
     }

@@ -101,6 +101,12 @@ pub trait Provider: Send + Sync + Sized + 'static {
         None
     }
 
+    /// The names of what goes wrong without any fault of the caller.
+    fn failures() -> Vec<&'static str>;
+
+    /// How the named failure answers.
+    fn failure(name: &str) -> Option<FaultKind>;
+
     /// Back to the state after `new`.
     fn reset(&self);
 

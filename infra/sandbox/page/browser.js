@@ -34,7 +34,7 @@ class Element {
   addEventListener(kind, listener) { (this.listeners[kind] ??= []).push(listener); }
   fire(kind) { for (const one of this.listeners[kind] ?? []) one({ key: "", preventDefault() {} }); }
   focus() {}
-  showModal() { this.isOpen = true; }
+  showModal() {}
   all() { return [this, ...this.children.flatMap((one) => one.all?.() ?? [])]; }
 }
 

@@ -4,7 +4,7 @@
 //! https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.html
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{JSON, Refused};
 use super::refusals::Refusal;
@@ -66,27 +66,16 @@ const RECORDS: [(&str, &str, &str); 3] = [
     ("no_access", "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"),
 ];
 
-/// A fault that answers as the named failure does.
-pub(crate) fn fault(wanted: &Value) -> Result<Fault, String> {
-    faults::named(wanted, &names(), kind)
-}
-
-fn kind(name: &str) -> Option<FaultKind> {
-    let typed = |kind: &str| vec![("content-type".to_owned(), kind.to_owned())];
+pub(crate) fn kind(name: &str) -> Option<FaultKind> {
     if let Some((_, code, page)) = PAGES.iter().find(|(known, _, _)| *known == name) {
-        return Some(FaultKind::Status {
-            code: *code,
-            body: (*page).into(),
-            headers: typed("text/html;charset=UTF-8"),
-        });
+        return Some(Fault::typed(*code, "text/html;charset=UTF-8", (*page).into()));
     }
     let (_, status, code, message) = REQUESTS.iter().find(|(known, ..)| *known == name)?;
     let mut error = json!({ "message": message, "errorCode": code });
     if name == "row_lock_500" {
         error["fields"] = json!([]);
     }
-    let headers = typed(JSON);
-    Some(FaultKind::Status { code: *status, body: json!([error]), headers })
+    Some(Fault::typed(*status, JSON, json!([error])))
 }
 
 pub(crate) fn names() -> Vec<&'static str> {
@@ -109,8 +98,8 @@ impl Refusal {
 impl super::Salesforce {
     /// The next request to this part of a path meets the named failure.
     pub fn fail(&self, name: &str, method: &Method, path: &str) -> Result<(), String> {
-        let fault = fault(&json!({ "name": name, "method": method.as_str(), "path": path }))?;
-        self.faults().add(fault);
+        let wanted = json!({ "name": name, "method": method.as_str(), "path": path });
+        self.faults().add(faults::named(&wanted, &names(), kind)?);
         Ok(())
     }
 }

@@ -81,7 +81,7 @@ pub use reports::Report;
 pub use seed::{Amounts, Seeded};
 
 use crate::control::Look;
-use crate::{Admission, Begun, Call, Clock, Faults, Harness, Provider, Settings, locked};
+use crate::{Admission, Begun, Call, Clock, FaultKind, Faults, Harness, Provider, Settings, locked};
 use org::Org;
 
 /// What an org is made with; most of it can be changed while it runs.
@@ -297,6 +297,14 @@ impl Provider for Salesforce {
             return Err(limits::too_many_at_once().answer().into_response());
         }
         Ok(Box::new(place))
+    }
+
+    fn failures() -> Vec<&'static str> {
+        failures::names()
+    }
+
+    fn failure(name: &str) -> Option<FaultKind> {
+        failures::kind(name)
     }
 
     fn reset(&self) {

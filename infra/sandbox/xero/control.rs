@@ -2,7 +2,6 @@
 //! them.
 //!
 //! - `GET|PATCH options`: what sources dispute (`disputed.rs`)
-//! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): of whole requests
 //! - `POST calls` (`{"client_id"?, "tenant"?, "minute"?, "day"?, "app_minute"?}`): so many are used up
 
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use super::disputed::Disputed;
 use super::documents::contacts::rules;
 use super::held::Hold;
 use super::limits::Used;
-use super::{CLIENT_ID, Xero, failures as named, wire};
+use super::{CLIENT_ID, Xero, wire};
 use crate::control::{changed, refused};
 use crate::locked;
 
@@ -29,7 +28,6 @@ type Server = State<Arc<Xero>>;
 pub(super) fn router(xero: Arc<Xero>) -> Router {
     Router::new()
         .route("/options", get(options).patch(configure))
-        .route("/failures", get(failures).post(failure))
         .route("/calls", post(calls))
         .with_state(xero)
 }
@@ -43,19 +41,6 @@ async fn configure(State(xero): Server, Json(wanted): Json<Value>) -> Response {
         Ok(disputed) => {
             xero.configure(|held| *held = disputed);
             StatusCode::NO_CONTENT.into_response()
-        }
-        Err(message) => refused(&message),
-    }
-}
-
-async fn failures() -> Json<Value> {
-    Json(json!({ "names": named::names() }))
-}
-
-async fn failure(State(xero): Server, Json(wanted): Json<Value>) -> Response {
-    match named::fault(&wanted) {
-        Ok(fault) => {
-            (StatusCode::CREATED, Json(json!({ "id": xero.harness.faults.add(fault) }))).into_response()
         }
         Err(message) => refused(&message),
     }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::{Fault, FaultKind, faults};
+use crate::{Fault, FaultKind};
 
 /// Name, status, content type, body.
 const FAILURES: [(&str, u16, &str, &str); 5] = [
@@ -36,16 +36,10 @@ pub(crate) fn names() -> Vec<&'static str> {
     FAILURES.iter().map(|(name, ..)| *name).collect()
 }
 
-/// A fault that answers as the named failure does.
-pub(crate) fn fault(wanted: &Value) -> Result<Fault, String> {
-    faults::named(wanted, &names(), kind)
-}
-
-fn kind(name: &str) -> Option<FaultKind> {
+pub(crate) fn kind(name: &str) -> Option<FaultKind> {
     let (_, code, content_type, body) = FAILURES.iter().find(|(known, ..)| *known == name)?;
     if body.is_empty() {
         return Some(Fault::status(*code, Value::Null));
     }
-    let headers = vec![("content-type".to_owned(), (*content_type).to_owned())];
-    Some(FaultKind::Status { code: *code, body: (*body).into(), headers })
+    Some(Fault::typed(*code, content_type, (*body).into()))
 }

@@ -1,7 +1,8 @@
 //! The `where` and `order` parameters: Xero's small query language.
 //!
-//! Text compares case-insensitively, as recorded; what contacts are quickly found by, without regard to accents too. What can't be read, and fields that don't exist, are a
-//! 400 with error 16. <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
+//! Text compares case-insensitively, as recorded; what contacts are quickly found by, without regard to accents too.
+//! What can't be read, and fields that don't exist, are a 400 with error 16.
+//! <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -134,6 +134,10 @@ impl Window {
     }
 
     fn add(&mut self, second: i64, calls: u32) {
+        if calls == 0 {
+            // Nobody waits for the end of nothing.
+            return;
+        }
         match self.calls.back_mut() {
             Some((at, count)) if *at == second => *count += calls,
             _ => self.calls.push_back((second, calls)),
@@ -312,6 +316,15 @@ mod tests {
         assert_eq!(take(31), Err(Problem::Minute { retry_after: 29 }));
         assert_eq!(limiter.remaining("app", TENANT, ROLLING, at(59)).minute, 0);
         assert_eq!((passed(60, 50), passed(89, 1), passed(90, 50)), (20, 0, 40));
+    }
+
+    #[test]
+    fn nobody_waits_for_the_end_of_calls_that_used_up_nothing() {
+        let limiter = Limiter::new(true);
+        limiter.use_up("app", TENANT, Used { app_minute: 1, ..Used::default() }, at(0));
+        limiter.use_up("app", TENANT, Used { minute: 60, ..Used::default() }, at(30));
+        let refused = limiter.take("app", TENANT, ROLLING, at(31)).map(drop);
+        assert_eq!(refused, Err(Problem::Minute { retry_after: 59 }));
     }
 
     #[test]

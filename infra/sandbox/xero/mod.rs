@@ -78,7 +78,7 @@ pub use webhooks::{Category, State as WebhookState};
 
 use crate::control::Look;
 use crate::harness::read_now;
-use crate::{Admission, Begun, Call, Clock, Harness, Provider, Settings, locked};
+use crate::{Admission, Begun, Call, Clock, FaultKind, Harness, Provider, Settings, locked};
 use answer::Answer;
 use idempotency::{Fingerprint, Idempotency};
 use identity::Identity;
@@ -382,6 +382,14 @@ impl Provider for Xero {
             let kept = Answer { body: read_now(answer), ..Answer::empty(500) };
             self.idempotency.remember(client, key, &request, self.now(), kept);
         }
+    }
+
+    fn failures() -> Vec<&'static str> {
+        failures::names()
+    }
+
+    fn failure(name: &str) -> Option<FaultKind> {
+        failures::kind(name)
     }
 
     fn reset(&self) {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Ledger, NotTaken, Xero};
+use super::{InvoiceStatus, Ledger, NotTaken, Xero};
 use crate::made_up::{self, Company, one};
 
 /// How much of what.
@@ -53,33 +53,21 @@ impl Default for Amounts {
 }
 
 /// What an invoice has become, and how many of a hundred have.
-const FATES: [(Fate, u32); 6] = [
-    (Fate::Paid, 45),
-    (Fate::Authorised, 30),
-    (Fate::Draft, 10),
-    (Fate::Submitted, 6),
-    (Fate::Voided, 5),
-    (Fate::Deleted, 4),
+const FATES: [(InvoiceStatus, u32); 6] = [
+    (InvoiceStatus::Paid, 45),
+    (InvoiceStatus::Authorised, 30),
+    (InvoiceStatus::Draft, 10),
+    (InvoiceStatus::Submitted, 6),
+    (InvoiceStatus::Voided, 5),
+    (InvoiceStatus::Deleted, 4),
 ];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Draft,
-    Submitted,
-    Authorised,
-    Paid,
-    Voided,
-    Deleted,
-}
-
-impl Fate {
-    /// As which it is entered; the rest happens to it later.
-    fn entered(self) -> &'static str {
-        match self {
-            Self::Draft | Self::Deleted => "DRAFT",
-            Self::Submitted => "SUBMITTED",
-            Self::Authorised | Self::Paid | Self::Voided => "AUTHORISED",
-        }
+/// As which an invoice is entered that is to become this; the rest happens to it later.
+fn entered(fate: InvoiceStatus) -> InvoiceStatus {
+    match fate {
+        InvoiceStatus::Draft | InvoiceStatus::Deleted => InvoiceStatus::Draft,
+        InvoiceStatus::Submitted => InvoiceStatus::Submitted,
+        InvoiceStatus::Authorised | InvoiceStatus::Paid | InvoiceStatus::Voided => InvoiceStatus::Authorised,
     }
 }
 
@@ -185,22 +173,22 @@ impl Keeper {
         fields["Contact"] = json!({ "ContactID": contact.to_string() });
         fields["Date"] = date.to_string().into();
         fields["DueDate"] = days(date, terms).to_string().into();
-        fields["Status"] = fate.entered().into();
+        fields["Status"] = entered(fate).as_str().into();
         let invoice = self.ledger.add_invoice(fields)?.head.id;
         match fate {
-            Fate::Draft | Fate::Submitted | Fate::Authorised => {}
-            Fate::Paid => {
+            InvoiceStatus::Draft | InvoiceStatus::Submitted | InvoiceStatus::Authorised => {}
+            InvoiceStatus::Paid => {
                 self.ledger.pay_invoice(invoice)?;
             }
             // A draft is deleted rather than voided.
-            Fate::Voided | Fate::Deleted => {
+            InvoiceStatus::Voided | InvoiceStatus::Deleted => {
                 self.ledger.void_invoice(invoice)?;
             }
         }
         Ok(())
     }
 
-    fn fate(&mut self) -> Fate {
+    fn fate(&mut self) -> InvoiceStatus {
         let mut draw = self.random.random_range(0..100);
         for (fate, share) in FATES {
             match draw < share {
@@ -208,7 +196,7 @@ impl Keeper {
                 false => draw -= share,
             }
         }
-        Fate::Draft
+        InvoiceStatus::Draft
     }
 }
 

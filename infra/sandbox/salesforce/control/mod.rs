@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::answer::Refused;
 use super::clients::Client;
 use super::{Options, Salesforce, change_events};
-use crate::control::changed;
+use crate::control::{changed, refused};
 
 type Org = State<Arc<Salesforce>>;
 
@@ -67,6 +67,6 @@ fn done(result: Result<(), Refused>) -> Response {
 fn said(result: Result<(), String>) -> Response {
     match result {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(message) => (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response(),
+        Err(message) => refused(&message),
     }
 }

@@ -1,7 +1,6 @@
 //! What goes wrong by arrangement, in Salesforce's words.
 //!
 //! - `POST refusals` (`{"object"?, "record"?, "times"?}` and `name` or `code`, `message`, `status`?): of single records
-//! - `GET|POST failures` (`{"name", "method"?, "path"?, "skip"?, "times"?, "probability"?}`): of whole requests
 //! - `DELETE sessions`, `DELETE queries`, `POST calls` (`{"used": 1000}`)
 
 use std::sync::Arc;
@@ -9,19 +8,18 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, post};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::super::Salesforce;
 use super::super::answer::Refused;
 use super::super::refusals::Refusal;
-use super::super::{Salesforce, failures as named};
 use super::{Org, said};
 
 pub(super) fn router() -> Router<Arc<Salesforce>> {
     Router::new()
         .route("/refusals", post(refusal))
-        .route("/failures", get(failures).post(failure))
         .route("/sessions", delete(sessions))
         .route("/queries", delete(queries))
         .route("/calls", post(calls))
@@ -46,17 +44,6 @@ async fn refusal(State(org): Org, Json(wanted): Json<Value>) -> Response {
     };
     org.refuse(refusal);
     StatusCode::NO_CONTENT.into_response()
-}
-
-async fn failures() -> Json<Value> {
-    Json(json!({ "names": named::names() }))
-}
-
-async fn failure(State(org): Org, Json(wanted): Json<Value>) -> Response {
-    match named::fault(&wanted) {
-        Ok(fault) => (StatusCode::CREATED, Json(json!({ "id": org.faults().add(fault) }))).into_response(),
-        Err(message) => said(Err(message)),
-    }
 }
 
 async fn sessions(State(org): Org) -> StatusCode {

@@ -95,7 +95,7 @@ impl Org {
     }
 }
 
-/// The identity URL of a user. It is on the org's own host, so that whoever follows it stays with the stand-in.
+/// The identity URL of a user, on the org's own host.
 fn identity_url(org: &Org, asked: &Asked<'_>, user: &str) -> String {
     format!("{}/id/{}/{user}", org.instance_url(asked), org.organization)
 }

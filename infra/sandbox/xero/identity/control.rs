@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::apps::{App, AppKind};
 use super::register::Role;
+use crate::control::refused;
 use crate::xero::Xero;
 use crate::xero::limits::Tier;
 
@@ -199,6 +200,6 @@ async fn revoke(State(xero): Server) -> StatusCode {
 fn said(result: Result<Value, String>) -> Response {
     match result {
         Ok(made) => (StatusCode::CREATED, Json(made)).into_response(),
-        Err(message) => (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response(),
+        Err(message) => refused(&message),
     }
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::news::Category;
 use super::subscription::{Mischief, Subscription};
+use crate::control::refused;
 use crate::origin::origin;
 use crate::sender::is_deliverable;
 use crate::xero::{CLIENT_ID, Xero};
@@ -159,8 +160,4 @@ impl Subscription {
             "mischief": self.mischief, "deliveries": self.deliveries,
         })
     }
-}
-
-fn refused(message: &str) -> Response {
-    (StatusCode::BAD_REQUEST, Json(json!({ "error": message }))).into_response()
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::BankTransactions;
 use super::bank_transaction::{BankTransaction, BankTransactionType, Purpose};
 use crate::xero::documents::advance;
+use crate::xero::documents::contacts::rules::UNIDENTIFIED;
 use crate::xero::documents::head::{self, Head, day};
 use crate::xero::documents::lines::Terms;
 use crate::xero::documents::settlement::{Settled, control_account};
@@ -21,9 +22,6 @@ use crate::xero::resource::Resource;
 use crate::xero::settings::accounts::Account;
 use crate::xero::settings::currencies::CurrencyCode;
 use crate::xero::writing::{Refused, given, text_of};
-
-const UNIDENTIFIED_CONTACT: &str = "The Contact must contain at least 1 of the following elements to identify the \
-                                    contact: Name, ContactID, ContactNumber";
 
 pub(crate) fn save(
     organisation: &mut Organisation,
@@ -136,7 +134,7 @@ fn read(
     messages: &mut Messages,
 ) {
     let (head, purpose) = (&mut transaction.head, transaction.kind.purpose);
-    head.read_contact(organisation, request, sent, UNIDENTIFIED_CONTACT, messages);
+    head.read_contact(organisation, request, sent, UNIDENTIFIED, messages);
     match bank_account(organisation, sent.get("BankAccount"), "BankAccount") {
         Ok(Some(account)) => transaction.bank_account = account.id,
         Ok(None) if before.is_none() => messages.push("A BankAccount must be specified".to_owned()),

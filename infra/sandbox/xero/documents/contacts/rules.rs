@@ -19,7 +19,7 @@ use crate::xero::writing::{Refused, given, text_of};
 
 pub(crate) const ARCHIVED: &str = "The specified contact details matched an archived contact. Archived contacts cannot \
                         currently be edited via the API.";
-const UNIDENTIFIED: &str = "The Contact must contain at least 1 of the following elements to identify the \
+pub(crate) const UNIDENTIFIED: &str = "The Contact must contain at least 1 of the following elements to identify the \
                             contact: Name, ContactID, ContactNumber";
 
 /// Also called for the `Contact` block of a document, when it has more than an id.
