@@ -253,6 +253,11 @@ impl Tokens {
         self.grants.change(grant, |row| row.takes_over(grant, &found)).await
     }
 
+    /// The generation of the pair in the vault; of none 0.
+    pub(super) async fn newest_kept(&self, grant: &GrantId) -> Result<u64, FlowError> {
+        Ok(kept::read(&self.ports, grant).await?.map_or(0, |kept| kept.generation))
+    }
+
     /// Nothing of a grant is left in the vault. Its row stays: whoever is late with a token writes nothing.
     pub(super) async fn remove(&self, grant: &GrantId) -> Result<(), FlowError> {
         self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);

@@ -90,15 +90,27 @@ async fn in_turn(
             Ok(Retired::Later(failure))
         }
         revoked => {
-            if let Err(error) = stack.tokens.remove(&stored.grant).await {
-                stored.row.care_at = Some(now + AGAIN_AFTER);
-                return Err(error);
-            }
+            let newest = match forget(stack, &stored.grant).await {
+                Ok(newest) => newest,
+                Err(error) => {
+                    stored.row.care_at = Some(now + AGAIN_AFTER);
+                    return Err(error);
+                }
+            };
             let GrantRow { generation, ending, .. } = stored.row;
+            // The vault may have been ahead of the row, and a removed secret keeps its number.
+            let generation = generation.max(newest);
             stored.row = GrantRow { generation, ending, ..GrantRow::default() };
             Ok(Retired::Done { left_there: revoked.err() })
         }
     }
+}
+
+/// Returns which generation was the vault's last.
+async fn forget(stack: &Stack, grant: &GrantId) -> Result<u64, FlowError> {
+    let newest = stack.tokens.newest_kept(grant).await?;
+    stack.tokens.remove(grant).await?;
+    Ok(newest)
 }
 
 /// Asks the provider to end it. What it doesn't know has ended already.

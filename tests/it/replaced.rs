@@ -12,6 +12,7 @@ use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::{client_secret_name, token_name};
 use counterfoil::flow::consent::{self, Invited, Outcome};
 use counterfoil::ports::http::{Method, Request};
+use counterfoil::ports::table::Key;
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, Provider as _};
@@ -109,6 +110,27 @@ async fn a_consent_that_another_persons_took_the_place_of_is_revoked_and_forgott
     answers(&world, "ledger").await;
     two_days_pass(&world).await;
     assert_eq!((revocations(&world), mails(&world).len()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_row_of_a_grant_that_has_ended_is_as_new_as_what_the_vault_had() {
+    let world = world_of_two().await;
+    let before = connected_by(&world, ADA, "ledger").await;
+    let (vault, name) = (world.ports().vault, token_name(&before.grant_id()));
+    let kept = vault.read(&name).await.expect("the vault").expect("tokens");
+    let mut ahead: Value = serde_json::from_str(kept.expose_secret()).expect("JSON");
+    // A process that had kept its pair died before it said so.
+    ahead["generation"] = json!(7);
+    let pair = SecretString::from(ahead.to_string());
+    vault.write_generation(&name, 7, pair).await.expect("written");
+    connected_by(&world, BOB, "ledger").await;
+    world.advance(Duration::from_mins(5));
+    world.keep().await;
+    assert_eq!(in_vault(&world, &before).await, (false, false));
+    let key = Key::new(format!("T#{}", before.grant_id()), "grant");
+    let row = world.ports().table.get(&[key]).await.expect("the table").remove(0).expect("it stays");
+    let row: Value = serde_json::from_slice(&row.document).expect("JSON");
+    assert_eq!(row["generation"], 7, "what is kept next is newer, and a removed secret takes nothing older");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
