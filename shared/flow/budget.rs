@@ -97,7 +97,7 @@ impl Budgets {
         .await
     }
 
-    /// The state as it is now, for people and for the look before a claim.
+    /// The state as it is now.
     pub async fn look(&self, connection: &Connection) -> Result<Budget, TableError> {
         self.change(connection, |budget, _| (false, budget.clone())).await
     }

@@ -24,13 +24,14 @@ const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Returns whether anything was done; afterwards the grant isn't due any more.
 pub(super) async fn care(stack: &Stack, stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
     let grant = stored.grant.clone();
-    if stack.connections.of_grant(&grant).await?.is_empty() {
+    let mut shared = stack.connections.of_grant(&grant).await?;
+    if shared.is_empty() {
         return end(stack, &stored, deadline).await;
     }
     if stored.row.dead.is_some() {
         revive(stack, &grant).await?;
+        shared = stack.connections.of_grant(&grant).await?;
     }
-    let shared = stack.connections.of_grant(&grant).await?;
     let active: Vec<Arc<Connection>> =
         shared.iter().filter(|connection| connection.state == ConnectionState::Active).cloned().collect();
     let mut well = true;

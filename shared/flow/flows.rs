@@ -82,6 +82,11 @@ impl FlowHead {
         Life { flow: self.id, number: self.life }
     }
 
+    /// From when on what happens is its to tell of; after a pause, from where it reads on.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.catch_up_from.or(self.live_from)
+    }
+
     pub fn next_life(&self) -> Option<Life> {
         self.going_live.map(|next| Life { flow: self.id, number: next.life })
     }

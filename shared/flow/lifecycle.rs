@@ -81,15 +81,14 @@ async fn switch(
             head
         }
         Some(_) => {
-            is_to_live |= head.state == FlowState::Disabled;
+            // Also one that was disabled until now: it was about to.
+            is_to_live = true;
             without_next_life(stack, &head.name, |head| head).await?
         }
         None => head,
     };
     if head.going_live.is_some() {
-        let head = through(stack, head).await?;
-        let live_again = head.live_from.filter(|_| head.going_live.is_none());
-        return Ok(Pushed { unchanged: false, live_again, head });
+        return goes_live(stack, head).await;
     }
     let is_live = head.state != FlowState::Disabled;
     if version == head.live_version && is_live == is_to_live {
@@ -103,7 +102,11 @@ async fn switch(
     // Of a flow that isn't live yet, it is the live one from now on.
     let live_version = if is_live { head.live_version } else { version };
     let head = FlowHead { live_version, ..head };
-    let head = through(stack, going_live::begin(stack, head, version, compiled).await?).await?;
+    goes_live(stack, going_live::begin(stack, head, version, compiled).await?).await
+}
+
+async fn goes_live(stack: &Stack, head: FlowHead) -> Result<Pushed, FlowError> {
+    let head = through(stack, head).await?;
     let live_again = head.live_from.filter(|_| head.going_live.is_none());
     Ok(Pushed { head, unchanged: false, live_again })
 }

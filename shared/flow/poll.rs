@@ -274,7 +274,7 @@ async fn watches(
                 continue;
             }
             // Without it the others would read on, and what they pass would be lost to this one.
-            Err(fault) => return Err(FlowError::Asked(fault.failure().clone())),
+            Err(fault) => return Err(fault.into()),
         };
         let interest = match &compiled.interest {
             Some(Ok(interest)) => interest.clone(),

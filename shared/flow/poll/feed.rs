@@ -20,9 +20,8 @@ use trail::Trail;
 use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
-use super::super::rows::document_of;
 use super::super::stack::Stack;
-use super::lease::{Kept, Lease};
+use super::lease::{self, Kept, Lease};
 use super::{PollError, Report, known};
 use crate::domain::ids::Life;
 use crate::domain::outcome::{Again, Failure, Fault};
@@ -185,8 +184,7 @@ async fn poll_one(
     let mut report = Report::default();
     let Some(rules) = &compiled.feed else { return Ok(report) };
     let now = stack.now();
-    let item = stack.ports.table.get(&[key(head.life())]).await?.into_iter().next().flatten();
-    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let place: Place = lease::read(stack, &key(head.life())).await?;
     if !is_due(&place, rules, now) {
         return Ok(report);
     }
@@ -248,8 +246,7 @@ async fn troubled(stack: &Stack, head: &FlowHead, before: Option<Trouble>, failu
 
 /// Why a flow's feed can't be read, since when; for those who ask how the flow is.
 pub async fn feed_trouble(stack: &Stack, life: Life) -> Result<Option<(Failure, Timestamp)>, FlowError> {
-    let item = stack.ports.table.get(&[key(life)]).await?.into_iter().next().flatten();
-    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let place: Place = lease::read(stack, &key(life)).await?;
     Ok(place.trouble.map(|trouble| (Failure::new(trouble.code, trouble.message), trouble.since)))
 }
 
@@ -343,7 +340,7 @@ pub(super) async fn remember_all(
     let reader = Reader { stack, source, head, compiled, rules };
     let asked = |error: PollError| match error {
         PollError::Ground(error) => error,
-        PollError::Fault(fault) => FlowError::Asked(fault.failure().clone()),
+        PollError::Fault(fault) => fault.into(),
     };
     let secrets = reader.secrets().await.map_err(asked)?;
     for _ in 0..SEED_ROUNDS {

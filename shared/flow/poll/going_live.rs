@@ -113,16 +113,15 @@ pub(in crate::flow) async fn begin(
     let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
         return lives(stack, head, compiled, now, now, Vec::new()).await;
     };
-    let asked = |fault: Fault| FlowError::Asked(fault.failure().clone());
     let (interest, connection) = listens_to(stack, compiled).await?;
     let scope = trigger.describe().scope;
     if let Some(missing) = scope.and_then(|it| scopes::lacking(&stack.catalog, &connection, it, trigger_id)) {
         return Err(missing.failure().into());
     }
-    let account = stack.client(connection, Priority::Live, now + LONGEST_BEGINNING).map_err(asked)?;
+    let account = stack.client(connection, Priority::Live, now + LONGEST_BEGINNING)?;
     // Nothing is newer than a day ahead: this one call asks for the provider's time, and whether the fields are right.
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
-    let live_from = trigger.poll(ask, &account).await.map_err(asked)?.provider_now;
+    let live_from = trigger.poll(ask, &account).await?.provider_now;
     if seed::wanted(trigger.as_ref(), &interest).is_none() {
         return lives(stack, head, compiled, live_from, now, Vec::new()).await;
     }

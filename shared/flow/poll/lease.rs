@@ -80,7 +80,7 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(48);
 /// Flows that are all refused are asked for one by one again after this: one of them may have been mended elsewhere.
 const REFUSED_TOGETHER_FOR: SignedDuration = SignedDuration::from_mins(15);
-/// Going live reads what is there, which takes no longer than this.
+/// Who joins a watch began no further back: what took longer than an hour to go live catches up by itself first.
 const LONGEST_START: SignedDuration = SignedDuration::from_hours(2);
 
 pub(in crate::flow) fn watch_key(
@@ -95,7 +95,7 @@ pub(in crate::flow) fn watch_key(
 }
 
 /// What is kept of a watch, read without its lease.
-pub(super) async fn read(stack: &Stack, key: &Key) -> Result<Place, FlowError> {
+pub(super) async fn read<P: Kept + Default>(stack: &Stack, key: &Key) -> Result<P, FlowError> {
     let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
     Ok(item.as_ref().map(document_of).transpose()?.unwrap_or_default())
 }
@@ -302,9 +302,8 @@ impl Lease {
     /// Where a read begins, before its overlap: at the cursor, or earlier for a flow that went live since, whose going
     /// live took a while.
     pub(super) fn start<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
-        let from = |head: &FlowHead| head.catch_up_from.or(head.live_from);
-        let Some(cursor) = self.place.cursor else { return heads.filter_map(from).min() };
-        let joined = heads.filter(|head| !self.tells(head)).filter_map(from);
+        let Some(cursor) = self.place.cursor else { return heads.filter_map(FlowHead::begins).min() };
+        let joined = heads.filter(|head| !self.tells(head)).filter_map(FlowHead::begins);
         Some(joined.filter(|live_from| *live_from >= cursor - LONGEST_START).fold(cursor, Timestamp::min))
     }
 

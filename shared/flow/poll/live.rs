@@ -6,9 +6,8 @@ use serde::Serialize;
 use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
-use super::super::rows::document_of;
 use super::super::stack::Stack;
-use super::lease::{Failed, Lease, Place, watch_key};
+use super::lease::{self, Failed, Lease, Place, watch_key};
 use super::{OVERLAP, listens_to};
 use crate::domain::connection::Provider;
 use crate::ports::table::Key;
@@ -20,8 +19,7 @@ pub(in crate::flow) async fn read_up_to(
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
     let Some(standing) = standing(stack, head, compiled).await? else { return Ok(None) };
-    let began = head.catch_up_from.or(head.live_from);
-    Ok(standing.read_up_to.map(|cursor| cursor - OVERLAP).max(began))
+    Ok(standing.read_up_to.map(|cursor| cursor - OVERLAP).max(head.begins()))
 }
 
 /// How the poll of a flow is doing.
@@ -42,8 +40,7 @@ pub async fn standing(
     let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else {
         return Ok(None);
     };
-    let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
-    let place: Place = item.as_ref().map(document_of).transpose()?.unwrap_or_default();
+    let place: Place = lease::read(stack, &key).await?;
     Ok(Some(Standing { read_up_to: place.cursor, failed: place.failed }))
 }
 

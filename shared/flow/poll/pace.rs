@@ -47,7 +47,7 @@ impl Pace {
         if self.0 <= WORTH_IT || why == Why::AtOnce {
             return Ok(None);
         }
-        let place = lease::read(stack, watch).await?;
+        let place: lease::Place = lease::read(stack, watch).await?;
         Ok(self.opens(place.paced_until, why, stack.now()))
     }
 

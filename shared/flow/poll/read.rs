@@ -123,7 +123,7 @@ async fn read(
         own::mark(stack, account.connection(), &mut changes, from).await?;
         for listener in listeners {
             let is_new = !lease.tells(&listener.head);
-            let live_from = listener.head.catch_up_from.or(listener.head.live_from).unwrap_or(Timestamp::MAX);
+            let live_from = listener.head.begins().unwrap_or(Timestamp::MAX);
             let is_open = |change: &Change| {
                 is_new || (!lease.knows(change) && final_before.is_none_or(|before| change.stamp >= before))
             };

@@ -102,12 +102,12 @@ async fn watch(stack: &Stack, name: &str) -> anyhow::Result<ExitCode> {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
-    let progress = tokio::select! {
-        ended = ended => Some(ended?),
-        stopped = until_stopped() => { stopped?; None }
+    let progress: anyhow::Result<Option<Progress>> = tokio::select! {
+        ended = ended => ended.map(Some),
+        stopped = until_stopped() => stopped.map(|()| None).map_err(Into::into),
     };
     bar.finish_and_clear();
-    match progress {
+    match progress? {
         Some(progress) => {
             output::line(told(&progress));
             Ok(code(&progress))

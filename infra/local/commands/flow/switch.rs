@@ -89,15 +89,13 @@ pub(super) async fn shown<T>(
             }
         }
     };
-    let done = tokio::select! {
-        done = work => Some(done?),
-        failed = watching => {
-            let failed: anyhow::Result<T> = failed;
-            return failed.map(Some);
-        }
-        stopped = until_stopped() => { stopped?; None }
+    let done: anyhow::Result<Option<T>> = tokio::select! {
+        done = work => done.map(Some).map_err(Into::into),
+        failed = watching => failed,
+        stopped = until_stopped() => stopped.map(|()| None).map_err(Into::into),
     };
     bar.finish_and_clear();
+    let done = done?;
     if done.is_none() {
         stack.flows.forget_heads();
         output::note(goes_on(&stack.flows.named(name).await?));

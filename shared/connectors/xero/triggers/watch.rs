@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::super::directory::Directory;
 use super::super::pages::Place;
-use super::super::wire::{ACCOUNTING, deep_link, document, envelope, text, updated_at};
+use super::super::wire::{ACCOUNTING, Envelope, deep_link, document, envelope, text, updated_at};
 use super::kind::{Asked, Kind};
 use super::options::{self, Filter};
 use crate::domain::flow::Order;
@@ -21,6 +21,7 @@ use crate::domain::{Object, Value};
 use crate::ports::connector::{
     Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
 };
+use crate::ports::http::Response;
 
 /// <https://developer.xero.com/documentation/api/accounting/requests-and-responses> (paging: at most 1,000)
 const PAGE_SIZE: u32 = 1_000;
@@ -75,6 +76,11 @@ impl Watch {
                 }
             }
         }
+    }
+
+    fn page_of(&self, response: &Response, account: &dyn Account) -> Result<Envelope, Fault> {
+        envelope(response, self.kind.collection)
+            .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))
     }
 
     fn change(&self, record: Value, short_code: &str, account: &dyn Account) -> Result<Change, Fault> {
@@ -150,8 +156,7 @@ impl Trigger for Watch {
     async fn poll(&self, ask: PollAsk<'_>, account: &dyn Account) -> Result<PollPage, Fault> {
         let place = ask.continuation.and_then(Place::read).unwrap_or(Place::first(ask.from));
         let response = account.read(self.call(ask.union, place, PAGE_SIZE)).await?;
-        let page = envelope(&response, self.kind.collection)
-            .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
+        let page = self.page_of(&response, account)?;
         let provider_now = page.at.ok_or_else(|| unreadable(account, "an answer without its time"))?;
         let is_full = page.elements.len() >= page_size(self.kind) as usize;
         let last = page.elements.last().and_then(updated_at);
@@ -219,8 +224,7 @@ impl Trigger for Watch {
             let ids: Vec<&str> = some.iter().map(|change| change.id.as_str()).collect();
             let call = self.call(interest, Place::first(Timestamp::UNIX_EPOCH), IDS);
             let response = account.read(call.with_query("IDs", ids.join(","))).await?;
-            let page = envelope(&response, self.kind.collection)
-                .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
+            let page = self.page_of(&response, account)?;
             fit.extend(
                 page.elements.iter().filter_map(|record| {
                     Some((text(record, self.kind.key)?.to_owned(), updated_at(record)?))
@@ -263,8 +267,7 @@ impl Trigger for Watch {
     ) -> Result<Option<Counted>, Fault> {
         let place = Place::first(from.unwrap_or(Timestamp::UNIX_EPOCH));
         let response = account.read(self.call(interest, place, NAMES)).await?;
-        let page = envelope(&response, self.kind.collection)
-            .ok_or_else(|| unreadable(account, &format!("an answer without {}", self.kind.collection)))?;
+        let page = self.page_of(&response, account)?;
         let filter = Filter::of(interest);
         let on_page = page.elements.len();
         let elements: Vec<Value> =
