@@ -47,15 +47,15 @@ enum Command {
 }
 
 pub(crate) async fn perform(cli: Cli) -> anyhow::Result<ExitCode> {
-    let place = Place::new(cli.data, cli.stack);
+    let place = Box::pin(Place::new(cli.data, cli.stack));
     match cli.command {
         Command::Up(up) => up.perform(&place.await?).await,
         Command::Demo(demo) => demo.perform().await,
         Command::Sandbox(sandbox) => sandbox.perform().await,
         Command::Catalog(catalog) => catalog.perform().await,
         Command::Describe(describe) => describe.perform(&place.await?).await,
-        Command::Flow(flow) => flow.perform(&place.await?).await,
-        Command::Connection(connection) => connection.perform(&place.await?).await,
+        Command::Flow(flow) => Box::pin(flow.perform(&place.await?)).await,
+        Command::Connection(connection) => Box::pin(connection.perform(&place.await?)).await,
         Command::Link(link) => link.perform(&place.await?).await,
         Command::Run(run) => run.perform(&place.await?).await,
         Command::Failures(failures) => failures.perform(&place.await?).await,

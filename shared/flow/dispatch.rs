@@ -207,7 +207,7 @@ async fn walk_one(
     let walk = Walk::new(stack.clone(), gate.clone(), start, deadline, Arc::clone(javascript));
     // The walk has its own place among the busy ones, which it gives up while it waits.
     drop(busy);
-    let ending = walk.walk(start).await;
+    let ending = Box::pin(walk.walk(start)).await;
     settle(stack, &start.run, Some(&start.compiled), ending).await
 }
 

@@ -121,7 +121,7 @@ pub async fn rehearse(stack: &Stack, compiled: Arc<Compiled>, text: &str, event:
     let deadline = now + stack.times.function;
     let walk = Walk::new(stack.clone(), gate.clone(), &start, deadline, Arc::new(AtomicI64::new(0)));
     let mut runs = JoinSet::new();
-    runs.spawn(async move { walk.walk(&start).await });
+    runs.spawn(async move { Box::pin(walk.walk(&start)).await });
     let ending = gate.drive(runs).await.pop();
     let (status, failure, at_step) = match ending {
         Some(Ending::Final { status, failure, step }) => (status, failure, step),

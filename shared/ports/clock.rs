@@ -18,6 +18,8 @@ pub trait Clock: Send + Sync {
 /// What the work comes to; None when `until` comes first: then it is given up where it stands.
 pub async fn within<T>(clock: &dyn Clock, until: Timestamp, work: impl Future<Output = T>) -> Option<T> {
     let left = until.duration_since(clock.now());
+    // Kept once, where it is moved to, and not also as what was handed over.
+    let work = Box::pin(work);
     tokio::select! {
         biased;
         done = work => Some(done),

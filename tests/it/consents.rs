@@ -84,8 +84,8 @@ pub(crate) fn mails(world: &World) -> Vec<String> {
 }
 
 /// Seconds go by while work is under way.
-pub(crate) async fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> T {
-    passing::by_ticks(&world.clock, Duration::from_millis(10), Duration::from_millis(500), work).await
+pub(crate) fn seconds_pass<T>(world: &World, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    passing::by_ticks(&world.clock, Duration::from_millis(10), Duration::from_millis(500), work)
 }
 
 // ------------------------------------------------------------ one refresh

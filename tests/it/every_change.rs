@@ -37,7 +37,7 @@ fn hours(first: u64) {
     for seed in &seeds {
         let hour = async {
             let mut hour = Hour::begins(*seed, one.is_some()).await;
-            let outcome = hour.passes().await;
+            let outcome = Box::pin(hour.passes()).await;
             for (flow, count) in hour.told() {
                 *told.entry(flow).or_default() += count;
             }

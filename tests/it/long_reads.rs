@@ -103,8 +103,8 @@ impl Desk {
     }
 
     /// Time goes on where work waits for nothing else.
-    async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
-        passing::where_idle(&self.clock, work).await
+    fn flowing<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        passing::where_idle(&self.clock, work)
     }
 
     /// One poll, by the schedule or because the one before wasn't through.

@@ -11,6 +11,7 @@ pub(crate) async fn by_ticks<T>(
     step: Duration,
     work: impl Future<Output = T>,
 ) -> T {
+    let work = Box::pin(work);
     let pass = async {
         let mut tick = tokio::time::interval(tick);
         loop {
@@ -26,6 +27,7 @@ pub(crate) async fn by_ticks<T>(
 
 /// Only where work waits for nothing else: the same work takes the same time in every run.
 pub(crate) async fn where_idle<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
+    let work = Box::pin(work);
     let pass = async {
         loop {
             for _ in 0..20 {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use counterfoil::domain::ids::EventKey;
 use counterfoil::flow::flows::{FlowHead, FlowState};
 use counterfoil::flow::keep;
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::world::World;
@@ -54,10 +55,10 @@ async fn two_keepers_at_once_fire_one_run() {
     world.advance(Duration::from_hours(9));
     let other = world.another_process();
     let deadline = world.stack.now() + world.stack.times.function;
-    let both = async { tokio::join!(keep::keep(&world.stack, deadline), keep::keep(&other, deadline)) };
-    let (one, two) = world.flowing(both).await;
-    one.expect("kept");
-    two.expect("kept");
+    let keepers = [&world.stack, &other].map(|stack| keep::keep(stack, deadline));
+    for kept in world.flowing(join_all(keepers)).await {
+        kept.expect("kept");
+    }
     assert_eq!(planned(&world).await.len(), 1);
 }
 

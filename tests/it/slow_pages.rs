@@ -22,6 +22,7 @@ const PAGE: SignedDuration = SignedDuration::from_secs(24);
 
 /// What a browser comes to whose page has little time; and that it was kept.
 async fn in_time(world: &World, work: impl Future<Output = Page>) -> Page {
+    let work = Box::pin(work);
     let began = world.clock_now();
     // Slow enough for a loaded machine to do in a second what it does in a second.
     let (tick, step) = (Duration::from_millis(10), Duration::from_millis(100));

@@ -112,6 +112,7 @@ impl Life {
 
     /// Does the work, as far as life reaches. `None`: it died on the way.
     pub(crate) async fn live<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let work = Box::pin(work);
         tokio::select! {
             biased;
             () = self.died.notified() => None,

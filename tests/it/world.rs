@@ -233,9 +233,9 @@ impl World {
 
     /// Time flows while work is under way, slower than outside: whoever waits a moment is served, and a loaded machine
     /// doesn't make the gate lose its patience.
-    pub(crate) async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn flowing<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
         let (tick, step) = (Duration::from_millis(20), Duration::from_millis(4));
-        passing::by_ticks(&self.clock, tick, step, work).await
+        passing::by_ticks(&self.clock, tick, step, work)
     }
 
     // ------------------------------------------------------------ then

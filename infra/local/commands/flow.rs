@@ -146,7 +146,7 @@ impl Flow {
             Command::Check { files, json } => return files::check(&files, json),
             Command::Schema => files::schema()?,
             Command::Test(test) => return test.perform(place).await,
-            Command::Push { files, json } => return files::push(place, &files, json).await,
+            Command::Push { files, json } => return Box::pin(files::push(place, &files, json)).await,
             Command::List { json } => live::list(place, json).await?,
             Command::Status { name, json } => status::status(place, &name, json).await?,
             Command::Versions { name, json } => live::versions(place, &name, json).await?,

@@ -170,8 +170,8 @@ impl Hour {
     }
 
     /// Time goes on where work waits for nothing else.
-    pub(super) async fn flowing<T>(&self, work: impl Future<Output = T>) -> T {
-        passing::where_idle(&self.clock, work).await
+    pub(super) fn flowing<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        passing::where_idle(&self.clock, work)
     }
 
     pub(super) async fn passes(&mut self) -> Result<(), String> {
@@ -180,7 +180,7 @@ impl Hour {
             self.clock.advance(self.seconds(0, 360));
             match self.draw(20) {
                 0..9 => (0..=self.draw(2)).for_each(|_| self.people.act()),
-                9..17 => self.a_poll().await?,
+                9..17 => Box::pin(self.a_poll()).await?,
                 _ => self.an_owner_comes().await?,
             }
             self.some_are_notified().await;
