@@ -56,8 +56,7 @@ pub struct Wish {
 
 /// Writes down that it is to be done; the keeper does it. `work` may be called for a first page at once.
 pub async fn start(stack: &Stack, name: &str, wish: &Wish) -> Result<Backfill, FlowError> {
-    stack.flows.forget_heads();
-    let head = stack.flows.named(name).await?;
+    let head = stack.flows.newest(name).await?;
     let compiled = lifecycle::live(stack, &head).await?;
     check(stack, &head, &compiled, wish)?;
     let now = stack.now();
@@ -172,8 +171,7 @@ async fn step(stack: &Stack, known: &mut Known, deadline: Timestamp) -> Result<N
     let stop = known.stop;
     let backfill = &mut known.backfill;
     backfill.waits = None;
-    stack.flows.forget_heads();
-    let head = stack.flows.head_of(backfill.flow).await?;
+    let head = stack.flows.newest_of(backfill.flow).await?;
     let Some(head) = head.filter(|head| !stop && head.state != FlowState::Disabled) else {
         backfill.state = State::Stopped;
         return Ok(Next::Later(now));

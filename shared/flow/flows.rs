@@ -181,8 +181,7 @@ impl Flows {
         if is_enabled || self.lock().heads_read_at > sent_at.as_millisecond() {
             return Ok(head);
         }
-        self.forget_heads();
-        self.head_of(id).await
+        self.newest_of(id).await
     }
 
     /// The named flow, or a mistake with advice.
@@ -193,6 +192,18 @@ impl Flows {
                 format!("no flow is called `{name}`; see `counterfoil flow list`"),
             ))
         })
+    }
+
+    /// The named flow, whatever this process remembers.
+    pub async fn newest(&self, name: &str) -> Result<FlowHead, FlowError> {
+        self.forget_heads();
+        self.named(name).await
+    }
+
+    /// The flow with this id, whatever this process remembers.
+    pub async fn newest_of(&self, id: FlowId) -> Result<Option<FlowHead>, FlowError> {
+        self.forget_heads();
+        self.head_of(id).await
     }
 
     /// Writes a head, for everyone to see. One that says it is going live is refused where it isn't any more.

@@ -142,30 +142,14 @@ async fn due(
         return Ok(true);
     }
     if let Some(flow) = item.key.partition.strip_prefix(BACKFILLS).and_then(|flow| flow.parse().ok()) {
-        return match backfill::work(stack, flow, deadline).await {
-            Ok(()) => {
-                report.backfilled += 1;
-                Ok(true)
-            }
-            // It is due again when its lease has lapsed; the others don't wait for it.
-            Err(error) => {
-                tracing::warn!(%flow, %error, "a backfill can't go on");
-                Ok(false)
-            }
-        };
+        backfill::work(stack, flow, deadline).await?;
+        report.backfilled += 1;
+        return Ok(true);
     }
     if let Some(flow) = item.key.partition.strip_prefix(GOING_LIVE).and_then(|flow| flow.parse().ok()) {
-        return match poll::going_live::keep_on(stack, flow, &item.key, deadline).await {
-            Ok(some) => {
-                report.going_live += u32::from(some);
-                Ok(some)
-            }
-            // Likewise.
-            Err(error) => {
-                tracing::warn!(%flow, %error, "a flow can't go on with going live");
-                Ok(false)
-            }
-        };
+        let went = poll::going_live::keep_on(stack, flow, &item.key, deadline).await?;
+        report.going_live += u32::from(went);
+        return Ok(went);
     }
     if let Some(grant) = grant_of(&item.key) {
         let cared = care(stack, Stored::of(&grant, Some(item))?, deadline).await?;

@@ -49,7 +49,7 @@ pub async fn push(
 /// Makes an earlier version live: `to`, or the one before the live one. Without `to`, a version that is on its way to
 /// become live is given up.
 pub async fn roll_back(stack: &Stack, name: &str, to: Option<u32>) -> Result<Pushed, FlowError> {
-    let head = current(stack, name).await?;
+    let head = stack.flows.newest(name).await?;
     let before = match head.going_live {
         Some(next) if next.version != head.live_version => head.live_version,
         _ => head.live_version.saturating_sub(1),
@@ -127,7 +127,7 @@ async fn begins_anew(stack: &Stack, head: &FlowHead, than: u32, is: &Compiled) -
 /// Goes live: from now on. Nothing changes for a flow that is enabled. One that has much to remember first may be on
 /// its way still when this returns; the keeper goes on.
 pub async fn enable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = current(stack, name).await?;
+    let head = stack.flows.newest(name).await?;
     match head.state {
         FlowState::Enabled => return through(stack, head).await,
         FlowState::Paused => {
@@ -163,13 +163,13 @@ async fn through(stack: &Stack, head: FlowHead) -> Result<FlowHead, FlowError> {
                 let left = waits.until.duration_since(stack.now()).max(SignedDuration::from_secs(1));
                 stack.ports.clock.sleep(left.unsigned_abs()).await;
             }
-            Went::Limited(_) | Went::Waits(_) => return current(stack, &head.name).await,
+            Went::Limited(_) | Went::Waits(_) => return stack.flows.newest(&head.name).await,
             Went::Refused(failure) => {
                 without_next_life(stack, &head.name, |head| head).await?;
                 return Err(failure.into());
             }
         }
-        head = current(stack, &head.name).await?;
+        head = stack.flows.newest(&head.name).await?;
     }
     Ok(head)
 }
@@ -182,7 +182,7 @@ async fn without_next_life(
     change: impl Fn(FlowHead) -> FlowHead,
 ) -> Result<FlowHead, FlowError> {
     loop {
-        let was = current(stack, name).await?;
+        let was = stack.flows.newest(name).await?;
         let given_up = was.next_life().map(going_live::given_up);
         let head = FlowHead { going_live: None, changed_at: stack.now(), ..change(was) };
         match stack.flows.change_with(&head, given_up.into_iter().collect()).await {
@@ -204,7 +204,7 @@ pub async fn disable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
 
 /// Notices nothing more, and keeps the place: `resume` reads on from there.
 pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = current(stack, name).await?;
+    let head = stack.flows.newest(name).await?;
     match head.state {
         FlowState::Paused => return Ok(head),
         FlowState::Disabled => return Err(disabled(&head)),
@@ -220,7 +220,7 @@ pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
 
 /// Reads on from where it was paused. A schedule that missed ticks fires once.
 pub async fn resume(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = current(stack, name).await?;
+    let head = stack.flows.newest(name).await?;
     match head.state {
         FlowState::Enabled => return Ok(head),
         FlowState::Disabled => return Err(disabled(&head)),
@@ -234,11 +234,6 @@ pub async fn resume(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
     }
     stack.flows.change(&head).await?;
     Ok(head)
-}
-
-async fn current(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    stack.flows.forget_heads();
-    stack.flows.named(name).await
 }
 
 /// The live version, ready to be walked.

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::first::NotKept;
-use self::kept::Kept;
+pub(in crate::flow) use self::kept::Kept;
 use self::renew::UNANSWERED;
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
 use super::grant::{GrantRow, Grants, Stored, Trouble, TroubleKind, Turn};

@@ -11,7 +11,9 @@ OPTION = "recorded options say in three ways whether they are in use"
 SERVICES = "recorded invoices have the list, which is empty without a payment service"
 QUOTES = "recorded quotes begin with it: they come from another stack than the rest"
 
-STRANGERS = "the document tells nothing of who isn't let in; the bodies are those of Xero's page on troubleshooting"
+STRANGERS = (
+    "the document tells nothing of who isn't let in; the bodies are those of Xero's page on troubleshooting"
+)
 
 PLACES: dict[str, str] = {
     "answer.401": STRANGERS,

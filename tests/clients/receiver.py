@@ -50,9 +50,7 @@ class Receiver:
         deadline = time.monotonic() + PATIENCE
         with self.news:
             while True:
-                told = {
-                    (one["eventCategory"], one["eventType"], one["resourceId"]) for one in self.events
-                }
+                told = {(one["eventCategory"], one["eventType"], one["resourceId"]) for one in self.events}
                 if wanted <= told:
                     return list(self.events)
                 left = deadline - time.monotonic()

@@ -1,6 +1,5 @@
 """xero-python: credit notes and their allocations."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -12,25 +11,13 @@ from xero_python.accounting import (
     CreditNote,
     CreditNotes,
     Invoice,
-    Invoices,
-    LineItem,
     Payment,
     Payments,
 )
 from xero_python.exceptions import AccountingBadRequestException
 
 from conftest import World, Xero
-
-TODAY = date.today()
-
-
-def line(amount: str, account_code: str = "200") -> LineItem:
-    return LineItem(
-        description="As agreed",
-        quantity=Decimal(1),
-        unit_amount=Decimal(amount),
-        account_code=account_code,
-    )
+from papers import TODAY, invoice, line
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +35,6 @@ def credit(xero: Xero, customer: Contact, amount: str, **fields: object) -> Cred
         **fields,
     }
     (made,) = xero.create_credit_notes(CreditNotes(credit_notes=[CreditNote(**given)])).credit_notes
-    return made
-
-
-def invoice(xero: Xero, customer: Contact, amount: str, kind: str = "ACCREC") -> Invoice:
-    wanted = Invoice(
-        type=kind,
-        contact=customer,
-        date=TODAY,
-        due_date=TODAY,
-        status="AUTHORISED",
-        line_items=[line(amount, "200" if kind == "ACCREC" else "400")],
-    )
-    (made,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
     return made
 
 

@@ -1,6 +1,5 @@
 """xero-python: payments, batch payments, prepayments and overpayments."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -16,8 +15,6 @@ from xero_python.accounting import (
     BatchPayments,
     Contact,
     Invoice,
-    Invoices,
-    LineItem,
     Overpayment,
     Payment,
     PaymentDelete,
@@ -27,17 +24,7 @@ from xero_python.accounting import (
 from xero_python.exceptions import AccountingBadRequestException
 
 from conftest import World, Xero
-
-TODAY = date.today()
-
-
-def line(amount: str, account_code: str = "200") -> LineItem:
-    return LineItem(
-        description="As agreed",
-        quantity=Decimal(1),
-        unit_amount=Decimal(amount),
-        account_code=account_code,
-    )
+from papers import TODAY, invoice, line
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +36,6 @@ def customer(world: World) -> Contact:
 def bank(world: World) -> Account:
     account = world.xero().get_accounts(where='Type=="BANK"').accounts[0]
     return Account(account_id=account.account_id)
-
-
-def invoice(xero: Xero, customer: Contact, amount: str = "100", kind: str = "ACCREC") -> Invoice:
-    wanted = Invoice(
-        type=kind,
-        contact=customer,
-        date=TODAY,
-        due_date=TODAY,
-        status="AUTHORISED",
-        line_items=[line(amount, "200" if kind == "ACCREC" else "400")],
-    )
-    (made,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
-    return made
 
 
 def pay(xero: Xero, bank: Account, owed: Invoice, amount: Decimal, **fields: object) -> Payment:

@@ -51,7 +51,10 @@ def test_a_webhook_proves_itself_and_then_hears_of_every_change(
         BankTransaction(
             type="RECEIVE-OVERPAYMENT",
             bank_account=bank,
-            **{**given, "line_items": [LineItem(description="More", line_amount=Decimal(5), account_code="610")]},
+            **{
+                **given,
+                "line_items": [LineItem(description="More", line_amount=Decimal(5), account_code="610")],
+            },
         ),
     ]
     pre, over = xero.create_bank_transactions(BankTransactions(bank_transactions=wanted)).bank_transactions

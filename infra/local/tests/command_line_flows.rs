@@ -7,7 +7,7 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
@@ -15,7 +15,7 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connections::client_secret_name;
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::{local_stack, pump};
-use counterfoil_sandbox::{Sandbox, Settings};
+use counterfoil_sandbox::{Fault, FaultKind, Sandbox, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -39,14 +39,15 @@ impl CommandLine {
         path.display().to_string()
     }
 
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+        command.args(words).current_dir(self.directory.path());
+        command.env("COUNTERFOIL_DATA", self.data()).env("RUST_LOG", "error");
+        command
+    }
+
     fn says(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_counterfoil"))
-            .args(words)
-            .current_dir(self.directory.path())
-            .env("COUNTERFOIL_DATA", self.data())
-            .env("RUST_LOG", "error")
-            .output()
-            .unwrap()
+        self.command(words).output().unwrap()
     }
 
     /// What it says when all went well.
@@ -302,6 +303,40 @@ async fn enabling_says_first_what_it_comes_to_and_a_dry_run_only_says_it() {
     let status = line.text(&["flow", "status", name]);
     assert!(status.contains("nothing has been read yet"), "{status}");
     assert!(line.text(&["flow", "disable", name]).contains("nothing is queued"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_leaves_a_flow_on_its_way_to_go_on_and_names_those_that_were_not_reached() {
+    let line = CommandLine::new();
+    let sandbox = connected(&line).await;
+    let (name, later) = ("won-opportunity-to-invoice", "by-hand");
+    let manual = "flow: by-hand\ntrigger: { type: manual }\nsteps: [{ set: { done: 'yes' } }]\n";
+    line.text(&["flow", "push", &shipped("won-opportunity-to-invoice.yaml").display().to_string()]);
+    line.text(&["flow", "push", &line.file("by-hand.yaml", manual)]);
+    line.text(&["flow", "enable", name, "--dry-run"]);
+    let looks = u32::try_from(sandbox.salesforce.calls_to("GET /query")).unwrap();
+    // What is read to go live, after what is read to say what that comes to, takes a minute.
+    let reads = Fault::on("GET", "/query", FaultKind::Delay(60_000)).skip(looks).always();
+    sandbox.salesforce.faults().add(reads);
+
+    let child =
+        line.command(&["flow", "enable", name, later, "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let status = || line.json(&["flow", "status", name, "--json"]);
+    while status()["going_live"].is_null() {}
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", both(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["flows"].as_array().unwrap().len(), 1);
+    assert_eq!(document["flows"][0]["going_live"]["read"], json!(0));
+    let words = both(&output);
+    assert!(
+        words.contains("stopped: ") && words.contains("`by-hand`") && !words.contains("`won-"),
+        "{words}"
+    );
+    assert_eq!(line.json(&["flow", "status", later, "--json"])["state"], "disabled");
+    assert_eq!(status()["going_live"]["read"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,40 +1,20 @@
 //! Tokens that the vault doesn't take yet, sealed for the browser of the person who gave them: for ten minutes they wait
-//! beside the ticket, and neither who reads the table nor another browser can open them.
+//! beside the ticket as the vault would keep them, and neither who reads the table nor another browser can open them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 
+use super::super::refresh::Kept;
 use super::browser::Browser;
 use crate::ports::connector::Token;
 use crate::ports::random::Random;
 
-#[derive(Serialize, Deserialize)]
-struct Plain {
-    access: String,
-    refresh: Option<String>,
-    scopes: Vec<String>,
-    issued_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    api_url: Option<String>,
-}
-
 /// None: it can't be sealed, which no key or token is the reason of.
 pub(super) fn seal(token: &Token, browser: &Browser, random: &dyn Random) -> Option<String> {
-    let plain = Plain {
-        access: token.access.expose_secret().to_owned(),
-        refresh: token.refresh.as_ref().map(|refresh| refresh.expose_secret().to_owned()),
-        scopes: token.scopes.clone(),
-        issued_at: token.issued_at,
-        expires_at: token.expires_at,
-        api_url: token.api_url.clone(),
-    };
     let mut nonce = [0; NONCE_LEN];
     random.bytes(&mut nonce);
-    let mut text = serde_json::to_vec(&plain).ok()?;
+    let mut text = serde_json::to_vec(&Kept::next(token, None, None)).ok()?;
     let key = key(browser)?;
     key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text).ok()?;
     Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
@@ -46,17 +26,7 @@ pub(super) fn open(sealed: &str, browser: &Browser) -> Option<Token> {
     let (nonce, text) = bytes.split_at_checked(NONCE_LEN)?;
     let (nonce, mut text) = (Nonce::try_assume_unique_for_key(nonce).ok()?, text.to_vec());
     let plain = key(browser)?.open_in_place(nonce, Aad::empty(), &mut text).ok()?;
-    let plain: Plain = serde_json::from_slice(plain).ok()?;
-    Some(Token {
-        access: SecretString::from(plain.access),
-        refresh: plain.refresh.map(SecretString::from),
-        scopes: plain.scopes,
-        user: None,
-        org: None,
-        issued_at: plain.issued_at,
-        expires_at: plain.expires_at,
-        api_url: plain.api_url,
-    })
+    serde_json::from_slice::<Kept>(plain).ok()?.token()
 }
 
 fn key(browser: &Browser) -> Option<LessSafeKey> {
@@ -65,6 +35,9 @@ fn key(browser: &Browser) -> Option<LessSafeKey> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use secrecy::{ExposeSecret as _, SecretString};
+
     use super::*;
     use crate::ports::random::SeededRandom;
 

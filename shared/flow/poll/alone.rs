@@ -85,8 +85,7 @@ async fn reads_from(
     catch_up_from: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    stack.flows.forget_heads();
-    let Some(head) = stack.flows.head_of(listener.head.id).await? else { return Ok(()) };
+    let Some(head) = stack.flows.newest_of(listener.head.id).await? else { return Ok(()) };
     if head.state != FlowState::Enabled || head.catch_up_from != listener.head.catch_up_from {
         return Ok(());
     }

@@ -143,8 +143,7 @@ pub(in crate::flow) async fn begin(
 
 /// Goes on as far as time and the account's limits allow.
 pub async fn work(stack: &Stack, flow: FlowId, deadline: Timestamp) -> Result<Went, FlowError> {
-    stack.flows.forget_heads();
-    let head = stack.flows.head_of(flow).await?;
+    let head = stack.flows.newest_of(flow).await?;
     let Some(life) = head.and_then(|head| head.next_life()) else { return Ok(Went::Over) };
     let Some(mut lease) = Lease::<GoingLive>::take_begun(stack, &going_live_key(life)).await? else {
         return Ok(Went::Busy);
@@ -183,8 +182,7 @@ async fn read_on(
 ) -> Result<Went, PollError> {
     loop {
         // Meanwhile it may have been given up, or got another text that watches for the same.
-        stack.flows.forget_heads();
-        let head = stack.flows.head_of(life.flow).await?.filter(|head| head.next_life() == Some(life));
+        let head = stack.flows.newest_of(life.flow).await?.filter(|head| head.next_life() == Some(life));
         let Some((head, next)) = head.and_then(|head| Some((head.clone(), head.going_live?))) else {
             return Ok(Went::Over);
         };

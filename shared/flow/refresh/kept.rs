@@ -15,7 +15,7 @@ use crate::ports::{Ports, Unavailable};
 
 /// A token, or a pair, in its generation.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(in crate::flow) struct Kept {
     /// Empty: it is not to be used any more.
     access: String,
     pub(super) issued_at: Timestamp,
@@ -40,7 +40,7 @@ struct Previous {
 
 impl Kept {
     /// What `token` makes of the one before. Without a refresh token of its own, the one before stays good.
-    pub(super) fn next(token: &Token, before: Option<&Self>, grace: Option<SignedDuration>) -> Self {
+    pub(in crate::flow) fn next(token: &Token, before: Option<&Self>, grace: Option<SignedDuration>) -> Self {
         let old = before.and_then(|before| before.refresh.clone());
         let new = token.refresh.as_ref().map(|refresh| refresh.expose_secret().to_owned());
         let previous = match (&old, &new, grace) {
@@ -61,7 +61,7 @@ impl Kept {
         }
     }
 
-    pub(super) fn token(&self) -> Option<Token> {
+    pub(in crate::flow) fn token(&self) -> Option<Token> {
         (!self.access.is_empty()).then(|| Token {
             access: SecretString::from(self.access.as_str()),
             refresh: self.refresh(),

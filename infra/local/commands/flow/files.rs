@@ -16,7 +16,7 @@ use counterfoil::runtime::catalog::catalog;
 use serde_json::json;
 
 use super::live::live_anew;
-use super::switch::shown;
+use super::switch::{all_were_reached, shown};
 use crate::output;
 use crate::place::Place;
 
@@ -129,12 +129,14 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
     }
     let stack = place.stack()?;
     let mut pushed = Vec::new();
-    for Written { name: file, text, tables, reading } in read {
-        let Some(flow) = reading.flow else { continue };
-        let push = lifecycle::push(&stack, &flow.name, &file, &text, tables);
-        let Some(done) = shown(&stack, &flow.name, None, push).await? else { return Ok(ExitCode::SUCCESS) };
+    let flows: Vec<_> = read.iter().filter_map(|file| Some((file, file.reading.flow.as_ref()?))).collect();
+    let mut left = flows.as_slice();
+    while let [(file, flow), others @ ..] = left {
+        let push = lifecycle::push(&stack, &flow.name, &file.name, &file.text, file.tables.clone());
+        let Some((done, stopped)) = shown(&stack, &flow.name, None, push).await?.pushed() else { break };
+        left = others;
         let head = &done.head;
-        let missing = scopes::missing(&stack, &flow).await?;
+        let missing = scopes::missing(&stack, flow).await?;
         missing.iter().for_each(|missing| output::note(missing.failure().to_string()));
         if !json {
             let what = if done.unchanged { "is live already, unchanged" } else { "is live" };
@@ -158,9 +160,13 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
             "going_live": going_live::progress(&stack, head).await?,
             "missing_scopes": missing,
         }));
+        if stopped {
+            break;
+        }
     }
     if json {
         output::document(&json!({ "pushed": pushed, "problems": [] }))?;
     }
+    all_were_reached(left.iter().map(|(_, flow)| flow.name.as_str()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use counterfoil::flow::{Stack, dispatch, keep, lifecycle, look, rerun};
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
 
-use super::switch::{goes_on, on_its_way, shown};
+use super::switch::{all_were_reached, goes_on, on_its_way, shown};
 use crate::output;
 use crate::place::Place;
 use crate::secret::SecretFrom;
@@ -112,9 +112,8 @@ pub(super) async fn versions(place: &Place, name: &str, json: bool) -> anyhow::R
 
 pub(super) async fn roll_back(place: &Place, name: &str, to: Option<u32>) -> anyhow::Result<()> {
     let stack = place.existing()?;
-    let Some(done) = shown(&stack, name, None, lifecycle::roll_back(&stack, name, to)).await? else {
-        return Ok(());
-    };
+    let went = shown(&stack, name, None, lifecycle::roll_back(&stack, name, to)).await?;
+    let Some((done, _)) = went.pushed() else { return all_were_reached([name].into_iter()) };
     let what = if done.unchanged { "is live already" } else { "is live" };
     output::line(format!("{name}: version {} {what}", done.head.live_version));
     live_anew(&stack, &done).await

@@ -4,10 +4,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::flows::{FlowHead, FlowState};
+use counterfoil::flow::lifecycle::{self, Pushed};
 use counterfoil::flow::poll::going_live::{self, Progress};
 use counterfoil::flow::preview::{self, Dropped, Preview};
-use counterfoil::flow::{FlowError, Stack, lifecycle};
+use counterfoil::flow::{FlowError, Stack};
 use counterfoil::ports::connector::{Bound, Counted};
 use serde_json::json;
 
@@ -27,7 +29,8 @@ pub(super) async fn enable(
     stack.flows.forget_heads();
     let mut done = Vec::new();
     let mut lacking = false;
-    for name in names {
+    let mut left = names;
+    while let [name, others @ ..] = left {
         let head = stack.flows.named(name).await?;
         if !look && head.state == FlowState::Paused {
             // Refused, with the way out: there is nothing to look forward to.
@@ -39,16 +42,17 @@ pub(super) async fn enable(
             say(&preview, &head);
         }
         lacking |= !preview.missing.is_empty();
-        let head = match look {
-            true => head,
-            false => {
-                let expected = preview.remembers.as_ref().map(|remembers| remembers.counted.count);
-                match shown(&stack, name, expected, lifecycle::enable(&stack, name)).await? {
-                    Some(head) => head,
-                    None => return Ok(ExitCode::SUCCESS),
-                }
+        let (head, stopped) = if look {
+            (head, false)
+        } else {
+            let expected = preview.remembers.as_ref().map(|remembers| remembers.counted.count);
+            match shown(&stack, name, expected, lifecycle::enable(&stack, name)).await? {
+                Went::Through(head) => (head, false),
+                Went::OnItsWay(head) => (head, true),
+                Went::Nowhere => break,
             }
         };
+        left = others;
         let progress = going_live::progress(&stack, &head).await?;
         if json {
             let state = head.state;
@@ -61,23 +65,47 @@ pub(super) async fn enable(
             let address = webhook(&head, &compiled).map(|path| format!("; events are posted to {path}"));
             output::line(format!("{name} is enabled{from}{}", address.unwrap_or_default()));
         }
+        if stopped {
+            break;
+        }
     }
     if json {
         output::document(&json!({ "flows": done }))?;
     }
+    all_were_reached(left.iter().map(String::as_str))?;
     Ok(if look && lacking { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// How often a terminal is told.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Draws a bar while a flow goes live. `None`: Ctrl-C, which leaves it to go on by itself.
+/// What became of a flow that was to go live while somebody waited.
+pub(super) enum Went<T> {
+    Through(T),
+    /// Ctrl-C: it goes on by itself.
+    OnItsWay(FlowHead),
+    /// Ctrl-C, before it was on its way.
+    Nowhere,
+}
+
+impl Went<Pushed> {
+    /// The version, on its way or there, and whether Ctrl-C was pressed meanwhile.
+    pub(super) fn pushed(self) -> Option<(Pushed, bool)> {
+        match self {
+            Self::Through(pushed) => Some((pushed, false)),
+            Self::OnItsWay(head) => Some((Pushed { head, unchanged: false, live_again: None }, true)),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// Draws a bar while a flow goes live, until it is or until Ctrl-C.
 pub(super) async fn shown<T>(
     stack: &Stack,
     name: &str,
     expected: Option<u64>,
     work: impl Future<Output = Result<T, FlowError>>,
-) -> anyhow::Result<Option<T>> {
+) -> anyhow::Result<Went<T>> {
     let bar = output::progress(expected.unwrap_or_default(), "going live");
     let watching = async {
         loop {
@@ -95,12 +123,22 @@ pub(super) async fn shown<T>(
         stopped = until_stopped() => stopped.map(|()| None).map_err(Into::into),
     };
     bar.finish_and_clear();
-    let done = done?;
-    if done.is_none() {
-        stack.flows.forget_heads();
-        output::note(goes_on(&stack.flows.named(name).await?));
+    if let Some(done) = done? {
+        return Ok(Went::Through(done));
     }
-    Ok(done)
+    stack.flows.forget_heads();
+    let on_its_way = stack.flows.head(name).await?.filter(|head| head.going_live.is_some());
+    Ok(on_its_way.map_or(Went::Nowhere, Went::OnItsWay))
+}
+
+/// A command that Ctrl-C has ended before it came to these hasn't done what it was asked for.
+pub(super) fn all_were_reached<'a>(left: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
+    let left: Vec<_> = left.map(|name| format!("`{name}`")).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let advice = "`counterfoil flow list` shows what there is";
+    Err(Failure::new("stopped", format!("before this was done for {}; {advice}", left.join(", "))).into())
 }
 
 /// `going live with version 2, 1200 records read`
