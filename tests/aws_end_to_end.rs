@@ -119,7 +119,8 @@ async fn a_record_that_xero_refuses_is_in_the_dead_letter_queue() {
     assert_eq!(said("record"), id);
     assert!(!said("code").is_empty());
     assert!(said("message").contains("NO-SUCH-ITEM"), "{}", said("message"));
-    assert_eq!(said("rerun"), format!("counterfoil run rerun {run}"));
+    assert!(deployed.stack.command.starts_with("counterfoil --stack "), "{}", deployed.stack.command);
+    assert_eq!(said("rerun"), format!("{} run rerun {run}", deployed.stack.command));
     assert!(deployed.invoices().is_empty());
 }
 

@@ -21,6 +21,8 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 #[derive(Clone)]
 pub struct Notices {
     ports: Ports,
+    /// How a person calls the command line for this stack.
+    command: Arc<str>,
 }
 
 impl std::fmt::Debug for Notices {
@@ -30,15 +32,16 @@ impl std::fmt::Debug for Notices {
 }
 
 impl Notices {
-    pub fn new(ports: Ports) -> Self {
-        Self { ports }
+    pub fn new(ports: Ports, command: Arc<str>) -> Self {
+        Self { ports, command }
     }
 
     /// A run failed and its flow asked for e-mail. The message names codes and ids, no bodies.
-    pub async fn failed(&self, flow: &str, run: &str, step: &str, failure: &Failure) {
+    pub async fn failed(&self, flow: &str, run: &str, step: &str, record: &str, failure: &Failure) {
+        let command = &self.command;
         let subject = format!("[Counterfoil] {flow}: {}", failure.code);
         let body = format!(
-            "A run of the flow {flow} failed.\n\nstep:    {step}\ncode:    {}\n\nSee it:   counterfoil run show {run}\nAll:      counterfoil failures --flow {flow}\nRerun it: counterfoil run rerun {run}\n\nFurther failures of this kind within an hour are not mailed.\n",
+            "A run of the flow {flow} failed.\n\nstep:    {step}\nrecord:  {record}\ncode:    {}\n\nSee it:   {command} run show {run}\nAll:      {command} failures --flow {flow}\nRerun it: {command} run rerun {run}\n\nFurther failures of this kind within an hour are not mailed.\n",
             failure.code
         );
         self.once(&format!("{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
@@ -49,10 +52,10 @@ impl Notices {
         if is_being_connected(connection) {
             return;
         }
-        let id = &connection.id;
+        let (id, command) = (&connection.id, &self.command);
         let subject = format!("[Counterfoil] {id} has used up its daily limit");
         let body = format!(
-            "Calls to {id} are paused until the provider's limit ends; other accounts go on.\n\nSee it: counterfoil connection check {id}\nNothing is lost: what waits goes on by itself.\n"
+            "Calls to {id} are paused until the provider's limit ends; other accounts go on.\n\nSee it: {command} connection check {id}\nNothing is lost: what waits goes on by itself.\n"
         );
         self.once(&format!("pause#{id}"), pause, &subject, &body).await;
     }
@@ -62,10 +65,10 @@ impl Notices {
         if is_being_connected(connection) {
             return;
         }
-        let id = &connection.id;
+        let (id, command) = (&connection.id, &self.command);
         let subject = format!("[Counterfoil] {id} needs you: {}", failure.code);
         let body = format!(
-            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost; what can be mended elsewhere goes on by itself.\nConnect it again: counterfoil connection reconnect {id}\n\nYou are told again if it is so a day from now.\n",
+            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost; what can be mended elsewhere goes on by itself.\nConnect it again: {command} connection reconnect {id}\n\nYou are told again if it is so a day from now.\n",
             failure.code
         );
         let key = Key::new(told_of(connection), failure.code.as_str());
@@ -88,9 +91,10 @@ impl Notices {
 
     /// A feed has failed for a while. It is read again and again all the same, and its place is kept.
     pub async fn feed_fails(&self, flow: &str, failure: &Failure) {
+        let command = &self.command;
         let subject = format!("[Counterfoil] {flow} can't read its URL: {}", failure.code);
         let body = format!(
-            "The flow {flow} can't read the list that it polls.\n\ncode: {}\n\nSee it: counterfoil flow status {flow}\nNothing is lost: it is read again every few minutes, and what is new in it then starts its runs.\n",
+            "The flow {flow} can't read the list that it polls.\n\ncode: {}\n\nSee it: {command} flow status {flow}\nNothing is lost: it is read again every few minutes, and what is new in it then starts its runs.\n",
             failure.code
         );
         self.once(&format!("feed#{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
@@ -104,10 +108,11 @@ impl Notices {
         shared: &[Arc<Connection>],
         failure: &Failure,
     ) {
+        let command = &self.command;
         let names: Vec<&str> = shared.iter().map(|connection| connection.id.as_str()).collect();
         let subject = format!("[Counterfoil] {} needs you: {}", named(&names), failure.code);
         let commands: String =
-            names.iter().map(|name| format!("  counterfoil connection reconnect {name}\n")).collect();
+            names.iter().map(|name| format!("  {command} connection reconnect {name}\n")).collect();
         let body = format!(
             "The provider gives no tokens for {} any more: {}.\n\nRuns that need it are parked, nothing is lost or deleted. Connect it again, and they go on:\n{commands}",
             names.join(", "),
@@ -118,10 +123,10 @@ impl Notices {
 
     /// Nothing stands still yet: the access token is still taken, but no other may follow.
     pub async fn refresh_unanswered(&self, connection: &Connection, generation: u64) {
-        let id = &connection.id;
+        let (id, command) = (&connection.id, &self.command);
         let subject = format!("[Counterfoil] {id} will need you soon: refresh_unanswered");
         let body = format!(
-            "The answer to a refresh of {id}'s tokens was lost, and its refresh tokens may be used only once. {id} works until its access token ends.\n\nConnect it again before that: counterfoil connection reconnect {id}\n"
+            "The answer to a refresh of {id}'s tokens was lost, and its refresh tokens may be used only once. {id} works until its access token ends.\n\nConnect it again before that: {command} connection reconnect {id}\n"
         );
         self.once(&format!("unanswered#{}#{generation}", connection.grant_id()), REMEMBERED, &subject, &body)
             .await;
@@ -154,11 +159,11 @@ impl Notices {
 
     /// Somebody else uses the account's limits with our client id.
     pub async fn shared(&self, connection: &Connection, foreign: u32) {
-        let id = &connection.id;
+        let (id, command) = (&connection.id, &self.command);
         tracing::warn!(connection = %id, foreign, "calls with this client id that are not ours");
         let subject = format!("[Counterfoil] {id} is used by somebody else too");
         let body = format!(
-            "At least {foreign} calls to {} were made today with the client id of {id}, and not by this stack. Its limits are shared with them, and both may be slowed down.\n\nIs there a second stack, or another program with the same app? Give each an app of its own.\nSee it: counterfoil connection check {id}\n",
+            "At least {foreign} calls to {} were made today with the client id of {id}, and not by this stack. Its limits are shared with them, and both may be slowed down.\n\nIs there a second stack, or another program with the same app? Give each an app of its own.\nSee it: {command} connection check {id}\n",
             connection.account
         );
         self.once(&format!("shared#{id}"), REMEMBERED, &subject, &body).await;

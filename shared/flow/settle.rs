@@ -142,7 +142,8 @@ async fn ends(
         && compiled.flow.when_failed.email
     {
         let step = step.as_deref().unwrap_or("-");
-        stack.notices.failed(&row.flow_name, &run.id.to_string(), step, failure).await;
+        let record = record_of(&row);
+        stack.notices.failed(&row.flow_name, &run.id.to_string(), step, &record, failure).await;
     }
     if let (Status::Succeeded, Some(connection)) = (status, was_parked_for)
         && let Some(connection) = stack.connections.get(&connection).await?
@@ -211,15 +212,14 @@ async fn dead_letter(
 ) -> Result<(), FlowError> {
     let generation = run.generation_at_end().await;
     let message = RunMessage { event: None, rerun: u64::try_from(generation).ok(), ..row.message.clone() };
-    let record = row.record().map(|(_, record)| record.to_string()).unwrap_or_default();
     let attributes = [
         ("run", run.id.to_string()),
         ("flow", row.flow_name.clone()),
         ("step", step.unwrap_or("-").to_owned()),
         ("code", failure.code.clone()),
         ("message", failure.message.chars().take(500).collect()),
-        ("record", if record.is_empty() { "-".to_owned() } else { record }),
-        ("rerun", format!("counterfoil run rerun {}", run.id)),
+        ("record", record_of(row)),
+        ("rerun", format!("{} run rerun {}", stack.command, run.id)),
     ];
     let outgoing = Outgoing {
         body: serde_json::to_string(&message).unwrap_or_default(),
@@ -228,6 +228,11 @@ async fn dead_letter(
     };
     let queue = if row.message.bulk { QueueName::RunsBulkDead } else { QueueName::RunsDead };
     Ok(stack.ports.queue.send(queue, vec![outgoing]).await?)
+}
+
+/// The id of the record that a run is about, for people.
+fn record_of(row: &rows::RunRow) -> String {
+    row.record().map_or_else(|| "-".to_owned(), |(_, record)| record.to_string())
 }
 
 /// Puts a run's message on its queue; a large event stays in the table.

@@ -56,6 +56,8 @@ pub struct Stack {
     /// JavaScript of all batches of this process: as many at once as there are cores.
     pub cores: Arc<tokio::sync::Semaphore>,
     pub times: Times,
+    /// How a person calls the command line for this stack: `counterfoil --stack NAME` for one that is deployed.
+    pub command: Arc<str>,
 }
 
 impl std::fmt::Debug for Stack {
@@ -65,14 +67,22 @@ impl std::fmt::Debug for Stack {
 }
 
 impl Stack {
-    pub fn new(ports: Ports, catalog: Catalog, engine: Engine, cores: usize, times: Times) -> Self {
-        let catalog = Arc::new(catalog);
+    pub fn new(
+        ports: Ports,
+        catalog: Catalog,
+        engine: Engine,
+        cores: usize,
+        times: Times,
+        command: &str,
+    ) -> Self {
+        let (catalog, command) = (Arc::new(catalog), Arc::<str>::from(command));
+        let notices = Notices::new(ports.clone(), Arc::clone(&command));
         let connections = Connections::new(ports.clone());
         Self {
-            tokens: Tokens::new(ports.clone(), connections.clone(), Notices::new(ports.clone())),
+            tokens: Tokens::new(ports.clone(), connections.clone(), notices.clone()),
             budgets: Budgets::new(ports.clone()),
             flows: Flows::new(ports.clone(), Arc::clone(&catalog)),
-            notices: Notices::new(ports.clone()),
+            notices,
             hearing: Hearing::new(&ports),
             wakes: Wakes::default(),
             recoveries: Recoveries::default(),
@@ -82,6 +92,7 @@ impl Stack {
             catalog,
             ports,
             times,
+            command,
         }
     }
 

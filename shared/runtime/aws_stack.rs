@@ -51,6 +51,7 @@ pub async fn console(name: &str) -> Result<String, Box<dyn std::error::Error + S
 }
 
 pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, reqwest::Error> {
+    let command = format!("counterfoil --stack {}", settings.stack_name());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let table = DynamoTable::new(configuration, settings.table, clock.clone(), random.clone());
@@ -66,5 +67,5 @@ pub fn stack(configuration: &SdkConfig, settings: Settings) -> Result<Stack, req
         mailer: Arc::new(SnsMailer::new(configuration, settings.topic)),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Stack::new(ports, catalog(), engine(), cores, Times::default()))
+    Ok(Stack::new(ports, catalog(), engine(), cores, Times::default(), &command))
 }

@@ -173,7 +173,7 @@ async fn pump_wakes(local: LocalStack, trigger: &'static str, mut stopped: watch
             Ok(Some(report)) => tracing::info!(trigger, ?report, "polled"),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, trigger, "the poll failed; the next minute polls again");
+                tracing::warn!(%error, trigger, "the poll failed; the next one begins where it was");
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -139,7 +139,8 @@ fn put_together(embedded: Embedded) -> Result<LocalStack, LocalError> {
         mailer: mailer(&embedded, &environment)?,
     };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let stack = Stack::new(ports, catalog::catalog(), engine::engine(), cores, Times::default());
+    let stack =
+        Stack::new(ports, catalog::catalog(), engine::engine(), cores, Times::default(), "counterfoil");
     Ok(LocalStack { stack, embedded, counted })
 }
 

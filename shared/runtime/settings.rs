@@ -62,6 +62,11 @@ impl Settings {
         Ok(Self { table, queues, secret_prefix, topic, private_networks })
     }
 
+    /// What the stack is called: everything of it is.
+    pub fn stack_name(&self) -> &str {
+        self.secret_prefix.trim_end_matches('/')
+    }
+
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut missing = Vec::new();
         let mut needed = |name: &str| {

@@ -22,7 +22,7 @@ fn in_the_storm(world: &World, weather: Weather) -> (Stack, Storm) {
     let ports = world.ports();
     let storm = Arc::new(Stormy::new(Arc::clone(&ports.table), weather, Arc::new(SeededRandom::new(11))));
     let ports = Ports { table: Arc::clone(&storm) as Arc<dyn Table>, ..ports };
-    (Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default()), storm)
+    (Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default(), "counterfoil"), storm)
 }
 
 async fn ten_are_won(weather: Weather) {

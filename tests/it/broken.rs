@@ -47,7 +47,8 @@ impl Broken {
             writes_refused: Arc::clone(&writes_refused),
         });
         let ports = behind(&vault_room, ports);
-        let stack = Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default());
+        let stack =
+            Stack::new(ports, catalog::catalog(), engine::engine(), 2, Times::default(), "counterfoil");
         Self { stack, queue_down, table_down, table_hangs, hangs, writes_refused, vault_room }
     }
 }

@@ -137,19 +137,17 @@ async fn a_dead_letter_that_is_put_back_is_a_rerun() {
 async fn failures_of_one_kind_are_mailed_once_an_hour() {
     let world = World::new().await;
     world.given_flow(&two_effects("record.Nothing.at.all()")).await;
-    for n in 0..3 {
-        let id = opportunity(&world, &format!("Company {n}"));
-        win(&world, &id);
+    let ids = [0, 1, 2].map(|n| opportunity(&world, &format!("Company {n}")));
+    for id in &ids {
+        win(&world, id);
         world.settle().await;
     }
     assert_eq!(world.statuses().await, BTreeMap::from([(Status::Failed, 3)]));
     let mails = world.embedded.outbox().mails(10).expect("the outbox");
     assert_eq!(mails.len(), 1);
-    assert!(
-        mails[0].subject.contains("two-effects") && mails[0].body.contains("write_back"),
-        "{:?}",
-        mails[0]
-    );
+    let (subject, body) = (&mails[0].subject, &mails[0].body);
+    assert!(subject.contains("two-effects") && body.contains("write_back"), "{subject}: {body}");
+    assert!(body.contains(&ids[0]) && body.contains("counterfoil run rerun "), "{body}");
     assert_eq!(world.dead_letters().await.len(), 3);
     world.advance(Duration::from_mins(61));
     let id = opportunity(&world, "Later");

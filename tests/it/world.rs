@@ -329,5 +329,5 @@ fn as_list(value: impl Into<Value>) -> Vec<Value> {
 }
 
 pub(crate) fn new_stack(ports: &Ports) -> Stack {
-    Stack::new(ports.clone(), catalog::catalog(), engine::engine(), 2, Times::default())
+    Stack::new(ports.clone(), catalog::catalog(), engine::engine(), 2, Times::default(), "counterfoil")
 }

@@ -196,7 +196,7 @@ fn without_limits(stack: &Stack, http: &Timed<dyn Http>, table: &Timed<dyn Table
     let unlimited = connectors.map(|connector| Arc::new(Unlimited(connector)) as Arc<dyn Connector>);
     let catalog = Catalog::new(unlimited.collect(), unpolled_triggers());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    Stack::new(ports, catalog, engine::engine(), cores, Times::default())
+    Stack::new(ports, catalog, engine::engine(), cores, Times::default(), "counterfoil")
 }
 
 async fn enqueue(stack: &Stack, runs: usize) -> anyhow::Result<()> {
