@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use counterfoil::domain::connection::{GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connect::{self, Wanted};
-use counterfoil::flow::{Stack, disconnect};
+use counterfoil::flow::{Stack, disconnect, scopes};
+use counterfoil::runtime::catalog::catalog;
 use counterfoil::runtime::local_stack;
 use counterfoil_sandbox::salesforce::{Amounts, Seeded};
 use counterfoil_sandbox::{Sandbox, Settings};
@@ -18,7 +19,6 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::commands::connection::usual_scopes;
 use crate::{output, tls};
 
 /// Both stand-ins know this app.
@@ -92,7 +92,7 @@ impl StandIns {
 
     /// What people need to talk to them.
     pub(crate) fn introduce(&self) {
-        let scopes = usual_scopes(Provider::Xero).join(" ");
+        let scopes = scopes::of_everything(&catalog(), Provider::Xero).join(" ");
         for line in [
             format!("stand-in Salesforce  {}", self.salesforce),
             format!("stand-in Xero        {}  (scopes {scopes})", self.xero),
@@ -125,7 +125,7 @@ impl StandIns {
                 login_url: url.clone(),
                 api_url: url.clone(),
                 username: None,
-                scopes: usual_scopes(provider),
+                scopes: scopes::of_everything(&stack.catalog, provider),
                 daily_limit: None,
             };
             connect::connect(stack, wanted, CLIENT_SECRET.to_owned().into()).await?;

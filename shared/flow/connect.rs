@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::FlowError;
 use super::budget::Priority;
 use super::connections::client_secret_name;
-use super::keep;
 use super::stack::Stack;
+use super::{keep, scopes};
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
@@ -79,11 +79,18 @@ impl Wanted {
 /// Connects, or connects again: what waits for this connection goes on. Returns the connection, and how many runs
 /// went on. When it fails, everything is as it was: new credentials stand beside the old ones, so that a typo ends no
 /// healthy connection and no worker meets another account's token, and one write of the connection's row changes over.
+/// Where no scopes are named, those are asked for that the flows need.
 pub async fn connect(
     stack: &Stack,
-    wanted: Wanted,
+    mut wanted: Wanted,
     secret: SecretString,
 ) -> Result<(Connection, u32), FlowError> {
+    if wanted.scopes.is_empty()
+        && let Some(connector) = stack.catalog.connector(wanted.provider)
+    {
+        let needed = scopes::needed(stack, wanted.provider, &wanted.name).await?;
+        wanted.scopes = connector.machine_scopes(&needed);
+    }
     let which = time_ordered_uuid(stack.ports.clock.as_ref(), stack.ports.random.as_ref());
     let draft = Connection { credentials: Some(which), ..wanted.connection() };
     let grant = draft.grant_id();

@@ -42,7 +42,7 @@ impl Missing {
         let advice = match connection.grant {
             GrantKind::AuthorizationCode => format!("`counterfoil connection reconnect {name}` asks for it"),
             GrantKind::ClientCredentials | GrantKind::JwtBearer => format!(
-                "give its app that scope and connect it again, `counterfoil connection add {name} --scopes …`"
+                "give its app that scope and connect it again, `counterfoil connection add {name} …`, which asks for what the flows need"
             ),
         };
         Self { connection: name.clone(), scope, by: by.to_owned(), advice }
@@ -114,6 +114,15 @@ pub async fn needed(
         scopes.extend(of_it.map(|need| need.scope.to_owned()));
     }
     Ok(scopes)
+}
+
+/// What everything that there is for a provider needs, for accounts that nobody minds opening.
+pub fn of_everything(catalog: &Catalog, provider: Provider) -> Vec<String> {
+    let actions = catalog.actions().map(|(about, _)| (about.id, about.scope));
+    let triggers = catalog.trigger_descriptions().map(|about| (about.id, about.scope));
+    let all = actions.chain(triggers).filter(|(id, _)| Provider::of(id) == Some(provider));
+    let needed = all.filter_map(|(_, scope)| scope.map(str::to_owned)).collect();
+    catalog.connector(provider).map(|connector| connector.machine_scopes(&needed)).unwrap_or_default()
 }
 
 fn needs(flow: &Flow, catalog: &Catalog) -> Vec<Need> {

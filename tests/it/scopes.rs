@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::ids::ConnectionId;
+use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::{lifecycle, scopes};
+use secrecy::SecretString;
 
 use crate::world::World;
 
@@ -23,6 +25,12 @@ steps:
     with: { InvoiceNumber: "{{ record.InvoiceNumber }}" }
 connections: [books, more-books]
 "#;
+
+const PAYMENTS: &str = "
+flow: payments
+trigger: { type: xero.new_payment }
+steps: [{ set: { amount: '{{ record.Amount }}' } }]
+";
 
 async fn pushed(world: &World, given: &[&str]) {
     let name = ConnectionId::from("books");
@@ -59,4 +67,39 @@ async fn what_the_flows_need_of_a_connection_is_the_sum_of_what_they_do_there() 
     assert_eq!(needed("more-books").await, needed("books").await);
     let salesforce = scopes::needed(&world.stack, Provider::Salesforce, &ConnectionId::from("crm")).await;
     assert!(salesforce.expect("known").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_is_connected_without_scopes_asks_for_what_the_flows_need_and_the_actions_write_with()
+{
+    let world = World::new().await;
+    lifecycle::push(&world.stack, "payments", "flow.yaml", PAYMENTS, BTreeMap::new()).await.expect("pushed");
+    let books = world.stack.connections.named("books").await.expect("there");
+    let wanted = Wanted { scopes: Vec::new(), ..Wanted::again(&books) };
+    let secret = SecretString::from("sandbox-secret");
+    let (connected, _) =
+        world.flowing(connect::connect(&world.stack, wanted, secret)).await.expect("connected");
+    let asked =
+        ["accounting.contacts", "accounting.invoices", "accounting.payments.read", "accounting.settings"];
+    assert_eq!(connected.scopes, asked);
+    world.flowing(lifecycle::enable(&world.stack, "payments")).await.expect("it may read payments");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_opens_everything_that_there_is_for_xero_asks_for_nothing_twice() {
+    let world = World::new().await;
+    let all = scopes::of_everything(&world.stack.catalog, Provider::Xero);
+    let opened = Connection {
+        scopes: all.clone(),
+        granted_scopes: Vec::new(),
+        ..(*world.stack.connections.named("books").await.expect("there")).clone()
+    };
+    let connector = world.stack.catalog.connector(Provider::Xero).expect("there");
+    for (about, _) in world.stack.catalog.actions() {
+        assert!(about.scope.is_none_or(|scope| connector.allows(&opened, scope)), "{}", about.id);
+    }
+    for about in world.stack.catalog.trigger_descriptions() {
+        assert!(about.scope.is_none_or(|scope| connector.allows(&opened, scope)), "{}", about.id);
+    }
+    assert!(all.iter().all(|scope| !all.contains(&format!("{scope}.read"))), "{all:?}");
 }

@@ -132,6 +132,10 @@ impl Connector for Xero {
         scopes::of_consent(needed)
     }
 
+    fn machine_scopes(&self, needed: &BTreeSet<String>) -> Vec<String> {
+        scopes::of_machine(needed)
+    }
+
     fn is_issuer(&self, connection: &Connection, issuer: &str) -> bool {
         consent::is_issuer(connection, issuer)
     }

@@ -15,6 +15,9 @@ const SETTINGS: &str = "accounting.settings.read";
 /// Without it there is no refresh token.
 const OFFLINE: &str = "offline_access";
 
+/// What the actions need.
+const ACTIONS: [&str; 3] = ["accounting.contacts", "accounting.invoices", "accounting.settings"];
+
 /// Apps made before March 2026 may have it until September 2027, and what it was divided into.
 const BROAD: &str = "accounting.transactions";
 const ITS_PARTS: [&str; 4] = [
@@ -47,7 +50,18 @@ fn whole(scope: &str) -> &str {
 
 /// What a person is asked for when these are needed: no more than that.
 pub(super) fn of_consent(needed: &BTreeSet<String>) -> Vec<String> {
-    let all: BTreeSet<&str> = needed.iter().map(String::as_str).chain([OFFLINE, SETTINGS]).collect();
+    fewest(needed, [OFFLINE, SETTINGS])
+}
+
+/// What a custom connection asks for when these are needed: that, and what the actions write with. Each must have been
+/// given to the app as well.
+pub(super) fn of_machine(needed: &BTreeSet<String>) -> Vec<String> {
+    fewest(needed, ACTIONS)
+}
+
+/// All of them, but for the reading half of one that is there as a whole.
+fn fewest<const N: usize>(needed: &BTreeSet<String>, always: [&str; N]) -> Vec<String> {
+    let all: BTreeSet<&str> = needed.iter().map(String::as_str).chain(always).collect();
     let is_in_another = |scope: &str| whole(scope) != scope && all.contains(whole(scope));
     all.iter().filter(|scope| !is_in_another(scope)).map(|scope| (*scope).to_owned()).collect()
 }
@@ -83,5 +97,14 @@ mod tests {
         let asked = ["accounting.contacts.read", "accounting.invoices", SETTINGS, OFFLINE];
         assert_eq!(of_consent(&needed), asked);
         assert_eq!(of_consent(&BTreeSet::new()), [SETTINGS, OFFLINE]);
+    }
+
+    #[test]
+    fn a_machine_asks_for_what_is_needed_beside_what_the_actions_write_with() {
+        let needed = ["accounting.invoices.read", "accounting.payments.read"].map(str::to_owned).into();
+        let asked =
+            ["accounting.contacts", "accounting.invoices", "accounting.payments.read", "accounting.settings"];
+        assert_eq!(of_machine(&needed), asked);
+        assert_eq!(of_machine(&BTreeSet::new()), ACTIONS);
     }
 }

@@ -85,6 +85,11 @@ pub trait Connector: Send + Sync {
         Vec::new()
     }
 
+    /// The scopes that a machine's grant asks for when flows need these and nobody named any.
+    fn machine_scopes(&self, _needed: &BTreeSet<String>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether the server of this name gives the connection's tokens. <https://www.rfc-editor.org/rfc/rfc9207>
     fn is_issuer(&self, _connection: &Connection, _issuer: &str) -> bool {
         false
