@@ -13,7 +13,8 @@ Try it, without any account:
   counterfoil demo
   counterfoil up --sandbox
 
-Everything that is stored is in --data DIR; without it in $COUNTERFOIL_DATA, else ~/.local/share/counterfoil.
+Everything that is stored is in --data DIR; without it in $COUNTERFOIL_DATA, else in
+$XDG_DATA_HOME/counterfoil or ~/.local/share/counterfoil.
 With --json, standard output is one JSON document, and words for people go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 

@@ -1,5 +1,5 @@
-//! What a person does to a flow: push, enable, disable, pause, resume, roll back. Called by the command line and the
-//! console; what is noticed while a flow is enabled is `poll`'s, `receive`'s and `keep`'s.
+//! What a person does to a flow: push, enable, disable, pause, resume, roll back. Called by the command line;
+//! what is noticed while a flow is enabled is `poll`'s, `receive`'s and `keep`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -59,12 +59,24 @@ fn fields(page: &mut String, kind: &str, schema: &Value) {
         let needed = if required.contains(&name.as_str()) { " (required)" } else { "" };
         let about =
             property.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-        page.push_str(&format!(
-            "| `{name}`{needed} | {} | {} |\n",
-            kind_of(property),
-            about.replace('|', "\\|")
-        ));
+        let all = [about.replace('|', "\\|"), bounds(property)];
+        let all: Vec<String> = all.into_iter().filter(|text| !text.is_empty()).collect();
+        page.push_str(&format!("| `{name}`{needed} | {} | {} |\n", kind_of(property), all.join(" ")));
     }
+}
+
+/// `1 to 1440; 5 when left out.`
+fn bounds(property: &Value) -> String {
+    let said = |name: &str| property.get(name).filter(|value| value.is_number());
+    let range = match (said("minimum"), said("maximum")) {
+        (Some(least), Some(most)) => Some(format!("{least} to {most}")),
+        (Some(least), None) => Some(format!("at least {least}")),
+        (None, Some(most)) => Some(format!("at most {most}")),
+        (None, None) => None,
+    };
+    let default = said("default").map(|default| format!("{default} when left out"));
+    let all: Vec<String> = range.into_iter().chain(default).collect();
+    if all.is_empty() { String::new() } else { format!("{}.", all.join("; ")) }
 }
 
 fn kind_of(property: &Value) -> String {

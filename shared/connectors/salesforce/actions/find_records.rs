@@ -39,8 +39,9 @@ struct Input {
     /// Only records whose Id comes after this one: to read on, ordered by Id, where another find ended.
     #[serde(default)]
     after: Option<String>,
-    /// Records at most: 1 to 2000, else 200.
+    /// Records at most.
     #[serde(default = "certain")]
+    #[schemars(range(min = 1, max = 2000))]
     limit: usize,
 }
 

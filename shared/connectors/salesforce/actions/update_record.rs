@@ -33,8 +33,8 @@ impl Action for UpdateRecord {
         ActionDescription {
             id: "salesforce.update_record",
             title: "Update a Salesforce record",
-            about: "Writes fields of one record, found by its id. Fields that aren't named stay as they are; `clear` \
-                    empties a field. Up to 200 updates of one object share an API call. What it writes is no change \
+            about: "Writes fields of one record, found by its id. Fields that aren't named stay as they are; \
+                    `Phone: { clear: true }` empties one. Up to 200 updates of one object share an API call. What it writes is no change \
                     to any trigger of yours. Gives the Id and what was written.",
             documentation: "https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections_update.htm",
             effect: EffectKind::Set,
