@@ -134,35 +134,25 @@ impl Queue for SqsQueue {
 
 impl SqsQueue {
     async fn send_batch(&self, url: &str, batch: Vec<Outgoing>) -> Result<(), Unavailable> {
-        let mut left: Vec<SendMessageBatchRequestEntry> =
-            batch.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
-        for tries in 1.. {
-            let request = self.client.send_message_batch().queue_url(url).set_entries(Some(left.clone()));
-            let output = request.send().await.map_err(|error| unavailable(&error))?;
-            if pass_over(output.failed(), tries, |_| false)? {
-                return Ok(());
-            }
-            left.retain(|entry| output.failed().iter().any(|failed| failed.id() == entry.id()));
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+        let entries = batch.into_iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let nothing = |_: &BatchResultErrorEntry| false;
+        all(entries, SendMessageBatchRequestEntry::id, nothing, |left| async {
+            let request = self.client.send_message_batch().queue_url(url).set_entries(Some(left));
+            Ok(request.send().await.map_err(|error| unavailable(&error))?.failed)
+        })
+        .await
     }
 
     async fn delete_batch(&self, url: &str, batch: Vec<(String, Settle)>) -> Result<(), Unavailable> {
         let entries = batch.into_iter().enumerate().map(|(n, (receipt, _))| {
             DeleteMessageBatchRequestEntry::builder().id(n.to_string()).receipt_handle(receipt).build()
         });
-        let mut left = entries.collect::<Result<Vec<_>, _>>().map_err(|e| Unavailable::new(PORT, e))?;
-        for tries in 1.. {
-            let request = self.client.delete_message_batch().queue_url(url).set_entries(Some(left.clone()));
-            let output = request.send().await.map_err(|error| unavailable(&error))?;
-            if pass_over(output.failed(), tries, is_old)? {
-                return Ok(());
-            }
-            left.retain(|entry| output.failed().iter().any(|failed| failed.id() == entry.id()));
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+        let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| Unavailable::new(PORT, e))?;
+        all(entries, DeleteMessageBatchRequestEntry::id, is_old, |left| async {
+            let request = self.client.delete_message_batch().queue_url(url).set_entries(Some(left));
+            Ok(request.send().await.map_err(|error| unavailable(&error))?.failed)
+        })
+        .await
     }
 
     async fn hide_batch(&self, url: &str, batch: Vec<(String, Settle)>) -> Result<(), Unavailable> {
@@ -177,19 +167,35 @@ impl SqsQueue {
                 .visibility_timeout(seconds(hidden.min(LONGEST_HIDDEN)))
                 .build()
         });
-        let mut left = entries.collect::<Result<Vec<_>, _>>().map_err(|e| Unavailable::new(PORT, e))?;
-        for tries in 1.. {
+        let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|e| Unavailable::new(PORT, e))?;
+        all(entries, ChangeMessageVisibilityBatchRequestEntry::id, is_old, |left| async {
             let request = self.client.change_message_visibility_batch().queue_url(url);
-            let output =
-                request.set_entries(Some(left.clone())).send().await.map_err(|error| unavailable(&error))?;
-            if pass_over(output.failed(), tries, is_old)? {
-                return Ok(());
-            }
-            left.retain(|entry| output.failed().iter().any(|failed| failed.id() == entry.id()));
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+            let output = request.set_entries(Some(left)).send().await;
+            Ok(output.map_err(|error| unavailable(&error))?.failed)
+        })
+        .await
     }
+}
+
+/// Asks for all entries, and again for those that failed by no fault of theirs. What `is_nothing` is as good as done.
+async fn all<Entry: Clone, Answer>(
+    mut left: Vec<Entry>,
+    id: fn(&Entry) -> &str,
+    is_nothing: fn(&BatchResultErrorEntry) -> bool,
+    ask: impl Fn(Vec<Entry>) -> Answer,
+) -> Result<(), Unavailable>
+where
+    Answer: Future<Output = Result<Vec<BatchResultErrorEntry>, Unavailable>>,
+{
+    for tries in 1.. {
+        let failed = ask(left.clone()).await?;
+        if pass_over(&failed, tries, is_nothing)? {
+            break;
+        }
+        left.retain(|entry| failed.iter().any(|failed| failed.id() == id(entry)));
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 fn tens(receipts: &[(String, Settle)]) -> Vec<Vec<(String, Settle)>> {

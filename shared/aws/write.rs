@@ -21,7 +21,7 @@ use super::fault::{describe, is_busy};
 use super::item::{self, Attributes};
 use super::table::{DynamoTable, TRIES};
 use crate::ports::random::random_uuid;
-use crate::ports::table::{Condition, Field, Item, Key, MAX_TRANSACTION, TableError, Write};
+use crate::ports::table::{Condition, Field, Item, Key, TableError, Write, check_transaction};
 
 /// What one write is, as DynamoDB takes it.
 struct Asked {
@@ -40,14 +40,7 @@ enum Verb {
 
 impl DynamoTable {
     pub(super) async fn write_all(&self, writes: &[Write]) -> Result<(), TableError> {
-        let distinct: HashSet<&Key> = writes.iter().map(Write::key).collect();
-        if writes.len() > MAX_TRANSACTION || distinct.len() < writes.len() {
-            return Err(TableError::Unavailable(format!(
-                "a transaction may write {MAX_TRANSACTION} items, each once; this one has {} writes to {} items",
-                writes.len(),
-                distinct.len()
-            )));
-        }
+        check_transaction(writes)?;
         // Updates whose item has expired and is only waiting to be swept: by their place.
         let mut anew = HashSet::new();
         let mut tries = 0;

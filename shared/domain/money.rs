@@ -154,10 +154,6 @@ impl Amount {
         Self(-self.0).without_minus_zero()
     }
 
-    pub fn absolute(self) -> Self {
-        Self(self.0.abs())
-    }
-
     fn to_number(self) -> serde_json::Number {
         // The text of a decimal is digits, a point and digits: always a JSON number.
         serde_json::Number::from_string_unchecked(self.0.to_string())

@@ -1,6 +1,5 @@
 //! The table: each transaction is checked as a whole, then written as a whole, by the one writer.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +10,7 @@ use super::failure::Failure;
 use super::open::Store;
 use super::row::{self, COLUMNS, LEASE, Stored};
 use crate::ports::table::{
-    Condition, Field, Index, Item, Key, MAX_TRANSACTION, Page, Query, Table, TableError, Write,
+    Condition, Field, Index, Item, Key, Page, Query, Table, TableError, Write, check_transaction,
 };
 
 #[derive(Clone)]
@@ -49,14 +48,7 @@ impl Table for EmbeddedTable {
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
-        let distinct: HashSet<&Key> = writes.iter().map(Write::key).collect();
-        if writes.len() > MAX_TRANSACTION || distinct.len() < writes.len() {
-            return Err(TableError::Unavailable(format!(
-                "a transaction may write {MAX_TRANSACTION} items, each once; this one has {} writes to {} items",
-                writes.len(),
-                distinct.len()
-            )));
-        }
+        check_transaction(&writes)?;
         if writes.is_empty() {
             return Ok(());
         }

@@ -63,10 +63,9 @@ impl ExpressionError {
         Self { wanted: Some(Box::new(wanted)), ..Self::new("link_wanted", message) }
     }
 
-    /// Puts the step of a path in front of where it happened: `LineItems`, then `LineItems[2]`, and so on.
+    /// Puts the step of a path in front of where it happened.
     pub(crate) fn within(mut self, step: &str) -> Self {
-        let separator = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
-        self.place = format!("{step}{separator}{}", self.place);
+        self.place = stepped(step, &self.place);
         self
     }
 
@@ -136,8 +135,13 @@ impl SyntaxError {
     }
 
     pub(crate) fn within(mut self, step: &str) -> Self {
-        let separator = if self.place.is_empty() || self.place.starts_with('[') { "" } else { "." };
-        self.place = format!("{step}{separator}{}", self.place);
+        self.place = stepped(step, &self.place);
         self
     }
+}
+
+/// A place with a step of the path in front of it: `[2]`, then `LineItems[2]`, and so on.
+fn stepped(step: &str, place: &str) -> String {
+    let separator = if place.is_empty() || place.starts_with('[') { "" } else { "." };
+    format!("{step}{separator}{place}")
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::error::{ExpressionError, SyntaxError};
+use super::functions::is_empty;
 use super::javascript::Engine;
 use super::references::Reference;
 use super::scope::Scope;
@@ -206,7 +207,7 @@ impl Renderer<'_, '_> {
     /// The rendered value, or nothing where it is empty.
     fn render(&mut self, node: &Node, scope: &Scope) -> Result<Option<Value>, ExpressionError> {
         match node {
-            Node::Literal(value) => Ok(Some(value.clone()).filter(|value| !is_blank(value))),
+            Node::Literal(value) => Ok(Some(value.clone()).filter(|value| !is_empty(value))),
             Node::Template(template) => Ok(without_empty(template.render_in(scope, self.session)?)),
             Node::Clear => Ok(Some(Value::Null)),
             Node::Object { fields, clear } => self.object(fields, clear, scope),
@@ -314,14 +315,6 @@ impl fmt::Debug for Renderer<'_, '_> {
     }
 }
 
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        _ => false,
-    }
-}
-
 /// A value that an expression gave, without what is empty in it.
 fn without_empty(value: Value) -> Option<Value> {
     match value {
@@ -334,6 +327,6 @@ fn without_empty(value: Value) -> Option<Value> {
                 map.into_iter().filter_map(|(key, value)| Some((key, without_empty(value)?))).collect();
             (!map.is_empty()).then_some(Value::Object(map))
         }
-        value => Some(value).filter(|value| !is_blank(value)),
+        value => Some(value).filter(|value| !is_empty(value)),
     }
 }

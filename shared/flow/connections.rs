@@ -66,6 +66,16 @@ impl Connections {
         Ok(self.list().await?.into_iter().find(|c| c.id == *id))
     }
 
+    /// The named connection, or a mistake with advice.
+    pub async fn named(&self, name: &str) -> Result<Arc<Connection>, FlowError> {
+        self.get(&ConnectionId::from(name)).await?.ok_or_else(|| {
+            FlowError::Asked(Failure::new(
+                "unknown_connection",
+                format!("no connection is called `{name}`; see `counterfoil connection list`"),
+            ))
+        })
+    }
+
     /// As it is in the table now.
     pub async fn newest(&self, id: &ConnectionId) -> Result<Option<Arc<Connection>>, FlowError> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner).connections.clear();

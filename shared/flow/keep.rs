@@ -92,7 +92,7 @@ async fn all_due(
             if stack.now() >= deadline {
                 return Ok(());
             }
-            match due(stack, item, deadline, report).await {
+            match Box::pin(due(stack, item, deadline, report)).await {
                 Ok(done) => handled += u32::from(done),
                 Err(error) => cannot_be_kept(&item.key.partition, &error, report),
             }

@@ -3,7 +3,7 @@
 //! DynamoDB and its small twin on SQLite. An item whose `expires_at` has passed is as good as absent, in
 //! reads and in conditions alike, whether or not the store has swept it away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -256,6 +256,19 @@ pub struct Page {
     pub items: Vec<Item>,
     /// Give it to the next query; None at the end.
     pub after: Option<String>,
+}
+
+/// Refuses what no table takes: more than [`MAX_TRANSACTION`] writes, or two to the same item.
+pub fn check_transaction(writes: &[Write]) -> Result<(), TableError> {
+    let distinct: HashSet<&Key> = writes.iter().map(Write::key).collect();
+    if writes.len() <= MAX_TRANSACTION && distinct.len() == writes.len() {
+        return Ok(());
+    }
+    Err(TableError::Unavailable(format!(
+        "a transaction may write {MAX_TRANSACTION} items, each once; this one has {} writes to {} items",
+        writes.len(),
+        distinct.len()
+    )))
 }
 
 /// Everything that a query finds, page after page.

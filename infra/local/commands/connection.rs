@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use counterfoil::domain::connection::{Connection, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
-use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::{Stack, consent, disconnect, hear};
 use counterfoil::ports::random::random_uuid;
@@ -117,8 +116,8 @@ struct Add {
     /// Calls a day, when fewer than the account has may be used
     #[arg(long, value_name = "N")]
     daily_limit: Option<u32>,
-    /// The scopes that are asked for, with commas or spaces between them. In a browser, when left out: what the flows
-    /// need
+    /// The scopes that are asked for, with commas or spaces between them. When left out: what the flows need, and for a
+    /// custom connection of Xero what the actions write with
     #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
     scopes: Vec<String>,
     #[command(flatten)]
@@ -160,14 +159,14 @@ impl ConnectionArgs {
             ConnectionCommand::Check { name, json } => {
                 let stack = place.existing()?;
                 let named = match name {
-                    Some(name) => Some(named(&stack, &name).await?),
+                    Some(name) => Some((*stack.connections.named(&name).await?).clone()),
                     None => None,
                 };
                 show::check(&stack, named, json).await
             }
             ConnectionCommand::Reconnect { name, secret, door, json } => {
                 let stack = place.existing()?;
-                let known = named(&stack, &name).await?;
+                let known = (*stack.connections.named(&name).await?).clone();
                 if known.grant != GrantKind::AuthorizationCode {
                     return connected(&stack, Wanted::again(&known), secret.read(SECRET)?, json).await;
                 }
@@ -181,7 +180,7 @@ impl ConnectionArgs {
             }
             ConnectionCommand::Remove { name } => {
                 let stack = place.existing()?;
-                let known = named(&stack, &name).await?;
+                let known = (*stack.connections.named(&name).await?).clone();
                 remove(&stack, known).await
             }
         }
@@ -221,11 +220,6 @@ impl Add {
             elsewhere => elsewhere.to_owned(),
         });
         let words = self.scopes.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned);
-        let mut scopes: Vec<String> = words.collect();
-        // In a browser, no more is asked for than the flows need.
-        if scopes.is_empty() && grant != GrantKind::AuthorizationCode {
-            scopes = usual_scopes(provider);
-        }
         Ok(Wanted {
             name: ConnectionId::from(self.name.as_str()),
             provider,
@@ -234,7 +228,7 @@ impl Add {
             login_url,
             api_url: api_url.trim_end_matches('/').to_owned(),
             username: self.username.clone(),
-            scopes,
+            scopes: words.collect(),
             daily_limit: self.daily_limit,
         })
     }
@@ -243,17 +237,6 @@ impl Add {
 /// <https://developer.xero.com/documentation/guides/oauth2/custom-connections/>
 const XERO_LOGIN: &str = "https://identity.xero.com";
 const XERO_API: &str = "https://api.xero.com";
-
-/// What the actions and triggers need.
-/// <https://developer.xero.com/documentation/guides/oauth2/scopes/>
-pub(crate) fn usual_scopes(provider: Provider) -> Vec<String> {
-    match provider {
-        Provider::Salesforce => Vec::new(),
-        Provider::Xero => {
-            ["accounting.contacts", "accounting.invoices", "accounting.settings"].map(str::to_owned).to_vec()
-        }
-    }
-}
 
 fn usual_login(provider: Provider, grant: GrantKind) -> Option<&'static str> {
     match (provider, grant) {
@@ -287,17 +270,6 @@ async fn listen(stack: &Stack, provider: Provider, secret: &SecretFrom) -> anyho
     );
     output::line(format!("POST {place} (behind the address that `http.webhook` flows have)"));
     Ok(ExitCode::SUCCESS)
-}
-
-async fn named(stack: &Stack, name: &str) -> anyhow::Result<Connection> {
-    let known = stack.connections.get(&ConnectionId::from(name)).await?;
-    let unknown = || {
-        Failure::new(
-            "unknown_connection",
-            format!("no connection is called `{name}`; see `counterfoil connection list`"),
-        )
-    };
-    Ok((*known.ok_or_else(unknown)?).clone())
 }
 
 async fn connected(
@@ -362,12 +334,12 @@ mod tests {
         let wanted = wanted("add books --provider xero --client-id 5F2A").unwrap();
         assert_eq!(
             (wanted.login_url.as_str(), wanted.api_url.as_str(), wanted.scopes.len()),
-            ("https://identity.xero.com", "https://api.xero.com", 3)
+            ("https://identity.xero.com", "https://api.xero.com", 0)
         );
     }
 
     #[test]
-    fn a_person_is_asked_for_no_more_than_the_flows_need_unless_scopes_are_named() {
+    fn no_more_is_asked_for_than_the_flows_need_unless_scopes_are_named() {
         let line = "add books --provider xero --grant browser --client-id 5F2A";
         let asked = wanted(line).unwrap();
         assert_eq!((asked.grant, asked.scopes.len()), (GrantKind::AuthorizationCode, 0));

@@ -1,11 +1,8 @@
 //! `counterfoil describe`: fields, picklists and codes of a connected account, to paste into a flow.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use counterfoil::domain::Value;
-use counterfoil::domain::ids::ConnectionId;
-use counterfoil::domain::outcome::Failure;
 use counterfoil::flow::budget::Priority;
 use counterfoil::flow::{FlowError, Stack};
 
@@ -44,15 +41,9 @@ impl Describe {
 }
 
 async fn describe(stack: &Stack, name: &str, object: Option<&str>) -> anyhow::Result<Value> {
-    let connection = stack.connections.get(&ConnectionId::from(name)).await?;
-    let connection = connection.ok_or_else(|| {
-        Failure::new(
-            "unknown_connection",
-            format!("no connection is called `{name}`; see `counterfoil connection list`"),
-        )
-    })?;
+    let connection = stack.connections.named(name).await?;
     let deadline = stack.now() + stack.times.function;
-    let client = stack.client(Arc::clone(&connection), Priority::Live, deadline).map_err(FlowError::from)?;
+    let client = stack.client(connection, Priority::Live, deadline).map_err(FlowError::from)?;
     Ok(client.connector.describe(&client, object).await.map_err(FlowError::from)?)
 }
 

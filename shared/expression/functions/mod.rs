@@ -138,7 +138,7 @@ pub(crate) fn known_code(code: &str) -> Option<&'static str> {
 }
 
 /// Nothing, or text that is only space: what counts as empty everywhere in a flow.
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),

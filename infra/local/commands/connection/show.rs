@@ -31,7 +31,7 @@ pub(super) async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> 
             health.title.clone(),
             health.account.clone(),
             health.grant.as_str().to_owned(),
-            health.access_token_issued_at.map_or_else(|| "none".to_owned(), |at| age(now, at)),
+            health.access_token_issued_at.map_or_else(|| "none".to_owned(), |at| output::age(now, at)),
             health.days_until_unused_end.map_or_else(String::new, |days| format!("{days} days")),
             health.calls_left_today.map_or_else(|| "unknown".to_owned(), |left| left.to_string()),
             state(health),
@@ -61,16 +61,6 @@ fn state(health: &Health) -> String {
         (ConnectionState::NeedsReconnect, _) => "needs reconnect".to_owned(),
         (ConnectionState::Active, Some(trouble)) => format!("active, but: {}", trouble.failure.code),
         (ConnectionState::Active, None) => "active".to_owned(),
-    }
-}
-
-/// In the largest unit that has one.
-fn age(now: Timestamp, at: Timestamp) -> String {
-    let minutes = now.duration_since(at).as_mins().max(0);
-    match minutes {
-        0..120 => format!("{minutes} min"),
-        120..2_880 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
     }
 }
 
@@ -128,10 +118,13 @@ fn tell(health: &Health, now: Timestamp, problem: Option<&str>) {
         output::line(format!("  scopes: {}", scopes.join(" ")));
     }
     if let Some(at) = health.access_token_issued_at {
-        output::line(format!("  access token: {} old", age(now, at)));
+        output::line(format!("  access token: {} old", output::age(now, at)));
     }
     if let (Some(at), Some(days)) = (health.refresh_token_used_at, health.days_until_unused_end) {
-        output::line(format!("  refresh token: used {} ago, would end unused in {days} days", age(now, at)));
+        output::line(format!(
+            "  refresh token: used {} ago, would end unused in {days} days",
+            output::age(now, at)
+        ));
     }
     let left =
         |left: Option<u32>, unknown: &str| left.map_or_else(|| unknown.to_owned(), |left| left.to_string());

@@ -20,7 +20,7 @@ use super::switch::{all_were_reached, shown};
 use crate::output;
 use crate::place::Place;
 
-/// The flows that ship, with their sample events' names.
+/// The flows that ship, by name, with their texts.
 const SHIPPED: [(&str, &str); 3] = [
     ("won-opportunity-to-invoice", include_str!("../../../../flows/won-opportunity-to-invoice.yaml")),
     ("account-to-contact", include_str!("../../../../flows/account-to-contact.yaml")),

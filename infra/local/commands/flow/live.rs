@@ -179,7 +179,7 @@ fn queued(run: RunId, name: &str, key: uuid::Uuid, json: bool) -> anyhow::Result
     }
     output::line(run.to_string());
     output::note(format!(
-        "queued; `counterfoil run show {run}` says what became of it, once `counterfoil up` has taken it"
+        "queued; `counterfoil run show {run}` says what became of it, once `counterfoil up`, or AWS, has taken it"
     ));
     Ok(())
 }
@@ -193,7 +193,7 @@ fn started_each(run: &StoredRun, json: bool) -> anyhow::Result<()> {
         output::line(row.message.run.to_string());
         let items = look::items(row).unwrap_or_default();
         output::note(format!(
-            "{items} items were found; each has a run of its own, once `counterfoil up` has taken it"
+            "{items} items were found; each has a run of its own, once `counterfoil up`, or AWS, has taken it"
         ));
     }
     match (&row.failure, row.status.is_final()) {

@@ -83,10 +83,10 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
         output::line(on_its_way(progress));
     }
     if let (Some(standing), Some(minutes), true) = (&standing, every, is_enabled) {
-        let ago = |at| age(stack.now(), at);
+        let ago = |at| output::age(stack.now(), at);
         let read = match standing.read_up_to {
             Some(at) => format!("changes are read up to {at:.0}, {} ago", ago(at)),
-            None => "nothing has been read yet; is `counterfoil up` running?".to_owned(),
+            None => "nothing has been read yet; it is while `counterfoil up` runs, or on AWS".to_owned(),
         };
         output::line(format!("{read}; looked for every {minutes} min and when the provider says so"));
     }
@@ -115,15 +115,4 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
         output::line(format!("the oldest that waits: {}{}", row.message.run, why.unwrap_or_default()));
     }
     Ok(())
-}
-
-/// In the largest unit that says enough.
-fn age(now: jiff::Timestamp, at: jiff::Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }

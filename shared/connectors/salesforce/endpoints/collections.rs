@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Call, Capacity, Element};
+use crate::ports::connector::{Call, Capacity, Element, MemberOutcome};
 use crate::ports::http::{Method, Response};
 
 /// <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobjects_collections.htm>
@@ -33,8 +33,17 @@ pub(super) fn fields_of(element: &Value) -> impl Iterator<Item = (&String, &Valu
     all.filter(|(name, _)| !matches!(name.as_str(), "attributes" | "id"))
 }
 
-/// `[{"id", "success", "errors"}]` in the order of the request; None where it is anything else or another length.
-pub(super) fn results(response: &Response, expected: usize) -> Option<Vec<Value>> {
-    let results: Vec<Value> = serde_json::from_slice(&response.body).ok()?;
-    (results.len() == expected).then_some(results)
+/// `[{"id", "success", "errors"}]` in the order of the request; where it is anything else or another length, nothing is
+/// clear of any.
+pub(super) fn settle(
+    elements: &[Element],
+    response: &Response,
+    outcome: fn(&Element, &Value) -> MemberOutcome,
+) -> Vec<MemberOutcome> {
+    match serde_json::from_slice::<Vec<Value>>(&response.body) {
+        Ok(results) if results.len() == elements.len() => {
+            elements.iter().zip(&results).map(|(element, result)| outcome(element, result)).collect()
+        }
+        _ => vec![MemberOutcome::Unclear; elements.len()],
+    }
 }

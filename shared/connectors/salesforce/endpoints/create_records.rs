@@ -46,12 +46,7 @@ impl Endpoint for CreateRecords {
 
     /// Results echo nothing, so they count only as a whole: one for each element, in the documented order.
     fn settle(&self, _shape: &str, elements: &[Element], response: &Response) -> Vec<MemberOutcome> {
-        match collections::results(response, elements.len()) {
-            Some(results) => {
-                elements.iter().zip(&results).map(|(element, result)| outcome(element, result)).collect()
-            }
-            None => vec![MemberOutcome::Unclear; elements.len()],
-        }
+        collections::settle(elements, response, outcome)
     }
 
     /// One query for the group. A record stands for one element only, so two elements alike need two records.

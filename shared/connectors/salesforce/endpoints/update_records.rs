@@ -35,12 +35,7 @@ impl Endpoint for UpdateRecords {
 
     /// By position, and where a result names its record, only if it is the element's.
     fn settle(&self, _shape: &str, elements: &[Element], response: &Response) -> Vec<MemberOutcome> {
-        match collections::results(response, elements.len()) {
-            Some(results) => {
-                elements.iter().zip(&results).map(|(element, result)| outcome(element, result)).collect()
-            }
-            None => vec![MemberOutcome::Unclear; elements.len()],
-        }
+        collections::settle(elements, response, outcome)
     }
 }
 
