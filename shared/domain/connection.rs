@@ -84,6 +84,7 @@ impl fmt::Display for GrantId {
     }
 }
 
+/// Whether a connection can be used, as far as the last that tried knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionState {

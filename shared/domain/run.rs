@@ -99,6 +99,7 @@ fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
+/// How far a step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {

@@ -10,6 +10,7 @@ use super::stack::Stack;
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::{ConnectionId, ConsentId};
 
+/// How a connection does: printed by `connection list|check --json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Health {
     pub name: ConnectionId,

@@ -21,6 +21,7 @@ use crate::domain::{Object, Value};
 use crate::ports::connector::{Changed, Counted, Events, Interest, Trigger, TriggerDescription};
 use crate::ports::queue::QueueName;
 
+/// What enabling a flow comes to: said before it is done, and printed by `flow enable --json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Preview {
     pub flow: String,
@@ -46,6 +47,7 @@ pub struct Preview {
     pub missing: Vec<Missing>,
 }
 
+/// The records that satisfy the flow's condition already.
 #[derive(Debug, Clone, Serialize)]
 pub struct Already {
     #[serde(flatten)]
@@ -54,6 +56,7 @@ pub struct Already {
     pub because: &'static str,
 }
 
+/// The records that are read before the flow is live, so that it knows a change when it sees one.
 #[derive(Debug, Clone, Serialize)]
 pub struct Remembers {
     #[serde(flatten)]

@@ -82,6 +82,7 @@ pub enum HttpError {
     NoAnswer(String),
 }
 
+/// One request, one answer, within the request's time limit. Redirects are answers.
 #[async_trait]
 pub trait Http: Send + Sync {
     async fn send(&self, request: Request) -> Result<Response, HttpError>;

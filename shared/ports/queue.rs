@@ -107,6 +107,7 @@ pub enum Settle {
     VisibleIn(Duration),
 }
 
+/// Messages that are delivered at least once, in any order, until they are settled: SQS, or SQLite on one machine.
 #[async_trait]
 pub trait Queue: Send + Sync {
     /// All of them are durable when it returns `Ok`; on an error some may be.

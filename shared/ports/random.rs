@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::clock::Clock;
 
+/// Bytes that nobody can foresee; in tests, those of a seed.
 pub trait Random: Send + Sync {
     fn bytes(&self, into: &mut [u8]);
 }

@@ -201,6 +201,7 @@ impl Write {
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 pub const MAX_TRANSACTION: usize = 100;
 
+/// Why a read or a write didn't go through. No transaction is ever done by halves.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The condition of the write at this place did not hold; nothing was written.
@@ -284,6 +285,7 @@ pub async fn all_pages(table: &dyn Table, mut query: Query) -> Result<Vec<Item>,
     }
 }
 
+/// Where rows are kept: DynamoDB, or SQLite on one machine. What fails is [`TableError`].
 #[async_trait]
 pub trait Table: Send + Sync {
     /// In the order asked for; each read is consistent with writes that returned before it.

@@ -13,6 +13,7 @@ pub enum Written {
     Overtaken,
 }
 
+/// Where secrets are kept: Secrets Manager, or sealed in SQLite on one machine.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// `None` when there is no secret of that name.

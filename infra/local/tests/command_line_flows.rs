@@ -315,14 +315,16 @@ async fn ctrl_c_leaves_a_flow_on_its_way_to_go_on_and_names_those_that_were_not_
     line.text(&["flow", "push", &line.file("by-hand.yaml", manual)]);
     line.text(&["flow", "enable", name, "--dry-run"]);
     let looks = u32::try_from(sandbox.salesforce.calls_to("GET /query")).unwrap();
-    // What is read to go live, after what is read to say what that comes to, takes a minute.
-    let reads = Fault::on("GET", "/query", FaultKind::Delay(60_000)).skip(looks).always();
+    // What is read to go live takes a minute, after what is read to say what that comes to and after what time it is.
+    let reads = Fault::on("GET", "/query", FaultKind::Delay(60_000)).skip(looks + 1).always();
     sandbox.salesforce.faults().add(reads);
 
-    let child =
+    let mut child =
         line.command(&["flow", "enable", name, later, "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let status = || line.json(&["flow", "status", name, "--json"]);
-    while status()["going_live"].is_null() {}
+    while status()["going_live"].is_null() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was on its way");
+    }
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();

@@ -68,6 +68,7 @@ pub struct Element {
     pub value: Value,
 }
 
+/// What a call came to for one of its elements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberOutcome {

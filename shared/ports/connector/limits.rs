@@ -55,8 +55,12 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
+    /// Calls to one account in a minute.
     Minute,
+    /// Calls to one account in a day.
     Day,
+    /// Calls to one account at once.
     InFlight,
+    /// Calls of one app in a minute, to all accounts together.
     AppMinute,
 }
