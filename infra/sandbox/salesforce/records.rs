@@ -70,6 +70,7 @@ impl Org {
         let changes = self.read(object, input, writer, |field| field.updateable)?;
         self.refusals.meet(object, Some(&before.id), writer)?;
         let mut after = (*before).clone();
+        rules::forget_worked_out(object, &mut after.fields, &changes);
         after.fields.extend(changes);
         self.save(object, after, Some(&before), writer)
     }

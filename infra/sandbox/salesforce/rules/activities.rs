@@ -53,7 +53,31 @@ fn account(org: &Org, fields: &Fields) -> Value {
     }
 }
 
-/// A start, and either an end or a length; the missing one follows.
+/// What a change says anew of an event takes the place of what was worked out from it: a new end makes a new length, a
+/// new length a new end, and a new start moves the event, unless an end comes with it.
+pub(super) fn forget_worked_out(fields: &mut Fields, changes: &Fields) {
+    let is_new = |name: &str| changes.get(name).is_some_and(|value| !value.is_null());
+    let mut forget = |name: &str| {
+        if !is_new(name) {
+            fields.remove(name);
+        }
+    };
+    if is_new("StartDateTime") {
+        forget("ActivityDateTime");
+    }
+    if is_new("ActivityDateTime") {
+        forget("StartDateTime");
+    }
+    if is_new("EndDateTime") {
+        forget("DurationInMinutes");
+    } else if ["StartDateTime", "ActivityDateTime", "DurationInMinutes"].into_iter().any(is_new) {
+        forget("EndDateTime");
+    }
+}
+
+/// A start, and either an end or a length; the missing one follows. Both may be given when they agree.
+///
+/// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_event.htm
 pub(super) fn event(org: &Org, fields: &mut Fields) -> Result<(), Refused> {
     let start = [text(fields, "StartDateTime"), text(fields, "ActivityDateTime")];
     let start = start.into_iter().find(|at| !at.is_empty()).unwrap_or_default().to_owned();
@@ -66,21 +90,22 @@ pub(super) fn event(org: &Org, fields: &mut Fields) -> Result<(), Refused> {
     fields.insert("ActivityDate".into(), start[..10].into());
     fields.insert("StartDateTime".into(), start.clone().into());
     fields.insert("ActivityDateTime".into(), start.into());
-    let minutes = fields.get("DurationInMinutes").and_then(Value::as_i64);
-    match (minutes, instant(text(fields, "EndDateTime"))) {
-        (_, Some(ends)) if ends < begins => {
-            let message = "Event end must not be before its start";
-            return Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &["EndDateTime"]));
+    let refused =
+        |message: &str| Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &["EndDateTime"]));
+    match (fields.get("DurationInMinutes").and_then(Value::as_i64), instant(text(fields, "EndDateTime"))) {
+        (_, Some(ends)) if ends < begins => return refused("Event end must not be before its start"),
+        (Some(minutes), Some(ends)) if ends.duration_since(begins).as_mins() != minutes => {
+            return refused("Event end and duration must add up to the same time");
         }
         (None, Some(ends)) => {
             let minutes = ends.duration_since(begins).as_mins();
             fields.insert("DurationInMinutes".into(), minutes.into());
         }
-        (Some(minutes), _) => {
-            let ends = begins + SignedDuration::from_mins(minutes);
-            fields.insert("EndDateTime".into(), stamp(ends).into());
-        }
-        (None, None) => {}
+        (Some(minutes), None) => match begins.checked_add(SignedDuration::from_mins(minutes)) {
+            Ok(ends) if ends >= begins => drop(fields.insert("EndDateTime".into(), stamp(ends).into())),
+            _ => return refused("Event end must not be before its start, nor after all time"),
+        },
+        (Some(_), Some(_)) | (None, None) => {}
     }
     Ok(())
 }

@@ -17,6 +17,13 @@ use super::objects::{FieldType, Object};
 use super::org::Org;
 use super::store::{Fields, Record};
 
+/// Before a change is laid over a record: what the change says anew isn't held against what was worked out before.
+pub(crate) fn forget_worked_out(object: &Object, fields: &mut Fields, changes: &Fields) {
+    if object.name == "Event" {
+        activities::forget_worked_out(fields, changes);
+    }
+}
+
 /// Fills what is worked out, before the required fields are looked at.
 pub(crate) fn derive(
     org: &mut Org,

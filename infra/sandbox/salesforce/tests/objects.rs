@@ -168,4 +168,56 @@ async fn an_event_ends_when_its_length_says() {
     assert_eq!(door.org().get("Event", &until).unwrap()["DurationInMinutes"], 45);
     let back = json!({ "Subject": "Visit", "StartDateTime": "2026-12-01T09:00:00Z", "EndDateTime": "2026-12-01T08:00:00Z" });
     assert_eq!(refused(&door, "Event", back).await, "FIELD_INTEGRITY_EXCEPTION");
+    let both = |minutes: i64| {
+        json!({ "Subject": "Visit", "StartDateTime": "2026-12-01T09:00:00Z", "EndDateTime": "2026-12-01T09:45:00Z",
+            "DurationInMinutes": minutes })
+    };
+    made(&door, "Event", both(45)).await;
+    for minutes in [30, -45] {
+        assert_eq!(refused(&door, "Event", both(minutes)).await, "FIELD_INTEGRITY_EXCEPTION", "{minutes}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_moves_the_end_or_the_length_of_an_event_and_nobody_is_held_to_the_old_ones() {
+    let door = Door::new();
+    let at = |time: &str| format!("2026-12-01T{time}:00.000+0000");
+    for (change, start, end, minutes) in [
+        (json!({ "EndDateTime": at("11:00") }), "09:00", "11:00", 120),
+        (json!({ "DurationInMinutes": 30 }), "09:00", "09:30", 30),
+        (json!({ "StartDateTime": at("10:00") }), "10:00", "10:45", 45),
+        (json!({ "ActivityDateTime": at("13:00") }), "13:00", "13:45", 45),
+        (json!({ "StartDateTime": at("09:15"), "EndDateTime": at("09:45") }), "09:15", "09:45", 30),
+        (json!({ "StartDateTime": at("12:00"), "EndDateTime": at("14:00") }), "12:00", "14:00", 120),
+        (json!({ "StartDateTime": at("12:00"), "DurationInMinutes": 30 }), "12:00", "12:30", 30),
+        (json!({ "EndDateTime": at("10:00"), "DurationInMinutes": 60 }), "09:00", "10:00", 60),
+        (json!({ "Subject": "Call" }), "09:00", "09:45", 45),
+    ] {
+        let event = json!({ "Subject": "Visit", "StartDateTime": at("09:00"), "EndDateTime": at("09:45") });
+        let event = made(&door, "Event", event).await;
+        let path = format!("/sobjects/Event/{event}");
+        let reply = door.call("PATCH", &path, Some(change.clone())).await;
+        assert_eq!(reply.status, 204, "{change}: {}", reply.text);
+        let kept = door.org().get("Event", &event).unwrap();
+        for field in ["StartDateTime", "ActivityDateTime"] {
+            assert_eq!(kept[field], at(start), "{field}: {change}");
+        }
+        assert_eq!(
+            (&kept["EndDateTime"], &kept["DurationInMinutes"]),
+            (&json!(at(end)), &json!(minutes)),
+            "{change}"
+        );
+        for wrong in [
+            json!({ "EndDateTime": at("08:00") }),
+            json!({ "StartDateTime": at("12:00"), "EndDateTime": at("11:00") }),
+            json!({ "EndDateTime": at("16:00"), "DurationInMinutes": 5 }),
+        ] {
+            let refused = door.call("PATCH", &path, Some(wrong.clone())).await;
+            assert_eq!(
+                (refused.status, refused.code().as_str()),
+                (400, "FIELD_INTEGRITY_EXCEPTION"),
+                "{wrong}"
+            );
+        }
+    }
 }
