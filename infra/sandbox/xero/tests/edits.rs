@@ -131,6 +131,48 @@ async fn after_a_payment_everything_else_is_refused() {
 }
 
 #[tokio::test]
+async fn a_tax_amount_that_was_sent_stays_until_what_it_is_the_tax_of_changes() {
+    let client = ready().await;
+    let mut sent = document("ACCREC");
+    sent["LineItems"][0]["TaxAmount"] = "14.99".into();
+    for part_paid in [true, false] {
+        let invoice = made(&client, "Invoices", sent.clone()).await;
+        if part_paid {
+            let payment = json!({
+                "Invoice": { "InvoiceID": invoice["InvoiceID"] }, "Account": { "Code": "090" }, "Amount": 40,
+            });
+            assert_eq!(client.put("Payments", payment).await.status, 200);
+        }
+        let line = |fields: Value| {
+            let mut line = json!({ "LineItemID": invoice["LineItems"][0]["LineItemID"] });
+            line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            json!({ "LineItems": [line] })
+        };
+        for same in [
+            json!({ "Description": "Labour" }),
+            json!({ "AccountCode": "260", "Quantity": 2, "UnitAmount": 50 }),
+            json!({ "Quantity": 1, "UnitAmount": 100, "TaxType": "OUTPUT2" }),
+        ] {
+            let edit = edited(&client, &invoice, line(same.clone())).await;
+            if part_paid && same.get("Quantity") == Some(&json!(2)) {
+                assert_eq!(edit, Err(vec![WRONG_STATUS.into()]));
+            } else {
+                assert_eq!(digits(&edit.unwrap()["Total"]), "114.99", "{same}");
+            }
+        }
+        if !part_paid {
+            let dearer = edited(&client, &invoice, line(json!({ "UnitAmount": 200 }))).await.unwrap();
+            assert_eq!(digits(&dearer["Total"]), "230.00");
+            let own = edited(&client, &invoice, line(json!({ "TaxAmount": "29.98" }))).await.unwrap();
+            assert_eq!(digits(&own["Total"]), "229.98");
+            let free = edited(&client, &invoice, line(json!({ "TaxType": "NONE" }))).await.unwrap();
+            assert_eq!(digits(&free["Total"]), "200.00");
+        }
+    }
+    client.assert_books_hold().await;
+}
+
+#[tokio::test]
 async fn a_credited_invoice_and_a_used_credit_note_keep_their_contact() {
     let client = ready().await;
     let invoice = made(&client, "Invoices", document("ACCREC")).await;

@@ -82,6 +82,7 @@ fn read_line(
     terms: Terms,
     messages: &mut Messages,
 ) {
+    let (amount_held, tax_type_held) = (line.line_amount, line.tax_type.clone());
     if let Some(code) = given(sent, "ItemCode") {
         match organisation.item(&code) {
             Some(item) => {
@@ -109,8 +110,7 @@ fn read_line(
     let discount_rate = amount("DiscountRate");
     let discount_amount = amount("DiscountAmount");
     let total = amount("LineAmount");
-    line.tax_sent =
-        amount("TaxAmount").map(|tax| places(tax, 2)).or(line.tax_sent.filter(|_| sent.len() <= 1));
+    let tax_sent = amount("TaxAmount").map(|tax| places(tax, 2));
     line.quantity = quantity.or(line.quantity);
     line.unit_amount = unit_amount.or(line.unit_amount);
     line.discount_rate = discount_rate.or(line.discount_rate);
@@ -132,6 +132,9 @@ fn read_line(
         line.unit_amount = total.checked_div(quantity).map(|unit| places(unit, 4));
     }
     check_amounts(line, total, terms, messages);
+    // The tax that was sent once stays as long as what it is the tax of.
+    let is_taxed_alike = line.line_amount == amount_held && line.tax_type == tax_type_held;
+    line.tax_sent = tax_sent.or(line.tax_sent.filter(|_| is_taxed_alike));
     if let Some(tracking) = sent.get("Tracking").and_then(Value::as_array) {
         line.tracking = read_tracking(organisation, tracking, messages);
     }
