@@ -94,7 +94,7 @@ pub trait Provider: Send + Sync + Sized + 'static {
     fn begin(self: &Arc<Self>, head: &Parts, body: &Bytes) -> Begun;
 
     /// Adds the headers that every answer has (what is left of the limits), also to faults and refusals.
-    fn stamp(&self, _caller: &Self::Caller, _head: &Parts, _answer: &mut Response) {}
+    fn stamp(&self, _caller: &Self::Caller, _head: &Parts, _body: &Bytes, _answer: &mut Response) {}
 
     /// The vendor's word for what went wrong, out of the body of a refusal.
     fn error_in(&self, _body: &Value) -> Option<String> {
@@ -165,7 +165,7 @@ async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) ->
         Ok(_held) => answer(&provider, &head, &body).await,
         Err(refusal) => refusal,
     };
-    provider.stamp(&caller, &head, &mut answer);
+    provider.stamp(&caller, &head, &body, &mut answer);
     if let Ok(date) = HeaderValue::from_str(&harness.clock.http_date()) {
         answer.headers_mut().insert(header::DATE, date);
     }

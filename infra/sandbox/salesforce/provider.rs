@@ -49,7 +49,7 @@ impl Provider for Salesforce {
     }
 
     /// What answers in the org's stead, but in its words, has the headers that its own answers have.
-    fn stamp(&self, (): &(), head: &Parts, answer: &mut Response) {
+    fn stamp(&self, (): &(), head: &Parts, _body: &Bytes, answer: &mut Response) {
         let is_own = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == answer::JSON);
         let is_whole = answer.headers().contains_key(limits::REQUEST_HEADER);
         if is_own && !is_whole && head.uri.path().starts_with("/services/data/v") {

@@ -80,30 +80,30 @@ fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, 
         wants_json: text(&head.headers, "accept").is_some_and(|accept| accept.contains("json")),
         body: body.clone(),
     };
-    let key = head.headers.get("idempotency-key").filter(|_| writes && head.method != Method::DELETE);
-    let key = match key {
-        Some(key) => Some(first_use(xero, head, key.to_str().unwrap_or_default(), &pending)?),
+    let key = match idempotency_key(head) {
+        Some(key) => Some(first_use(xero, head, key, &pending)?),
         None => None,
     };
     let xero = xero.clone();
     Ok(Box::new(move |head, at| perform(&xero, &head.headers, pending, key, at).into_response()))
 }
 
+/// Only writes have one. Empty where its header can't be read.
+pub(crate) fn idempotency_key(head: &Parts) -> Option<&str> {
+    let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+    let key = head.headers.get("idempotency-key").filter(|_| writes)?;
+    Some(key.to_str().unwrap_or_default())
+}
+
 /// Notes the key, or gives what is answered to one that was used before.
-fn first_use(
-    xero: &Xero,
-    head: &Parts,
-    key: &str,
-    pending: &Pending,
-) -> Result<(String, Fingerprint), Answer> {
+fn first_use(xero: &Xero, head: &Parts, key: &str, pending: &Pending) -> Result<String, Answer> {
     if key.is_empty() || key.len() > LONGEST_KEY {
         let message = format!("Idempotency Key must have 1 to {LONGEST_KEY} characters.");
         return Err(Answer::bad_request(&message));
     }
-    let url = head.uri.path_and_query().map_or("", |url| url.as_str());
-    let fingerprint = Fingerprint::of(head.method.as_str(), url, Some(&pending.body));
+    let fingerprint = Fingerprint::of(head, &pending.body);
     match xero.idempotency.begin(&pending.request.client, key, &fingerprint, xero.now()) {
-        Seen::New => Ok((key.to_owned(), fingerprint)),
+        Seen::New => Ok(key.to_owned()),
         Seen::Replay(answer) => Err(answer),
         // What Xero does with a twin of a call in progress is not documented.
         Seen::InProgress => Err(Answer::empty(409)),
@@ -126,14 +126,14 @@ fn perform(
     xero: &Xero,
     headers: &HeaderMap,
     mut pending: Pending,
-    key: Option<(String, Fingerprint)>,
+    key: Option<String>,
     at: Timestamp,
 ) -> Answer {
     pending.request.now = whole_second(at);
     let client = pending.request.client.clone();
     let answer = answer(xero, headers, pending, at);
-    if let Some((key, fingerprint)) = key {
-        xero.idempotency.remember(&client, &key, &fingerprint, at, answer.clone());
+    if let Some(key) = key {
+        xero.idempotency.remember(&client, &key, at, answer.clone());
     }
     answer
 }

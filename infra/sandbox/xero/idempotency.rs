@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use axum::body::Bytes;
+use axum::http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -29,23 +30,24 @@ struct Remembered {
     answer: Option<Answer>,
 }
 
-/// Method, URL and body. The body is unknown where a fault answered before it was read.
+impl Remembered {
+    fn counts(&self, now: Timestamp) -> bool {
+        now < self.first + KEPT
+    }
+}
+
+/// Method, URL and body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     method: String,
     url: String,
-    body: Option<[u8; 32]>,
+    body: [u8; 32],
 }
 
 impl Fingerprint {
-    pub(crate) fn of(method: &str, url: &str, body: Option<&Bytes>) -> Self {
-        let body = body.map(|body| Sha256::digest(body).into());
-        Self { method: method.to_owned(), url: url.to_owned(), body }
-    }
-
-    fn same_request(&self, other: &Self) -> bool {
-        let bodies = self.body.zip(other.body).is_none_or(|(one, two)| one == two);
-        self.method == other.method && self.url == other.url && bodies
+    pub(crate) fn of(head: &Parts, body: &Bytes) -> Self {
+        let url = head.uri.path_and_query().map_or("", |url| url.as_str());
+        Self { method: head.method.to_string(), url: url.to_owned(), body: Sha256::digest(body).into() }
     }
 }
 
@@ -60,40 +62,34 @@ pub(crate) enum Seen {
 }
 
 impl Idempotency {
+    /// Whether a call with this key is the first.
+    pub(crate) fn is_new(&self, client: &str, key: &str, now: Timestamp) -> bool {
+        let inner = locked(&self.inner);
+        inner.get(&(client.to_owned(), key.to_owned())).is_none_or(|kept| !kept.counts(now))
+    }
+
     pub(crate) fn begin(&self, client: &str, key: &str, request: &Fingerprint, now: Timestamp) -> Seen {
         let mut inner = locked(&self.inner);
         let id = (client.to_owned(), key.to_owned());
-        if let Some(kept) = inner.get(&id).filter(|kept| now < kept.first + KEPT) {
+        if let Some(kept) = inner.get(&id).filter(|kept| kept.counts(now)) {
             return match &kept.answer {
-                _ if !kept.request.same_request(request) => Seen::OtherRequest,
+                _ if kept.request != *request => Seen::OtherRequest,
                 Some(answer) => Seen::Replay(answer.clone()),
                 None => Seen::InProgress,
             };
         }
         if inner.len() >= 10_000 {
-            inner.retain(|_, kept| now < kept.first + KEPT);
+            inner.retain(|_, kept| kept.counts(now));
         }
         inner.insert(id, Remembered { first: now, request: request.clone(), answer: None });
         Seen::New
     }
 
-    /// Also for an answer that a fault put in place of the one that was made.
-    pub(crate) fn remember(
-        &self,
-        client: &str,
-        key: &str,
-        request: &Fingerprint,
-        now: Timestamp,
-        answer: Answer,
-    ) {
+    /// The answer to the call that began with this key, or what a fault put in its place.
+    pub(crate) fn remember(&self, client: &str, key: &str, now: Timestamp, answer: Answer) {
         let mut inner = locked(&self.inner);
-        let id = (client.to_owned(), key.to_owned());
-        let kept = inner.entry(id).or_insert_with(|| Remembered {
-            first: now,
-            request: request.clone(),
-            answer: None,
-        });
-        if now < kept.first + KEPT {
+        let kept = inner.get_mut(&(client.to_owned(), key.to_owned()));
+        if let Some(kept) = kept.filter(|kept| kept.counts(now)) {
             kept.answer = Some(answer);
         }
     }
@@ -108,7 +104,8 @@ mod tests {
     use super::*;
 
     fn request(body: &'static str) -> Fingerprint {
-        Fingerprint::of("PUT", "/Invoices", Some(&Bytes::from_static(body.as_bytes())))
+        let (head, ()) = axum::http::Request::put("/Invoices").body(()).unwrap().into_parts();
+        Fingerprint::of(&head, &Bytes::from_static(body.as_bytes()))
     }
 
     #[test]
@@ -116,12 +113,14 @@ mod tests {
         let (keys, start) = (Idempotency::default(), Timestamp::UNIX_EPOCH);
         assert!(matches!(keys.begin("app", "k", &request("{}"), start), Seen::New));
         assert!(matches!(keys.begin("app", "k", &request("{}"), start), Seen::InProgress));
-        keys.remember("app", "k", &request("{}"), start, Answer::empty(500));
+        keys.remember("app", "k", start, Answer::empty(500));
         for minute in [1, 5] {
             let later = start + SignedDuration::from_mins(minute);
+            assert!(!keys.is_new("app", "k", later));
             let seen = keys.begin("app", "k", &request("{}"), later);
             assert!(matches!(seen, Seen::Replay(answer) if answer.status == 500));
         }
+        assert!(keys.is_new("app", "k", start + KEPT));
         assert!(matches!(keys.begin("app", "k", &request("{}"), start + KEPT), Seen::New));
     }
 

@@ -17,12 +17,13 @@ use crate::control::Look;
 use crate::harness::read_now;
 use crate::{Admission, Begun, FaultKind, Harness, Provider, locked};
 
-/// Whose limits a call counts against.
+/// Whose limits a call counts against, and the idempotency key that nobody has used before.
 #[derive(Debug)]
 pub struct Caller {
     client: String,
     tenant: Uuid,
     allowance: Allowance,
+    new_key: Option<String>,
 }
 
 impl Provider for Xero {
@@ -48,7 +49,9 @@ impl Provider for Xero {
         let is_rapid = access.rapid.contains(&tenant);
         let (per_day, windows) = (access.tier.per_day(), self.disputed().windows);
         let allowance = Allowance { per_day, is_rapid, windows };
-        Some(Caller { client: access.client, tenant, allowance })
+        let key = door::idempotency_key(head).filter(|key| !key.is_empty());
+        let new_key = key.filter(|key| self.idempotency.is_new(&access.client, key, self.now()));
+        Some(Caller { tenant, allowance, new_key: new_key.map(str::to_owned), client: access.client })
     }
 
     fn account(&self, caller: &Self::Caller) -> String {
@@ -58,7 +61,7 @@ impl Provider for Xero {
     fn admit(&self, caller: &Self::Caller) -> Result<Admission, Response> {
         match caller {
             None => Ok(Box::new(())),
-            Some(Caller { client, tenant, allowance }) => {
+            Some(Caller { client, tenant, allowance, .. }) => {
                 match self.limiter.take(client, *tenant, *allowance, self.now()) {
                     Ok(place) => Ok(Box::new(place)),
                     Err(problem) => Err(Answer::too_many(problem, self.disputed().app_limit).into_response()),
@@ -72,7 +75,7 @@ impl Provider for Xero {
     }
 
     fn error_in(&self, body: &Value) -> Option<String> {
-        let word = ["Type", "error", "Title"].iter().find_map(|name| body.get(*name)?.as_str());
+        let word = ["Type", "error", "Title", "title"].iter().find_map(|name| body.get(*name)?.as_str());
         word.map(str::to_owned)
     }
 
@@ -94,8 +97,8 @@ impl Provider for Xero {
         self.limiter.left(&organisations, &allowance, self.now())
     }
 
-    fn stamp(&self, caller: &Self::Caller, head: &Parts, answer: &mut Response) {
-        let Some(Caller { client, tenant, allowance }) = caller else { return };
+    fn stamp(&self, caller: &Self::Caller, head: &Parts, body: &Bytes, answer: &mut Response) {
+        let Some(Caller { client, tenant, allowance, new_key }) = caller else { return };
         let left = self.limiter.remaining(client, *tenant, *allowance, self.now());
         for (name, value) in [
             ("x-daylimit-remaining", left.day),
@@ -104,14 +107,12 @@ impl Provider for Xero {
         ] {
             answer.headers_mut().insert(name, HeaderValue::from(value));
         }
-        // A 500 is kept under its key, also one that a fault put in place of the answer.
-        let key = door::text(&head.headers, "idempotency-key").filter(|key| !key.is_empty());
-        let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-        if let Some(key) = key.filter(|_| writes && answer.status() == 500) {
-            let url = head.uri.path_and_query().map_or("", |url| url.as_str());
-            let request = Fingerprint::of(head.method.as_str(), url, None);
+        // A 500 is kept under its key too, also one that a fault put in place of the answer; but it takes the place of
+        // no answer that was kept before.
+        if let Some(key) = new_key.as_ref().filter(|_| answer.status() == 500) {
+            self.idempotency.begin(client, key, &Fingerprint::of(head, body), self.now());
             let kept = Answer { body: read_now(answer), ..Answer::empty(500) };
-            self.idempotency.remember(client, key, &request, self.now(), kept);
+            self.idempotency.remember(client, key, self.now(), kept);
         }
     }
 

@@ -66,6 +66,32 @@ async fn an_internal_error_stays_under_its_key_whether_it_was_applied_or_not() {
 }
 
 #[tokio::test]
+async fn an_internal_error_takes_the_place_of_no_answer_that_was_kept_before() {
+    let client = Client::new().await;
+    let fail = || async { client.control("POST", "failures", json!({ "name": "internal_error" })).await };
+    let first = keyed(&client, "k", "Acme").await;
+    assert_eq!(first.status, 200);
+    for name in ["Acme", "Bolt"] {
+        fail().await;
+        assert_eq!(keyed(&client, "k", name).await.status, 500, "{name}");
+    }
+    let again = keyed(&client, "k", "Acme").await;
+    assert_eq!((again.status.as_u16(), &again.text), (200, &first.text));
+    let other = keyed(&client, "k", "Bolt").await;
+    assert_eq!(other.json()["Detail"], "Idempotency Key: k is used with a different request.");
+    client.advance(360);
+    fail().await;
+    assert_eq!(keyed(&client, "k", "Bolt").await.status, 500);
+    assert_eq!(
+        keyed(&client, "k", "Bolt").await.status,
+        500,
+        "the key was free again: it is the first answer"
+    );
+    let other = keyed(&client, "k", "Coal").await;
+    assert_eq!((other.status.as_u16(), client.ledger().count_contacts()), (400, 1));
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_had_again_by_its_key() {
     let client = Client::new().await;
     client.xero().harness.faults.add(Fault::on("PUT", "/Contacts", FaultKind::ReplyLost));
