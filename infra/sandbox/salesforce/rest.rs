@@ -138,7 +138,7 @@ fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
-fn known_version(org: &Org, version: &str) -> bool {
+pub(crate) fn known_version(org: &Org, version: &str) -> bool {
     version_number(version).is_some_and(|number| (OLDEST..=org.options.newest_version).contains(&number))
 }
 

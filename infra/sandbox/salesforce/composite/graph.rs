@@ -10,7 +10,7 @@ use super::super::answer::{Answer, Refused};
 use super::super::asked::Asked;
 use super::super::org::{Org, Writer};
 use super::references;
-use super::{halted, list, named, run, subrequest};
+use super::{halted, list, run, subrequest, well_formed};
 
 const MOST_GRAPHS: usize = 75;
 /// In all graphs of the call.
@@ -29,7 +29,7 @@ pub(crate) fn graph(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Result
     for graph in graphs {
         let requests = requests(graph)?;
         nodes += requests.len();
-        named(requests)?;
+        well_formed(requests)?;
         check(requests)?;
     }
     if nodes > MOST_NODES {

@@ -31,7 +31,7 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
     let body = asked.fields()?;
     let all_or_none = body.get("allOrNone").and_then(Value::as_bool).unwrap_or(false);
     let requests = list(&body, "compositeRequest", MOST_REQUESTS)?;
-    named(requests)?;
+    well_formed(requests)?;
     let large = requests.iter().filter(|request| {
         let url = request["url"].as_str().unwrap_or_default();
         url.contains("/query") || url.contains("/composite/sobjects")
@@ -45,8 +45,8 @@ pub(crate) fn composite(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Re
     Ok(Answer::ok(json!({ "compositeResponse": responses })))
 }
 
-/// Every request has a name, and its own.
-fn named(requests: &[Value]) -> Result<(), Refused> {
+/// Every request has a name, its own, and none of the headers that are the outer request's.
+fn well_formed(requests: &[Value]) -> Result<(), Refused> {
     let mut seen = HashSet::new();
     for request in requests {
         let Some(name) = request.get("referenceId").and_then(Value::as_str) else {
@@ -54,6 +54,10 @@ fn named(requests: &[Value]) -> Result<(), Refused> {
         };
         if !seen.insert(name) {
             let message = format!("Duplicate ReferenceId provided in the request: {name}");
+            return Err(Refused::new(400, "INVALID_INPUT", message));
+        }
+        if let Some(header) = subrequest::outer_header(request) {
+            let message = format!("A subrequest takes the header {header} from the outer request: {name}");
             return Err(Refused::new(400, "INVALID_INPUT", message));
         }
     }

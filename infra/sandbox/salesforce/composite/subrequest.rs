@@ -1,4 +1,6 @@
 //! One request inside another: its own method, path, headers and body; the token and the call are the outer one's.
+//!
+//! https://developer.salesforce.com/docs/platform/api-rest/guide/requests-composite.html
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use percent_encoding::percent_decode_str;
@@ -21,7 +23,9 @@ pub(super) fn answer(
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let resource = path.trim_start_matches("/services/data").trim_matches('/');
     let (version, resource) = resource.split_once('/').unwrap_or((resource, ""));
-    let Some(method) = method.filter(|_| version.starts_with('v')) else { return Err(Refused::not_found()) };
+    let Some(method) = method.filter(|_| rest::known_version(org, version)) else {
+        return Err(Refused::not_found());
+    };
     let uri: Uri = format!("/?{}", query.replace(' ', "%20")).parse().unwrap_or_default();
     let headers = headers(request);
     let inner = Asked {
@@ -42,16 +46,29 @@ pub(super) fn answer(
     if segments.first() == Some(&"composite") && segments.get(1) != Some(&"sobjects") {
         return Err(Refused::not_found());
     }
-    let answer = rest::resource_answer(org, writer, &inner, &segments)?;
+    let writer = inner.writer(writer);
+    let answer = rest::resource_answer(org, &writer, &inner, &segments)?;
     if matches!(answer.content, Content::Bytes(..)) {
         return Err(Refused::new(400, "INVALID_INPUT", "Binary data can't be read in a composite request"));
     }
     Ok(answer)
 }
 
+/// The outer request's, and nobody else's.
+const OUTER: [&str; 3] = ["accept", "authorization", "content-type"];
+
+/// A header that only the outer request may have, if there is one.
+pub(super) fn outer_header(request: &Value) -> Option<&str> {
+    let is_outer = |name: &str| OUTER.iter().any(|outer| name.eq_ignore_ascii_case(outer));
+    given_headers(request).map(|(name, _)| name.as_str()).find(|name| is_outer(name))
+}
+
+fn given_headers(request: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    request.get("httpHeaders").and_then(Value::as_object).into_iter().flatten()
+}
+
 fn headers(request: &Value) -> HeaderMap {
-    let given = request.get("httpHeaders").and_then(Value::as_object).into_iter().flatten();
-    given
+    given_headers(request)
         .filter_map(|(name, value)| {
             let name = name.to_ascii_lowercase().parse::<HeaderName>().ok()?;
             Some((name, HeaderValue::from_str(value.as_str()?).ok()?))

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Door;
+use crate::salesforce::DuplicateRule;
 
 fn account(reference: &str, fields: Value) -> Value {
     json!({ "method": "POST", "url": "/services/data/v67.0/sobjects/Account", "referenceId": reference, "body": fields })
@@ -111,6 +112,80 @@ async fn a_subrequest_has_headers_of_its_own() {
         "httpHeaders": { "If-None-Match": tag } });
     let answer = door.call("POST", "/composite", Some(json!({ "compositeRequest": [request] }))).await.json();
     assert_eq!(answer["compositeResponse"][0]["httpStatusCode"], 304);
+}
+
+/// A composite of these requests, and the first of its answers.
+async fn first(door: &Door, request: Value, headers: &[(&str, &str)]) -> Value {
+    let body = json!({ "compositeRequest": [request] });
+    door.call_with("POST", "/composite", Some(body), headers).await.json()["compositeResponse"][0].clone()
+}
+
+#[tokio::test]
+async fn what_a_subrequest_writes_is_written_as_its_own_headers_say() {
+    let door = Door::new();
+    door.org().add_duplicate_rule(DuplicateRule {
+        name: "Same_Name".into(),
+        object: "Account".into(),
+        against: "Account".into(),
+        fields: vec![("Name".into(), "Name".into())],
+        allow_save: true,
+    });
+    door.org().insert("Account", json!({ "Name": "Acme" }));
+    door.org().capture_changes(&["Account"]);
+    let save = ("sforce-duplicate-rule-header", "allowSave=true");
+    let outer = first(&door, account("a", json!({ "Name": "Acme" })), &[save]).await;
+    assert_eq!(outer["httpStatusCode"], 400, "the outer request's headers are its own: {outer}");
+    let mut own = account("a", json!({ "Name": "Acme" }));
+    own["httpHeaders"] =
+        json!({ "Sforce-Duplicate-Rule-Header": "allowSave=true", "Sforce-Call-Options": "client=inner" });
+    let saved = first(&door, own, &[("sforce-call-options", "client=outer")]).await;
+    assert_eq!(saved["httpStatusCode"], 201, "{saved}");
+    let events = door.org().change_events(0);
+    let origin = &events[0]["detail"]["payload"]["ChangeEventHeader"]["changeOrigin"];
+    assert_eq!((events.len(), origin), (1, &json!("com/salesforce/api/rest/67.0;client=inner")));
+}
+
+#[tokio::test]
+async fn a_subrequest_with_a_header_of_the_outer_one_fails_the_whole_call() {
+    let door = Door::new();
+    for header in ["Accept", "authorization", "Content-Type"] {
+        let mut request = account("a", json!({ "Name": "Acme" }));
+        request["httpHeaders"] = json!({ header: "text/plain" });
+        let composite = json!({ "compositeRequest": [request] });
+        let graph = json!({ "graphs": [{ "graphId": "g", "compositeRequest": [request] }] });
+        for (path, body) in [("/composite", composite), ("/composite/graph", graph)] {
+            let refused = door.call("POST", path, Some(body)).await;
+            assert_eq!((refused.status, refused.code().as_str()), (400, "INVALID_INPUT"), "{path} {header}");
+        }
+    }
+    assert_eq!(door.org().records("Account").len(), 0);
+}
+
+#[tokio::test]
+async fn a_subrequest_asks_by_a_version_that_there_is() {
+    let door = Door::new();
+    for version in ["vBOGUS", "v99.0", "v30.0", "v67", "67.0"] {
+        let direct = door.send(
+            axum::http::Request::get(format!("http://acme.example/services/data/{version}/limits"))
+                .header("authorization", format!("Bearer {}", door.token))
+                .body(axum::body::Body::empty())
+                .unwrap(),
+        );
+        let expected = direct.await.json();
+        assert_eq!(expected[0]["errorCode"], "NOT_FOUND", "{version}");
+        let batch = json!({ "batchRequests": [{ "method": "GET", "url": format!("{version}/limits") }] });
+        let batch = door.call("POST", "/composite/batch", Some(batch)).await.json()["results"][0].clone();
+        assert_eq!((&batch["statusCode"], &batch["result"]), (&json!(404), &expected), "{version}");
+        let mut request = account("a", json!({ "Name": "Acme" }));
+        request["url"] = format!("/services/data/{version}/sobjects/Account").into();
+        let composite = first(&door, request.clone(), &[]).await;
+        assert_eq!((&composite["httpStatusCode"], &composite["body"]), (&json!(404), &expected), "{version}");
+        let graph = json!({ "graphs": [{ "graphId": "g", "compositeRequest": [request] }] });
+        let graph = door.call("POST", "/composite/graph", Some(graph)).await.json()["graphs"][0].clone();
+        assert_eq!(graph["isSuccessful"], false, "{version}");
+        assert_eq!(graph["graphResponse"]["compositeResponse"][0]["body"], expected, "{version}");
+    }
+    assert_eq!(door.org().records("Account").len(), 0);
 }
 
 #[tokio::test]
