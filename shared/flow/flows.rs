@@ -1,15 +1,19 @@
 //! Flows as they are kept: a head for each (which version is live, whether it runs, from when on), and its
 //! versions, which never change.
 
+mod head;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+pub use head::{FlowHead, FlowState, NextLife};
+use head::{HEADS, key};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::FlowError;
 use super::compile::Compiled;
-use super::rows::{document_of, going_live_key, item_of};
+use super::rows::{document_of, item_of};
 use super::run::write_patiently;
 use crate::domain::connection::Provider;
 use crate::domain::ids::{ConnectionId, FlowId, Life};
@@ -17,80 +21,7 @@ use crate::domain::outcome::Failure;
 use crate::ports::Ports;
 use crate::ports::connector::{Catalog, Changed, Interest};
 use crate::ports::random::random_uuid;
-use crate::ports::table::{Condition, Key, Query, Write, all_pages};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FlowState {
-    /// Nothing is noticed.
-    Disabled,
-    Enabled,
-    /// Nothing is noticed, and the place is kept.
-    Paused,
-}
-
-impl FlowState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Disabled => "disabled",
-            Self::Enabled => "enabled",
-            Self::Paused => "paused",
-        }
-    }
-}
-
-/// What changes about a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowHead {
-    pub id: FlowId,
-    pub name: String,
-    pub live_version: u32,
-    pub newest_version: u32,
-    pub state: FlowState,
-    /// Events with an older stamp are none of this flow's. By the provider's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub live_from: Option<Timestamp>,
-    /// It was paused: it reads on from here by itself until it has caught up with the others of its watch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub catch_up_from: Option<Timestamp>,
-    /// `http.webhook`: the part of the URL that nobody can guess.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook_path: Option<String>,
-    /// Which of its lives it is in, or was in last, and how many were begun.
-    #[serde(default)]
-    pub life: u32,
-    #[serde(default)]
-    pub newest_life: u32,
-    /// What it goes live with, while it remembers what is there; until then it is as it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub going_live: Option<NextLife>,
-    /// `schedule`: the instant that was fired last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fired: Option<Timestamp>,
-    pub changed_at: Timestamp,
-}
-
-/// A life that is about to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NextLife {
-    pub version: u32,
-    pub life: u32,
-}
-
-impl FlowHead {
-    pub fn life(&self) -> Life {
-        Life { flow: self.id, number: self.life }
-    }
-
-    /// From when on what happens is its to tell of; after a pause, from where it reads on.
-    pub fn begins(&self) -> Option<Timestamp> {
-        self.catch_up_from.or(self.live_from)
-    }
-
-    pub fn next_life(&self) -> Option<Life> {
-        self.going_live.map(|next| Life { flow: self.id, number: next.life })
-    }
-}
+use crate::ports::table::{Condition, Key, Query, TableError, Write, all_pages};
 
 /// A version, as it was pushed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +60,6 @@ struct Cache {
 
 /// A process believes for this long what it read of the heads.
 const BELIEVED_FOR: i64 = 5_000;
-const HEADS: &str = "flows";
 
 impl std::fmt::Debug for Flows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -206,18 +136,47 @@ impl Flows {
         self.head_of(id).await
     }
 
-    /// Writes a head, for everyone to see. One that says it is going live is refused where it isn't any more.
-    pub async fn change(&self, head: &FlowHead) -> Result<(), FlowError> {
-        self.change_with(head, still_going_live(head)).await
+    /// Changes a head, for everyone to see. `meant` is asked of the head as it is, and anew where somebody else changes
+    /// it at the same time; what else is written then is written with it or not at all. `None`: nothing is meant any
+    /// more, and nothing is written.
+    pub async fn change_with(
+        &self,
+        name: &str,
+        meant: impl Fn(FlowHead) -> Option<(FlowHead, Vec<Write>)>,
+    ) -> Result<Option<FlowHead>, FlowError> {
+        loop {
+            let Some(was) = self.stored(name).await? else { return Ok(None) };
+            let Some((mut head, others)) = meant(was.clone()) else { return Ok(None) };
+            let writes = std::iter::once(head.next(&was)).chain(others).collect();
+            if self.write(writes).await? {
+                return Ok(Some(head));
+            }
+        }
     }
 
-    /// Writes a head together with what else must be so then, or nothing of it.
-    pub async fn change_with(&self, head: &FlowHead, mut writes: Vec<Write>) -> Result<(), FlowError> {
-        let item = item_of(Key::new(HEADS, head.name.as_str()), head);
-        writes.push(Write::put(item, Condition::Always));
-        write_patiently(&self.ports, writes).await?;
+    /// The same, where nothing else is written.
+    pub async fn change(
+        &self,
+        name: &str,
+        meant: impl Fn(FlowHead) -> Option<FlowHead>,
+    ) -> Result<Option<FlowHead>, FlowError> {
+        self.change_with(name, |head| Some((meant(head)?, Vec::new()))).await
+    }
+
+    /// False: the head, which comes first, isn't what was read any more, and nothing is written.
+    async fn write(&self, writes: Vec<Write>) -> Result<bool, FlowError> {
+        let written = write_patiently(&self.ports, writes).await;
         self.forget_heads();
-        Ok(())
+        match written {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused(0)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn stored(&self, name: &str) -> Result<Option<FlowHead>, FlowError> {
+        let item = self.ports.table.get(&[key(name)]).await?.into_iter().next().flatten();
+        Ok(item.as_ref().map(document_of).transpose()?)
     }
 
     pub fn forget_heads(&self) {
@@ -234,12 +193,10 @@ impl Flows {
         files: BTreeMap<String, String>,
     ) -> Result<FlowHead, FlowError> {
         let Kept { head, version, .. } = self.keep(name, file_name, text, files).await?;
-        if version == head.live_version {
-            return Ok(head);
-        }
-        let head = FlowHead { live_version: version, ..head };
-        self.change(&head).await?;
-        Ok(head)
+        let live = |head: FlowHead| {
+            (head.live_version != version).then_some(FlowHead { live_version: version, ..head })
+        };
+        Ok(self.change(name, live).await?.unwrap_or(head))
     }
 
     /// Keeps a new version, and says which it is: the live one, or the one that goes live, where the text is theirs. A
@@ -251,51 +208,53 @@ impl Flows {
         text: &str,
         files: BTreeMap<String, String>,
     ) -> Result<Kept, FlowError> {
-        self.forget_heads();
         let now = self.ports.clock.now();
-        let before = self.head(name).await?;
-        if let Some(head) = &before {
-            let going_live = head.going_live.map(|next| next.version);
-            for version in going_live.into_iter().chain([head.live_version]) {
-                let kept = self.version(head.id, version).await?;
-                if kept.is_some_and(|kept| kept.text == text && kept.files == files) {
-                    return Ok(Kept { head: head.clone(), version, is_new: false });
+        loop {
+            let before = self.stored(name).await?;
+            if let Some(head) = &before {
+                let going_live = head.going_live.map(|next| next.version);
+                for version in going_live.into_iter().chain([head.live_version]) {
+                    let kept = self.version(head.id, version).await?;
+                    if kept.is_some_and(|kept| kept.text == text && kept.files == files) {
+                        return Ok(Kept { head: head.clone(), version, is_new: false });
+                    }
                 }
             }
+            let (head, put) = match before {
+                Some(was) => {
+                    let newest_version = self.newest_number(&was).await? + 1;
+                    let mut head = FlowHead { newest_version, changed_at: now, ..was.clone() };
+                    let put = head.next(&was);
+                    (head, put)
+                }
+                None => {
+                    let id = FlowId(random_uuid(self.ports.random.as_ref()));
+                    let secret = random_uuid(self.ports.random.as_ref()).simple().to_string();
+                    let head = FlowHead::new(id, name, secret, now);
+                    (head.clone(), head.first())
+                }
+            };
+            let version = FlowVersion {
+                flow: head.id,
+                version: head.newest_version,
+                file_name: file_name.to_owned(),
+                text: text.to_owned(),
+                files: files.clone(),
+                pushed_at: now,
+            };
+            let kept = item_of(version_key(version.flow, version.version), &version);
+            if self.write(vec![put, Write::put(kept, Condition::Absent)]).await? {
+                return Ok(Kept { version: head.newest_version, head, is_new: true });
+            }
         }
-        let id =
-            before.as_ref().map_or_else(|| FlowId(random_uuid(self.ports.random.as_ref())), |head| head.id);
-        let number = before.as_ref().map_or(1, |head| head.newest_version + 1);
-        let version = FlowVersion {
-            flow: id,
-            version: number,
-            file_name: file_name.to_owned(),
-            text: text.to_owned(),
-            files,
-            pushed_at: now,
-        };
-        let head = match before {
-            Some(head) => FlowHead { newest_version: number, changed_at: now, ..head },
-            None => FlowHead {
-                id,
-                name: name.to_owned(),
-                live_version: number,
-                newest_version: number,
-                state: FlowState::Disabled,
-                live_from: None,
-                catch_up_from: None,
-                webhook_path: Some(random_uuid(self.ports.random.as_ref()).simple().to_string()),
-                life: 0,
-                newest_life: 0,
-                going_live: None,
-                fired: None,
-                changed_at: now,
-            },
-        };
-        let put = Write::put(item_of(version_key(id, number), &version), Condition::Absent);
-        let writes = still_going_live(&head).into_iter().chain([put]).collect();
-        self.change_with(&head, writes).await?;
-        Ok(Kept { head, version: number, is_new: true })
+    }
+
+    /// The highest number that a version of the flow has, also where its head has lost count.
+    async fn newest_number(&self, head: &FlowHead) -> Result<u32, FlowError> {
+        let query = Query { descending: true, limit: 1, ..Query::new(version_key(head.id, 0).partition) };
+        let page = self.ports.table.query(query).await?;
+        let newest = page.items.first().map(document_of::<FlowVersion>).transpose()?;
+        Ok(newest.map_or(0, |newest| newest.version).max(head.newest_version))
     }
 
     pub async fn version(&self, id: FlowId, number: u32) -> Result<Option<FlowVersion>, FlowError> {
@@ -371,11 +330,6 @@ impl Flows {
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-fn still_going_live(head: &FlowHead) -> Vec<Write> {
-    let still = |life| Write::Check { key: going_live_key(life), when: Condition::Exists };
-    head.next_life().map(still).into_iter().collect()
 }
 
 fn version_key(id: FlowId, number: u32) -> Key {

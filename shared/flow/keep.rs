@@ -262,12 +262,23 @@ async fn tick(
     now: Timestamp,
 ) -> Result<bool, FlowError> {
     let planned = planned_before(schedule, now)?;
-    if planned <= head.fired.or(head.live_from).unwrap_or(now) {
+    let is_due = |head: &FlowHead| {
+        head.state == FlowState::Enabled && planned > head.fired.or(head.live_from).unwrap_or(now)
+    };
+    if !is_due(&head) {
         return Ok(false);
     }
+    // It may be a moment since this process looked: the flow may be disabled, or its tick fired.
+    let newest = stack.flows.newest_of(head.id).await?;
+    let Some(head) = newest.filter(|newest| newest.life() == head.life() && is_due(newest)) else {
+        return Ok(false);
+    };
     let record = serde_json::json!({ "at": planned });
     start(stack, &head, "schedule", EventKey::new(planned.to_string()), planned, record).await?;
-    stack.flows.change(&FlowHead { fired: Some(planned), ..head }).await?;
+    let fired = |now: FlowHead| {
+        (now.life() == head.life() && is_due(&now)).then_some(FlowHead { fired: Some(planned), ..now })
+    };
+    stack.flows.change(&head.name, fired).await?;
     Ok(true)
 }
 

@@ -14,7 +14,6 @@ use super::poll::going_live::{self, Went};
 use super::stack::Stack;
 use super::{poll, scopes};
 use crate::domain::outcome::Failure;
-use crate::ports::table::TableError;
 
 /// What a push came to.
 #[derive(Debug, Clone)]
@@ -62,56 +61,75 @@ pub async fn roll_back(stack: &Stack, name: &str, to: Option<u32>) -> Result<Pus
     switch(stack, head, version, &compiled).await
 }
 
-/// Makes a version the live one: at once, where what the flow watches for is what it was; else with a new life.
+/// Makes a version the live one, whoever else changes the flow at the same time.
 async fn switch(
     stack: &Stack,
-    head: FlowHead,
+    mut head: FlowHead,
     version: u32,
     compiled: &Compiled,
 ) -> Result<Pushed, FlowError> {
-    let was = head.live_version;
-    let mut is_to_live = head.state != FlowState::Disabled;
-    let head = match head.going_live {
-        // It goes on where it is, with this text.
-        Some(next) if !begins_anew(stack, &head, next.version, compiled).await? => {
-            let live_version = if head.state == FlowState::Disabled { version } else { was };
-            let going_live = Some(NextLife { version, ..next });
-            let head = FlowHead { live_version, going_live, changed_at: stack.now(), ..head };
-            stack.flows.change(&head).await?;
-            head
+    loop {
+        if let Some(pushed) = switched(stack, &head, version, compiled).await? {
+            return Ok(pushed);
         }
-        Some(_) => {
-            // Also one that was disabled until now: it was about to.
-            is_to_live = true;
-            without_next_life(stack, &head.name, |head| head).await?
-        }
-        None => head,
-    };
-    if head.going_live.is_some() {
-        return goes_live(stack, head).await;
+        head = stack.flows.newest(&head.name).await?;
     }
-    let is_live = head.state != FlowState::Disabled;
-    if version == head.live_version && is_live == is_to_live {
-        return Ok(Pushed { head, unchanged: version == was, live_again: None });
-    }
-    if !is_to_live || (is_live && !begins_anew(stack, &head, head.live_version, compiled).await?) {
-        let head = FlowHead { live_version: version, changed_at: stack.now(), ..head };
-        stack.flows.change(&head).await?;
-        return Ok(Pushed { unchanged: version == was, head, live_again: None });
-    }
-    // Of a flow that isn't live yet, it is the live one from now on.
-    let live_version = if is_live { head.live_version } else { version };
-    let head = FlowHead { live_version, ..head };
-    goes_live(stack, going_live::begin(stack, head, version, compiled).await?).await
 }
 
-async fn goes_live(stack: &Stack, head: FlowHead) -> Result<Pushed, FlowError> {
+/// At once, where what the flow watches for is what it was; else with a new life. `None`: it isn't as it was read any
+/// more, and nothing is done.
+async fn switched(
+    stack: &Stack,
+    was: &FlowHead,
+    version: u32,
+    compiled: &Compiled,
+) -> Result<Option<Pushed>, FlowError> {
+    let now = stack.now();
+    let is_live = was.state != FlowState::Disabled;
+    if let Some(next) = was.going_live
+        && !begins_anew(stack, was, next.version, compiled).await?
+    {
+        // It goes on where it is, with this text.
+        let with_this = |head: FlowHead| {
+            head.stands_as(was).then_some(FlowHead {
+                live_version: if is_live { head.live_version } else { version },
+                going_live: Some(NextLife { version, ..next }),
+                changed_at: now,
+                ..head
+            })
+        };
+        return goes_live(stack, stack.flows.change(&was.name, with_this).await?).await;
+    }
+    let unchanged = version == was.live_version;
+    let pushed = |head| Pushed { head, unchanged, live_again: None };
+    // Also one that is disabled, where it was about to.
+    let is_to_live = is_live || was.going_live.is_some();
+    let stays = unchanged && is_live == is_to_live;
+    if stays && was.going_live.is_none() {
+        return Ok(Some(pushed(was.clone())));
+    }
+    if !stays && is_to_live && (!is_live || begins_anew(stack, was, was.live_version, compiled).await?) {
+        return goes_live(stack, going_live::begin(stack, was, version, compiled).await?).await;
+    }
+    let without_another = |head: FlowHead| {
+        let given_up = head.next_life().map(going_live::given_up);
+        head.stands_as(was).then(|| {
+            let head = FlowHead { live_version: version, going_live: None, changed_at: now, ..head };
+            (head, given_up.into_iter().collect())
+        })
+    };
+    Ok(stack.flows.change_with(&was.name, without_another).await?.map(pushed))
+}
+
+async fn goes_live(stack: &Stack, begun: Option<FlowHead>) -> Result<Option<Pushed>, FlowError> {
+    let Some(head) = begun else { return Ok(None) };
     let head = through(stack, head).await?;
     let live_again = head.live_from.filter(|_| head.going_live.is_none());
-    Ok(Pushed { head, unchanged: false, live_again })
+    Ok(Some(Pushed { head, unchanged: false, live_again }))
 }
 
-/// Whether a flow would watch for something else than with that version, or tell of other events of it.
+/// Whether a flow would watch for something else than with that version, or tell of other events of it. What a version
+/// watches for that this build can't read isn't known, so that another one begins anew.
 async fn begins_anew(stack: &Stack, head: &FlowHead, than: u32, is: &Compiled) -> Result<bool, FlowError> {
     let watches = |compiled: &Compiled| {
         let interest = compiled.interest.clone().and_then(Result::ok);
@@ -120,35 +138,40 @@ async fn begins_anew(stack: &Stack, head: &FlowHead, than: u32, is: &Compiled) -
         let feed = compiled.feed.is_some().then(|| poll::feed::watched(&trigger.options));
         (trigger.id.clone(), trigger.connection.clone(), watched, feed)
     };
-    let was = stack.flows.compiled(head.id, than).await?;
+    let was = match stack.flows.compiled(head.id, than).await {
+        Err(FlowError::Asked(_)) => None,
+        compiled => compiled?,
+    };
     Ok(was.is_none_or(|was| watches(&was) != watches(is)))
 }
 
 /// Goes live: from now on. Nothing changes for a flow that is enabled. One that has much to remember first may be on
 /// its way still when this returns; the keeper goes on.
 pub async fn enable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = stack.flows.newest(name).await?;
-    match head.state {
-        FlowState::Enabled => return through(stack, head).await,
-        FlowState::Paused => {
-            let advice = format!(
-                "`{name}` is paused: `counterfoil flow resume {name}` reads on from where it stopped; to begin at \
-                 now instead, `counterfoil flow disable {name}` first"
-            );
-            return Err(Failure::new("flow_paused", advice).into());
+    loop {
+        let head = stack.flows.newest(name).await?;
+        match head.state {
+            FlowState::Enabled => return through(stack, head).await,
+            FlowState::Paused => {
+                let advice = format!(
+                    "`{name}` is paused: `counterfoil flow resume {name}` reads on from where it stopped; to begin at \
+                     now instead, `counterfoil flow disable {name}` first"
+                );
+                return Err(Failure::new("flow_paused", advice).into());
+            }
+            FlowState::Disabled => {}
         }
-        FlowState::Disabled => {}
+        if head.going_live.is_some() {
+            return through(stack, head).await;
+        }
+        let compiled = live(stack, &head).await?;
+        if let Some(missing) = scopes::missing(stack, &compiled.flow).await?.first() {
+            return Err(missing.failure().into());
+        }
+        if let Some(head) = going_live::begin(stack, &head, head.live_version, &compiled).await? {
+            return through(stack, head).await;
+        }
     }
-    if head.going_live.is_some() {
-        return through(stack, head).await;
-    }
-    let compiled = live(stack, &head).await?;
-    if let Some(missing) = scopes::missing(stack, &compiled.flow).await?.first() {
-        return Err(missing.failure().into());
-    }
-    let version = head.live_version;
-    let head = FlowHead { catch_up_from: None, fired: None, ..head };
-    through(stack, going_live::begin(stack, head, version, &compiled).await?).await
 }
 
 /// Goes on until the flow is live, or until it must wait for longer than a person would. What is refused is given up,
@@ -165,7 +188,9 @@ async fn through(stack: &Stack, head: FlowHead) -> Result<FlowHead, FlowError> {
             }
             Went::Limited(_) | Went::Waits(_) => return stack.flows.newest(&head.name).await,
             Went::Refused(failure) => {
-                without_next_life(stack, &head.name, |head| head).await?;
+                let life = head.next_life();
+                let same = |head: FlowHead| (head.next_life() == life).then_some(head);
+                without_next_life(stack, &head.name, same).await?;
                 return Err(failure.into());
             }
         }
@@ -174,22 +199,21 @@ async fn through(stack: &Stack, head: FlowHead) -> Result<FlowHead, FlowError> {
     Ok(head)
 }
 
-/// Gives up what was on its way to become live, and changes the flow as is said. What has become live meanwhile is
+/// Gives up what was on its way to become live, and changes the flow as is meant. What has become live meanwhile is
 /// there to be changed.
 async fn without_next_life(
     stack: &Stack,
     name: &str,
-    change: impl Fn(FlowHead) -> FlowHead,
+    meant: impl Fn(FlowHead) -> Option<FlowHead>,
 ) -> Result<FlowHead, FlowError> {
-    loop {
-        let was = stack.flows.newest(name).await?;
-        let given_up = was.next_life().map(going_live::given_up);
-        let head = FlowHead { going_live: None, changed_at: stack.now(), ..change(was) };
-        match stack.flows.change_with(&head, given_up.into_iter().collect()).await {
-            Ok(()) => return Ok(head),
-            Err(FlowError::Table(TableError::Refused(_))) => {}
-            Err(error) => return Err(error),
-        }
+    let given_up = |head: FlowHead| {
+        let life = head.next_life();
+        let head = FlowHead { going_live: None, changed_at: stack.now(), ..meant(head)? };
+        Some((head, life.map(going_live::given_up).into_iter().collect()))
+    };
+    match stack.flows.change_with(name, given_up).await? {
+        Some(head) => Ok(head),
+        None => stack.flows.newest(name).await,
     }
 }
 
@@ -197,43 +221,68 @@ async fn without_next_life(
 pub async fn disable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
     without_next_life(stack, name, |head| {
         let state = FlowState::Disabled;
-        FlowHead { state, live_from: None, catch_up_from: None, fired: None, ..head }
+        Some(FlowHead { state, live_from: None, catch_up_from: None, fired: None, ..head })
     })
     .await
 }
 
 /// Notices nothing more, and keeps the place: `resume` reads on from there.
 pub async fn pause(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = stack.flows.newest(name).await?;
-    match head.state {
-        FlowState::Paused => return Ok(head),
-        FlowState::Disabled => return Err(disabled(&head)),
-        FlowState::Enabled => {}
+    loop {
+        let was = stack.flows.newest(name).await?;
+        match was.state {
+            FlowState::Paused => return Ok(was),
+            FlowState::Disabled => return Err(disabled(&was)),
+            FlowState::Enabled => {}
+        }
+        // What a poll under way queues after this look is noticed again on resume, and is one run.
+        let catch_up_from = match live(stack, &was).await {
+            Ok(compiled) => poll::read_up_to(stack, &was, &compiled).await?,
+            // What it watches can't be known; nobody has read it for the flow since this build is here.
+            Err(FlowError::Asked(_)) => was.begins(),
+            Err(error) => return Err(error),
+        };
+        let paused = |head: FlowHead| {
+            is_where(&head, &was).then(|| FlowHead {
+                state: FlowState::Paused,
+                catch_up_from,
+                changed_at: stack.now(),
+                ..head
+            })
+        };
+        if let Some(head) = stack.flows.change(name, paused).await? {
+            return Ok(head);
+        }
     }
-    // What a poll under way queues after this look is noticed again on resume, and is one run.
-    let compiled = live(stack, &head).await?;
-    let catch_up_from = poll::read_up_to(stack, &head, &compiled).await?;
-    let head = FlowHead { state: FlowState::Paused, catch_up_from, changed_at: stack.now(), ..head };
-    stack.flows.change(&head).await?;
-    Ok(head)
 }
 
 /// Reads on from where it was paused. A schedule that missed ticks fires once.
 pub async fn resume(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
-    let head = stack.flows.newest(name).await?;
-    match head.state {
-        FlowState::Enabled => return Ok(head),
-        FlowState::Disabled => return Err(disabled(&head)),
-        FlowState::Paused => {}
+    loop {
+        let was = stack.flows.newest(name).await?;
+        match was.state {
+            FlowState::Enabled => return Ok(was),
+            FlowState::Disabled => return Err(disabled(&was)),
+            FlowState::Paused => {}
+        }
+        if was.catch_up_from.is_some() {
+            // Of an earlier pause it may remember a place; this one counts.
+            let compiled = live(stack, &was).await?;
+            poll::forget_own_place(stack, &was, &compiled).await?;
+        }
+        let resumed = |head: FlowHead| {
+            let (state, changed_at) = (FlowState::Enabled, stack.now());
+            is_where(&head, &was).then_some(FlowHead { state, changed_at, ..head })
+        };
+        if let Some(head) = stack.flows.change(name, resumed).await? {
+            return Ok(head);
+        }
     }
-    let head = FlowHead { state: FlowState::Enabled, changed_at: stack.now(), ..head };
-    if head.catch_up_from.is_some() {
-        // Of an earlier pause it may remember a place; this one counts.
-        let compiled = live(stack, &head).await?;
-        poll::forget_own_place(stack, &head, &compiled).await?;
-    }
-    stack.flows.change(&head).await?;
-    Ok(head)
+}
+
+/// Nobody has moved the flow or changed what it does since it was read.
+fn is_where(head: &FlowHead, was: &FlowHead) -> bool {
+    head.stands_as(was) && head.catch_up_from == was.catch_up_from
 }
 
 /// The live version, ready to be walked.

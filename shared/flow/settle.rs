@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::SignedDuration;
 
 use super::claim::A_WHILE;
@@ -41,6 +42,8 @@ impl Ending {
 
 /// Messages over this many bytes carry a reference to their event.
 pub const INLINE_BYTES: usize = 24 * 1024;
+/// Large events that are written at once.
+const AT_ONCE: usize = 16;
 
 /// Writes the end down, and says what becomes of the message.
 pub async fn settle(stack: &Stack, run: &Run, compiled: Option<&Compiled>, ending: Ending) -> Settle {
@@ -243,6 +246,7 @@ pub async fn send(stack: &Stack, message: &RunMessage) -> Result<(), FlowError> 
 /// Puts the messages on their queues. Those whose event is large refer to a row that is written first.
 pub async fn send_all(stack: &Stack, messages: &[RunMessage]) -> Result<(), FlowError> {
     let mut by_queue: BTreeMap<QueueName, Vec<Outgoing>> = BTreeMap::new();
+    let mut events = Vec::new();
     for message in messages {
         let mut body = serde_json::to_string(message).unwrap_or_default();
         if body.len() > INLINE_BYTES
@@ -250,12 +254,16 @@ pub async fn send_all(stack: &Stack, messages: &[RunMessage]) -> Result<(), Flow
         {
             let mut item = rows::item_of(super::claim::event_key(message.run), event);
             item.expires_at = Some(stack.now() + SignedDuration::from_hours(24 * 20));
-            write_patiently(&stack.ports, vec![Write::put(item, Condition::Always)]).await?;
+            events.push(write_patiently(&stack.ports, vec![Write::put(item, Condition::Always)]).boxed());
             let reference = RunMessage { event: None, ..message.clone() };
             body = serde_json::to_string(&reference).unwrap_or_default();
         }
         let queue = if message.bulk { QueueName::RunsBulk } else { QueueName::Runs };
         by_queue.entry(queue).or_default().push(Outgoing { body, ..Outgoing::default() });
+    }
+    let mut written = futures::stream::iter(events).buffer_unordered(AT_ONCE);
+    while let Some(event) = written.next().await {
+        event?;
     }
     for (queue, outgoing) in by_queue {
         stack.ports.queue.send(queue, outgoing).await?;

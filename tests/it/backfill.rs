@@ -295,6 +295,31 @@ async fn a_cursor_that_is_lost_costs_a_call_and_no_record() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_and_a_cursor_that_is_lost_after_it_skip_no_record() {
+    let world = World::with(|settings| settings.salesforce.page_size = 200).await;
+    let salesforce = &world.sandbox.salesforce;
+    let hot = |n: usize| salesforce.insert("Account", json!({"Name": format!("Hot {n}"), "Rating": "Hot"}));
+    let ids: Vec<String> = (0..600).map(hot).collect();
+    world.advance(DAY);
+    let head = world.given_flow(&noticing(&format!("{UPDATED}, changed: {{ Rating: {{ to: Hot }} }}"))).await;
+    start(&world, "notice", &wish(20)).await;
+    let page = async || {
+        world.flowing(backfill::work(&world.stack, head.id, world.clock_now())).await.expect("a page");
+        world.advance(Duration::from_secs(1));
+    };
+    page().await;
+    // It comes with its new stamp where it stood.
+    salesforce.update("Account", &ids[200], json!({"Name": "Edited"}));
+    world.advance(Duration::from_secs(5));
+    page().await;
+    let lost = json!([{"errorCode": "INVALID_QUERY_LOCATOR", "message": "invalid query locator"}]);
+    salesforce.faults().add(Fault::on("GET", "/query/", Fault::status(400, lost)));
+    let done = goes_on(&world, &world.stack, "notice", 10).await;
+    assert_eq!((done.state, done.queued, done.looked_at), (State::Done, 600, 600));
+    assert_eq!(world.runs().await.len(), 600);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_dies_at_any_operation_loses_and_doubles_nothing() {
     let mut operations = 0;
     loop {

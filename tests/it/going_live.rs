@@ -471,6 +471,33 @@ async fn what_happens_while_a_flow_takes_long_to_go_live_is_told_also_where_othe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_is_paused_before_its_first_poll_keeps_what_happened_while_it_went_live() {
+    let world = World::with(|settings| settings.salesforce.page_size = 2).await;
+    let salesforce = &world.sandbox.salesforce;
+    for n in 0..5 {
+        salesforce.insert("Account", json!({"Name": format!("Hot {n}"), "Rating": "Hot"}));
+    }
+    world.advance(Duration::from_secs(5));
+    let updated = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
+    world.given_flow(&noticing("first", updated)).await;
+    push(&world.stack, "hot", HOT).await;
+    dies_on_the_way(&world, "hot").await;
+    world.advance(Duration::from_mins(1));
+    salesforce.insert("Account", json!({"Name": "Meanwhile", "Rating": "Hot"}));
+    for _ in 0..5 {
+        world.advance(Duration::from_mins(9));
+        world.settle().await;
+    }
+    minutes(&world, 2).await;
+    let paused = lifecycle::pause(&world.stack, "hot").await.expect("paused");
+    assert_eq!(paused.catch_up_from, paused.live_from, "the poll of the others has told it of nothing");
+    world.advance(Duration::from_mins(5));
+    lifecycle::resume(&world.stack, "hot").await.expect("resumed");
+    later(&world).await;
+    assert_eq!(seen(&world, "hot", "Name").await, ["Meanwhile"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_our_own_effects_write_while_a_flow_goes_live_is_no_news_to_it() {
     let world = World::with(|settings| settings.salesforce.page_size = 1).await;
     let closing = world

@@ -152,6 +152,30 @@ async fn a_version_that_can_not_go_live_leaves_the_one_before_and_the_next_push_
     assert_eq!(world.runs().await.len(), 1, "what was there before is no news");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_version_that_this_build_can_not_read_can_be_paused_and_replaced() {
+    let world = World::new().await;
+    let accounts = "  type: salesforce.updated_record\n  object: Account\n  fields: [Id, Name]";
+    let good = noticing("notice", accounts);
+    world.given_flow(&good).await;
+    let of_another_build = noticing("notice", "  type: salesforce.replaced_record");
+    let push = async |text: &str| {
+        world.stack.flows.push("notice", "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+    };
+    push(&of_another_build).await;
+    let pushed = lifecycle::push(&world.stack, "notice", "flow.yaml", &good, BTreeMap::new()).await;
+    assert_eq!(pushed.expect("pushed").head.live_version, 3);
+    push(&of_another_build).await;
+    let back = lifecycle::roll_back(&world.stack, "notice", Some(1)).await.expect("rolled back");
+    assert_eq!((back.head.live_version, back.head.state), (1, FlowState::Enabled));
+    world.sandbox.salesforce.insert("Account", json!({"Name": "Noticed"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 1);
+    push(&of_another_build).await;
+    let paused = lifecycle::pause(&world.stack, "notice").await.expect("paused");
+    assert_eq!((paused.state, paused.catch_up_from), (FlowState::Paused, paused.live_from));
+}
+
 /// A flow that does nothing but take notice.
 fn noticing(name: &str, trigger: &str) -> String {
     format!("flow: {name}\ntrigger:\n{trigger}\nsteps:\n  - set: {{ seen: yes }}\n")

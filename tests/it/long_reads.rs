@@ -2,7 +2,7 @@
 //! told twice, whatever is edited, committed late or begun meanwhile. What that costs is printed and enforced.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use counterfoil::ports::http::{Http, HttpError, Request, Response};
 use counterfoil::ports::random::SeededRandom;
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::xero::Contact;
-use counterfoil_sandbox::{Provider as _, Sandbox};
+use counterfoil_sandbox::{Fault, Provider as _, Sandbox};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -36,6 +36,8 @@ struct Slow {
     sandbox: Arc<Sandbox>,
     page_takes: Duration,
     pages: AtomicU32,
+    /// The next page is dated a while after what it says was true, as a slow answer is.
+    dates_late: AtomicBool,
     after_page: Mutex<Option<AfterPage>>,
 }
 
@@ -43,12 +45,18 @@ struct Slow {
 impl Http for Slow {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let is_page = request.url.contains("/query") || request.url.contains("/Contacts");
-        let answer = self.inner.send(request).await;
+        let mut answer = self.inner.send(request).await;
         if is_page {
             self.clock.advance(self.page_takes);
             let page = self.pages.fetch_add(1, Ordering::SeqCst);
             if let Some(act) = self.after_page.lock().expect("people").as_ref() {
                 act(&self.sandbox, page);
+            }
+            if self.dates_late.swap(false, Ordering::SeqCst) {
+                self.clock.advance(Duration::from_secs(5));
+                let date = self.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                let headers = answer.iter_mut().flat_map(|answer| &mut answer.headers);
+                headers.filter(|(name, _)| name == "date").for_each(|(_, value)| value.clone_from(&date));
             }
         }
         answer
@@ -81,6 +89,7 @@ impl Desk {
             sandbox: Arc::clone(&sandbox),
             page_takes: Duration::from_secs(10),
             pages: AtomicU32::new(0),
+            dates_late: AtomicBool::new(false),
             after_page: Mutex::default(),
         });
         let ports = plain.ports(Arc::clone(&slow) as Arc<dyn Http>, Arc::new(SeededRandom::new(7)));
@@ -325,4 +334,70 @@ async fn what_is_edited_while_a_flow_goes_live_hides_no_record_behind_it() {
     desk.polls(2, 1, UPDATED).await;
     let told = desk.keys(&flow);
     assert!(told.len() == 1 && told.iter().all(|key| key.starts_with(&ids[599])), "{told:?}");
+}
+
+#[tokio::test]
+async fn an_edit_and_a_lost_locator_while_a_flow_goes_live_leave_no_old_record_for_news() {
+    let desk = Desk::with_pages_of(200).await;
+    let org = &desk.sandbox.salesforce;
+    let account = |n: usize| json!({"Name": format!("Account {n:03}"), "Rating": "Hot"});
+    let ids: Vec<_> = (0..800).map(|n| org.insert("Account", account(n))).collect();
+    desk.clock.advance(Duration::from_secs(15));
+    // One of the second page, which comes with its new stamp where it stood; then the third page isn't known any more.
+    let edited = ids[200].clone();
+    let page_of_it = ids[200].clone();
+    desk.meanwhile(move |sandbox, page| {
+        if page == 1 {
+            sandbox.salesforce.update("Account", &edited, json!({"Name": "Edited"}));
+        }
+    });
+    let lost = json!([{"errorCode": "INVALID_QUERY_LOCATOR", "message": "invalid query locator"}]);
+    org.faults().add(Fault::on("GET", "/query/", Fault::status(400, lost)).skip(1));
+    let changed = "  object: Account\n  changed: { Rating: { to: Hot } }";
+    let flow = desk.given_flow("hot", UPDATED, changed).await;
+    for id in [&ids[199], &ids[399], &ids[400], &ids[799]] {
+        org.update("Account", id, json!({"Name": "Still hot"}));
+    }
+    desk.polls(3, 1, UPDATED).await;
+    // What it was before, nobody has seen.
+    let told: Vec<String> =
+        desk.keys(&flow).into_iter().filter(|key| !key.starts_with(&page_of_it)).collect();
+    assert_eq!(told, Vec::<String>::new(), "they were hot before");
+}
+
+#[tokio::test]
+async fn an_edit_that_is_older_than_a_slow_first_answer_is_dated_hides_nothing_that_is_yet_to_be_read() {
+    for meanwhile in ["nothing", "another flow joins", "the flow is paused"] {
+        let desk = Desk::with_pages_of(200).await;
+        let options = "  object: Account\n  fields: [Id, Name]";
+        let first = desk.given_flow("first", UPDATED, options).await;
+        desk.polls(1, 1, UPDATED).await;
+        let org = &desk.sandbox.salesforce;
+        let ids: Vec<_> =
+            (0..2_000).map(|n| org.insert("Account", json!({"Name": format!("Account {n}")}))).collect();
+        desk.clock.advance(Duration::from_hours(1));
+        // One of the second page is edited before the first one is there.
+        let edited = ids[250].clone();
+        desk.slow.pages.store(0, Ordering::SeqCst);
+        desk.slow.dates_late.store(true, Ordering::SeqCst);
+        desk.meanwhile(move |sandbox, page| {
+            if page == 0 {
+                sandbox.salesforce.update("Account", &edited, json!({"Name": "Edited"}));
+            }
+        });
+        let report = desk.polls(1, 1, UPDATED).await;
+        assert!(report.pages < 10, "a worker has no time for all: {report:?}");
+        match meanwhile {
+            "another flow joins" => drop(desk.given_flow("second", UPDATED, options).await),
+            "the flow is paused" => {
+                lifecycle::pause(&desk.stack, "first").await.expect("paused");
+                desk.clock.advance(Duration::from_hours(1));
+                lifecycle::resume(&desk.stack, "first").await.expect("resumed");
+            }
+            _ => {}
+        }
+        desk.polls(12, 3, UPDATED).await;
+        let missed = desk.accounts().difference(&desk.keys(&first)).count();
+        assert_eq!(missed, 0, "{meanwhile}");
+    }
 }

@@ -25,6 +25,7 @@ mod limits;
 mod long_reads;
 mod lost_replies;
 mod main_job;
+mod meanwhile;
 mod notifications;
 mod order;
 mod passing;

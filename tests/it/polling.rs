@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use counterfoil::domain::connection::Connection;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::poll;
 use counterfoil::flow::rows::StoredRun;
@@ -285,6 +286,44 @@ async fn a_field_that_is_gone_stops_only_its_own_flow_which_catches_up_when_it_i
     world.settle().await;
     assert_eq!(queries(&world), 1, "and shares the poll again");
     assert_eq!(world.runs().await.len(), 9);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_nobody_can_poll_for_a_while_reads_on_from_where_it_was_told() {
+    for what_is_wrong in ["its text", "its connection"] {
+        let world = World::new().await;
+        let flow = |name: &str, connection: &str, fields: &str| {
+            noticing(name, UPDATED, &format!("  fields: {fields}{connection}"))
+        };
+        world.given_flow(&flow("named", "\n  connection: crm", "[Id, Name]")).await;
+        world.given_flow(&flow("only", "", "[Id, Name]")).await;
+        world.settle().await;
+        let push = async |text: &str| {
+            world.stack.flows.push("only", "flow.yaml", text, BTreeMap::new()).await.expect("pushed");
+        };
+        let crm = world.stack.connections.get(&"crm".into()).await.expect("read").expect("there");
+        let other = Connection { id: "other".into(), account: "00D2".into(), ..(*crm).clone() };
+        match what_is_wrong {
+            "its text" => push(&flow("only", "", "[Id, Name]").replace(UPDATED, "salesforce.replaced")).await,
+            _ => world.stack.connections.save(&other).await.expect("saved"),
+        }
+        world.sandbox.salesforce.insert("Account", json!({"Name": "Meanwhile"}));
+        for _ in 0..4 {
+            world.settle().await;
+            world.advance(Duration::from_mins(20));
+        }
+        assert_eq!((runs_of(&world, "named").await.len(), runs_of(&world, "only").await.len()), (1, 0));
+        match what_is_wrong {
+            "its text" => push(&flow("only", "", "[Id, Name, Phone]")).await,
+            _ => drop(world.stack.connections.remove(&other.id).await.expect("removed")),
+        }
+        for _ in 0..3 {
+            world.settle().await;
+        }
+        assert_eq!(names(&runs_of(&world, "only").await), ["Meanwhile"], "{what_is_wrong} was wrong");
+        let head = world.stack.flows.newest("only").await.expect("there");
+        assert_eq!(head.catch_up_from, None, "and shares the poll of the others again");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

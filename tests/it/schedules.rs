@@ -66,8 +66,8 @@ async fn two_keepers_at_once_fire_one_run() {
 async fn a_disabled_schedule_is_silent() {
     let world = World::new().await;
     let head = world.given_flow(DAILY).await;
-    let disabled = FlowHead { state: FlowState::Disabled, ..head.clone() };
-    world.stack.flows.change(&disabled).await.expect("changed");
+    let disabled = |head| Some(FlowHead { state: FlowState::Disabled, ..head });
+    let disabled = world.stack.flows.change(&head.name, disabled).await.expect("changed").expect("there");
     world.advance(Duration::from_hours(9));
     assert_eq!(world.keep().await.fired, 0);
     let key = EventKey::new("by hand");

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::FlowError;
 use super::super::budget::Priority;
-use super::super::poll::{self, Listener, SETTLED_AFTER, fingerprint};
+use super::super::poll::{self, Listener, SETTLED_AFTER};
 use super::super::rows::{StoredRun, run_key};
 use super::super::settle::send_all;
 use super::super::stack::Stack;
@@ -80,7 +80,7 @@ pub(super) async fn page(
         .changes
         .into_iter()
         .filter(|change| until.is_none_or(|until| change.stamp < until))
-        .filter(|change| !backfill.place.met.contains(&hash(change)))
+        .filter(|change| !backfill.place.has_met(change))
         .collect();
     poll::mark_own(stack, account.connection(), &mut fresh, backfill.since).await?;
     let decided =
@@ -114,15 +114,12 @@ pub(super) async fn page(
     backfill.found += queued + ran_before;
     backfill.queued += queued;
     backfill.ran_before += ran_before;
-    move_on(backfill, fresh);
+    backfill.place.passes(fresh);
     if let Some(fault) = decided.fault {
-        if !fresh.is_empty() {
-            // What is decided isn't asked for again: the rest is read from the place on.
-            backfill.place.continuation = None;
-        }
+        // The page is read again; what is decided of it isn't asked for again.
         return Ok(not_now(stack, backfill, fault));
     }
-    backfill.place.continuation = page.continuation.filter(|_| !ends);
+    backfill.place.moves_on(page.resume, page.continuation.filter(|_| !ends));
     backfill.read = ends;
     Ok(Fed::Page)
 }
@@ -139,31 +136,15 @@ fn all_later(changes: &[Change], until: Option<Timestamp>) -> bool {
     until.is_some_and(|until| !changes.is_empty() && changes.iter().all(|change| change.stamp >= until))
 }
 
-/// The place is the whole second of the newest record: what else has it is told apart by its hash.
-fn move_on(backfill: &mut Backfill, fresh: &[Change]) {
-    let place = &mut backfill.place;
-    for change in fresh {
-        let second = Timestamp::from_second(change.stamp.as_second()).unwrap_or(change.stamp);
-        if second > place.from {
-            place.from = second;
-            place.met.clear();
-        }
-    }
-    let from = place.from;
-    place.met.extend(fresh.iter().filter(|change| change.stamp >= from).map(hash));
-}
-
-fn hash(change: &Change) -> u64 {
-    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
-}
-
 fn not_now(stack: &Stack, backfill: &mut Backfill, fault: Fault) -> Fed {
     let is_lost = poll::lost_its_place(&fault);
     match fault {
         Fault::Terminal(failure) => Fed::Refused(failure),
         Fault::InDoubt(failure) => Fed::Waits(Waits { until: stack.now(), failure }),
         Fault::Retry(again) => {
-            backfill.place.continuation = backfill.place.continuation.take().filter(|_| !is_lost);
+            if is_lost {
+                backfill.place.continuation = backfill.place.resume.clone();
+            }
             Fed::Waits(Waits { until: again.at, failure: again.failure })
         }
     }

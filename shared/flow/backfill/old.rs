@@ -19,7 +19,7 @@ use crate::domain::event::RunMessage;
 use crate::domain::ids::EventKey;
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account as _, Change, Changed, Events, Trigger};
-use crate::ports::table::{Condition, Key, MAX_TRANSACTION, TableError, Write};
+use crate::ports::table::{Key, MAX_TRANSACTION, TableError, Write};
 
 /// What some versions come to.
 pub(super) struct Decided {
@@ -78,7 +78,7 @@ pub(super) async fn events(
 
 /// The records that satisfy `to`, each with the stamp of its transition, which is remembered from here on: the next
 /// backfill finds the same one, and the live flow none until the record has left it. A poll may remember at the same
-/// time: what has changed since it was read is looked at anew.
+/// time, and an effect of ours note what it sets: what has changed since it was read is looked at anew.
 async fn remembered<'a>(
     stack: &Stack,
     listener: &Listener,
@@ -102,11 +102,7 @@ async fn remembered<'a>(
             let Some(decided) = decide(changed, lives_from, memory.as_ref(), change) else { continue };
             transitions.push((*change, decided.stamp));
             if let Some(next) = decided.memory {
-                let when = match item.as_ref().map(|item| item.integer("seen")) {
-                    None => Condition::Absent,
-                    Some(Some(seen)) => Condition::equals("seen", seen),
-                    Some(None) => Condition::Missing("seen".into()),
-                };
+                let when = poll::as_it_was(item.as_ref());
                 writes.insert(key.clone(), Write::put(next.item(key.clone()), when));
             }
         }

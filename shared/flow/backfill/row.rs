@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::FlowError;
-use super::super::poll::{Listener, watch_key};
+use super::super::poll::{Listener, fingerprint, watch_key};
 use super::super::rows::{document_of, due_entry, item_of};
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
@@ -15,6 +15,7 @@ use super::tally::Tally;
 use crate::domain::connection::Connection;
 use crate::domain::ids::{BackfillId, ConnectionId, FlowId};
 use crate::domain::outcome::Failure;
+use crate::ports::connector::{Change, Resume};
 use crate::ports::table::{Condition, Field, Index, Item, Key, TableError, Write};
 
 /// The newest backfill of a flow.
@@ -86,8 +87,50 @@ pub(super) struct Place {
     pub(super) from: Timestamp,
     /// The next page, where the provider still knows it.
     pub(super) continuation: Option<String>,
+    /// Where to go on if it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resume: Option<String>,
     /// What of the second of `from` is queued, hashed: it may be met again.
     pub(super) met: BTreeSet<u64>,
+    /// What is newer and queued, with its second: it was edited while it was read, or its page isn't through.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ahead: BTreeMap<u64, i64>,
+}
+
+impl Place {
+    fn since(from: Timestamp) -> Self {
+        Self { from, continuation: None, resume: None, met: BTreeSet::new(), ahead: BTreeMap::new() }
+    }
+
+    pub(super) fn has_met(&self, change: &Change) -> bool {
+        let hash = hash(change);
+        self.met.contains(&hash) || self.ahead.contains_key(&hash)
+    }
+
+    /// These are queued.
+    pub(super) fn passes(&mut self, changes: &[Change]) {
+        self.ahead.extend(changes.iter().map(|change| (hash(change), change.stamp.as_second())));
+    }
+
+    /// A page is through: what follows is no older than where reading may be gone on with, and what is older need not be
+    /// known any more.
+    pub(super) fn moves_on(&mut self, page: Option<Resume>, continuation: Option<String>) {
+        self.continuation = continuation;
+        let Some(Resume { place, from }) = page else { return };
+        self.resume = Some(place);
+        let second = from.as_second();
+        if second > self.from.as_second() {
+            self.from = Timestamp::from_second(second).unwrap_or(self.from);
+            self.met.clear();
+        }
+        let from = self.from.as_second();
+        self.met.extend(self.ahead.iter().filter(|(_, second)| **second == from).map(|(hash, _)| *hash));
+        self.ahead.retain(|_, second| *second > from);
+    }
+}
+
+fn hash(change: &Change) -> u64 {
+    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
 }
 
 impl Backfill {
@@ -118,7 +161,7 @@ impl Backfill {
             queued: 0,
             ended_elsewhere: 0,
             read: false,
-            place: Place { from: wish.since, continuation: None, met: BTreeSet::new() },
+            place: Place::since(wish.since),
             tally: Tally::since(now),
             waits: None,
             failure: None,

@@ -7,7 +7,7 @@ use super::super::flows::{FlowHead, FlowState};
 use super::super::stack::Stack;
 use super::lease::Lease;
 use super::read::union_of;
-use super::{Listener, PollError, Report, Watch, forget_own_place};
+use super::{Listener, OVERLAP, PollError, Report, Watch, forget_own_place};
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, PollAsk, Trigger};
 
@@ -23,7 +23,7 @@ pub(super) async fn caught_up(
     }
     for listener in listeners {
         // Events that both watches see are one run: the run id says so.
-        reads_from(stack, listener, None, now).await?;
+        reads_from(stack, &listener.head, None, now).await?;
     }
     Ok(())
 }
@@ -75,19 +75,42 @@ pub(super) async fn apart(
 pub(super) async fn set_apart(stack: &Stack, listener: &Listener, from: Timestamp) -> Result<(), FlowError> {
     let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
     forget_own_place(stack, &listener.head, &listener.compiled).await?;
-    reads_from(stack, listener, Some(place), stack.now()).await
+    reads_from(stack, &listener.head, Some(place), stack.now()).await
 }
 
-/// Where a flow reads by itself. Its head is read anew: a person may have paused or disabled it meanwhile.
+/// Flows that were told here until now and that nobody can poll, for what is wrong with their connection or their text:
+/// before the others move on, the place of each is kept, so that it reads on from there by itself when it is well.
+pub(super) async fn left_behind(
+    stack: &Stack,
+    listeners: &[Listener],
+    lease: &Lease,
+) -> Result<(), FlowError> {
+    let place = &lease.place;
+    let Some(cursor) = place.cursor.filter(|_| place.tells_others(listeners.iter().map(|it| &it.head)))
+    else {
+        return Ok(());
+    };
+    for head in stack.flows.heads().await? {
+        let listens = listeners.iter().any(|listener| listener.head.id == head.id);
+        if place.tells(&head) && !listens && head.state == FlowState::Enabled && head.catch_up_from.is_none()
+        {
+            let from = (cursor - OVERLAP).max(head.live_from.unwrap_or(cursor));
+            reads_from(stack, &head, Some(from), stack.now()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a flow reads by itself. A person may have paused or disabled it meanwhile.
 async fn reads_from(
     stack: &Stack,
-    listener: &Listener,
+    was: &FlowHead,
     catch_up_from: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), FlowError> {
-    let Some(head) = stack.flows.newest_of(listener.head.id).await? else { return Ok(()) };
-    if head.state != FlowState::Enabled || head.catch_up_from != listener.head.catch_up_from {
-        return Ok(());
-    }
-    stack.flows.change(&FlowHead { catch_up_from, changed_at: now, ..head }).await
+    let meant = |head: FlowHead| {
+        let place = |head: &FlowHead| (head.state, head.life(), head.live_from, head.catch_up_from);
+        (place(&head) == place(was)).then_some(FlowHead { catch_up_from, changed_at: now, ..head })
+    };
+    stack.flows.change(&was.name, meant).await.map(drop)
 }

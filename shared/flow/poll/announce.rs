@@ -195,7 +195,7 @@ pub(in crate::flow) fn versioned(change: &Change, stamp: Timestamp) -> EventKey 
 }
 
 /// Nobody has written to it since it was read.
-pub(super) fn as_it_was(item: Option<&Item>) -> Condition {
+pub(in crate::flow) fn as_it_was(item: Option<&Item>) -> Condition {
     let Some(item) = item else { return Condition::Absent };
     let equal = |(name, field): (&String, &Field)| Condition::Equals(name.clone(), field.clone());
     Condition::All(item.fields.iter().map(equal).collect())

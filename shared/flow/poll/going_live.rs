@@ -92,27 +92,45 @@ pub async fn progress(stack: &Stack, head: &FlowHead) -> Result<Option<Progress>
     Ok(Some(Progress { version: next.version, live_from, read, waits }))
 }
 
-/// A new life with this version. It begins at once where there is nothing to remember; else it is under way, and
-/// [`work`] goes on with it. What is wrong with the flow's fields or its connection is said before anything changes.
+/// A new life with this version, in the place of one that is on its way. It begins at once where there is nothing to
+/// remember; else it is under way, and [`work`] goes on with it. What is wrong with the flow's fields or its connection is
+/// said before anything changes. `None`: somebody has changed the flow meanwhile, and nothing is begun.
 pub(in crate::flow) async fn begin(
     stack: &Stack,
-    head: FlowHead,
+    was: &FlowHead,
     version: u32,
     compiled: &Compiled,
-) -> Result<FlowHead, FlowError> {
+) -> Result<Option<FlowHead>, FlowError> {
     let now = stack.now();
-    let life = head.newest_life + 1;
-    let head = FlowHead { newest_life: life, going_live: Some(NextLife { version, life }), ..head };
+    let life = was.newest_life + 1;
+    let begun = |head: FlowHead| {
+        head.stands_as(was).then(|| FlowHead {
+            // Of a flow that isn't live yet, it is the live one from now on.
+            live_version: if head.state == FlowState::Disabled { version } else { head.live_version },
+            newest_life: life,
+            going_live: Some(NextLife { version, life }),
+            changed_at: now,
+            ..head
+        })
+    };
+    let before = || was.next_life().map(given_up).into_iter();
+    let at_once = async |live_from: Timestamp| {
+        let beginning = Beginning { stack, compiled, live_from, began_at: now };
+        beginning.forget_own_place(was).await?;
+        let lives = |head: FlowHead| {
+            let (head, writes) = beginning.of(begun(head)?)?;
+            Some((head, writes.into_iter().chain(before()).collect()))
+        };
+        stack.flows.change_with(&was.name, lives).await
+    };
     let trigger_id = &compiled.flow.trigger.id;
     if let Some(source) = stack.catalog.feed(trigger_id) {
         // What is remembered of a list is the next life's.
-        let next = FlowHead { life, ..head.clone() };
+        let next = FlowHead { life, ..was.clone() };
         feed::remember_all(stack, &next, compiled, source.as_ref()).await?;
-        return lives(stack, head, compiled, stack.now(), now, Vec::new()).await;
+        return at_once(stack.now()).await;
     }
-    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
-        return lives(stack, head, compiled, now, now, Vec::new()).await;
-    };
+    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else { return at_once(now).await };
     let (interest, connection) = listens_to(stack, compiled).await?;
     let scope = trigger.describe().scope;
     if let Some(missing) = scope.and_then(|it| scopes::lacking(&stack.catalog, &connection, it, trigger_id)) {
@@ -123,10 +141,10 @@ pub(in crate::flow) async fn begin(
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
     let live_from = trigger.poll(ask, &account).await?.provider_now;
     if seed::wanted(trigger.as_ref(), &interest).is_none() {
-        return lives(stack, head, compiled, live_from, now, Vec::new()).await;
+        return at_once(live_from).await;
     }
     let going = GoingLive {
-        flow: head.id,
+        flow: was.id,
         live_from,
         began_at: now,
         read: 0,
@@ -134,11 +152,53 @@ pub(in crate::flow) async fn begin(
         waits: None,
         due_at: now + NEXT,
     };
-    let head = FlowHead { changed_at: now, ..head };
-    let key = going_live_key(Life { flow: head.id, number: life });
+    let key = going_live_key(Life { flow: was.id, number: life });
     let put = Write::put(Lease::first(key, going), Condition::Absent);
-    stack.flows.change_with(&head, vec![put]).await?;
-    Ok(head)
+    let on_its_way = |head: FlowHead| Some((begun(head)?, before().chain([put.clone()]).collect()));
+    stack.flows.change_with(&was.name, on_its_way).await
+}
+
+/// How a life begins.
+struct Beginning<'a> {
+    stack: &'a Stack,
+    compiled: &'a Compiled,
+    /// By the provider's clock.
+    live_from: Timestamp,
+    /// By ours.
+    began_at: Timestamp,
+}
+
+impl Beginning<'_> {
+    fn is_polled(&self) -> bool {
+        self.stack.catalog.trigger(&self.compiled.flow.trigger.id).is_some()
+    }
+
+    /// Of an earlier pause the flow may remember a place; none of it counts in another life.
+    async fn forget_own_place(&self, head: &FlowHead) -> Result<(), FlowError> {
+        if self.is_polled() { forget_own_place(self.stack, head, self.compiled).await } else { Ok(()) }
+    }
+
+    /// The life that was next is the flow's. One that was paused meanwhile stays so, and has its place where the life
+    /// begins.
+    fn of(&self, head: FlowHead) -> Option<(FlowHead, Vec<Write>)> {
+        let NextLife { version, life } = head.going_live?;
+        let now = self.stack.now();
+        let is_paused = head.state == FlowState::Paused;
+        let by_itself = self.is_polled() && (is_paused || now.duration_since(self.began_at) > A_WHILE);
+        let forgotten = self.compiled.feed.is_some().then(|| feed::forget(head.life()));
+        let head = FlowHead {
+            state: if is_paused { FlowState::Paused } else { FlowState::Enabled },
+            live_version: version,
+            life,
+            going_live: None,
+            live_from: Some(self.live_from),
+            catch_up_from: by_itself.then_some(self.live_from),
+            fired: None,
+            changed_at: now,
+            ..head
+        };
+        Some((head, forgotten.into_iter().collect()))
+    }
 }
 
 /// Goes on as far as time and the account's limits allow.
@@ -195,9 +255,7 @@ async fn read_on(
         let account = stack.client(connection, Priority::Bulk, deadline).map_err(PollError::Fault)?;
         let seed = Seed { stack, trigger: trigger.as_ref(), account: &account, interest: &interest, life };
         if seed.page(lease).await? {
-            let (live_from, began_at) = (lease.place.live_from, lease.place.began_at);
-            let ended = Write::Delete { key: lease.key().clone(), when: lease.ours() };
-            lives(stack, head, &compiled, live_from, began_at, vec![ended]).await?;
+            lives(stack, &head, &compiled, lease).await?;
             return Ok(Went::Over);
         }
         if stack.now() >= deadline {
@@ -229,47 +287,30 @@ fn stopped(stack: &Stack, fault: Fault) -> Went {
     }
 }
 
-/// The life that was next begins, together with what is written then. A flow that was paused meanwhile stays so, and
-/// has its place where the life begins.
+/// Everything is remembered: the life begins, in the state and with the text that the flow has by now, unless it was
+/// given up.
 async fn lives(
     stack: &Stack,
-    head: FlowHead,
+    head: &FlowHead,
     compiled: &Compiled,
-    live_from: Timestamp,
-    began_at: Timestamp,
-    mut writes: Vec<Write>,
-) -> Result<FlowHead, FlowError> {
-    let Some(NextLife { version, life }) = head.going_live else { return Ok(head) };
-    let now = stack.now();
-    let is_polled = stack.catalog.trigger(&compiled.flow.trigger.id).is_some();
-    let is_paused = head.state == FlowState::Paused;
-    let by_itself = is_polled && (is_paused || now.duration_since(began_at) > A_WHILE);
-    let was = head.life();
-    let head = FlowHead {
-        state: if is_paused { FlowState::Paused } else { FlowState::Enabled },
-        live_version: version,
-        life,
-        going_live: None,
-        live_from: Some(live_from),
-        catch_up_from: by_itself.then_some(live_from),
-        fired: None,
-        changed_at: now,
-        ..head
+    lease: &Lease<GoingLive>,
+) -> Result<(), FlowError> {
+    let GoingLive { live_from, began_at, .. } = lease.place;
+    let beginning = Beginning { stack, compiled, live_from, began_at };
+    beginning.forget_own_place(head).await?;
+    let ended = Write::Delete { key: lease.key().clone(), when: lease.ours() };
+    let lives = |newest: FlowHead| {
+        let is_still = newest.next_life() == head.next_life();
+        let (lives, mut writes) = beginning.of(newest).filter(|_| is_still)?;
+        writes.push(ended.clone());
+        Some((lives, writes))
     };
-    if by_itself {
-        // Of an earlier pause it may remember a place; this one counts.
-        forget_own_place(stack, &head, compiled).await?;
-    }
-    if compiled.feed.is_some() {
-        writes.push(feed::forget(was));
-    }
-    stack.flows.change_with(&head, writes).await?;
-    Ok(head)
+    stack.flows.change_with(&head.name, lives).await.map(drop)
 }
 
-/// Nothing of it is left, if it isn't live yet.
+/// Nothing is left of a life that has not begun; written with the head that knows no more of it.
 pub(in crate::flow) fn given_up(life: Life) -> Write {
-    Write::Delete { key: going_live_key(life), when: Condition::Exists }
+    Write::Delete { key: going_live_key(life), when: Condition::Always }
 }
 
 /// The keeper comes by. True: there was something to do.

@@ -59,6 +59,9 @@ pub(super) struct Reading {
     pub(super) up_to: Timestamp,
     /// Where it goes on, in the provider's words.
     pub(super) resume: String,
+    /// What is older was told of, to those who were told of anything, before it began; `None`: nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) final_before: Option<Timestamp>,
     /// It is the daily one.
     pub(super) looks_back: bool,
 }
@@ -291,6 +294,28 @@ impl<P: Kept> Lease<P> {
     }
 }
 
+impl Place {
+    /// Where a read begins, before its overlap: at the cursor, or earlier for a flow that went live since, whose going
+    /// live took a while.
+    pub(super) fn start<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
+        let Some(cursor) = self.cursor else { return heads.filter_map(FlowHead::begins).min() };
+        let joined = heads.filter(|head| !self.tells(head)).filter_map(FlowHead::begins);
+        Some(joined.filter(|live_from| *live_from >= cursor - LONGEST_START).fold(cursor, Timestamp::min))
+    }
+
+    /// Whether a flow was told of what is known. One that has just begun to listen here was not: it may have come from a
+    /// watch of its own, and a process that hadn't heard of it yet may have polled meanwhile.
+    pub(super) fn tells(&self, head: &FlowHead) -> bool {
+        self.listeners.contains(&listening(head))
+    }
+
+    /// Whether others than these were told of what is known.
+    pub(super) fn tells_others<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> bool {
+        let these: BTreeSet<u64> = heads.map(listening).collect();
+        self.listeners.iter().any(|listener| !these.contains(listener))
+    }
+}
+
 /// How a place moves on that goes by stamps.
 impl Lease {
     /// How far before its place a poll reads now, and whether that is the daily look back.
@@ -299,22 +324,15 @@ impl Lease {
         if now.duration_since(last) < A_DAY { (OVERLAP, false) } else { (LOOK_BACK, true) }
     }
 
-    /// Where a read begins, before its overlap: at the cursor, or earlier for a flow that went live since, whose going
-    /// live took a while.
-    pub(super) fn start<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Timestamp> {
-        let Some(cursor) = self.place.cursor else { return heads.filter_map(FlowHead::begins).min() };
-        let joined = heads.filter(|head| !self.tells(head)).filter_map(FlowHead::begins);
-        Some(joined.filter(|live_from| *live_from >= cursor - LONGEST_START).fold(cursor, Timestamp::min))
-    }
-
     /// The read of the same listeners that an earlier worker had no time to finish.
     pub(super) fn unfinished<'a>(&self, heads: impl Iterator<Item = &'a FlowHead>) -> Option<Reading> {
         let listeners = together(heads);
         self.place.reading.clone().filter(|reading| reading.of == listeners)
     }
 
-    /// Everything up to here is queued, and there is more.
-    pub(super) fn comes_to(&mut self, reading: Reading) {
+    /// There is more, and nothing of it is older than this: the cursor moves on as far as the read goes for good.
+    pub(super) fn comes_to(&mut self, from: Timestamp, reading: Reading) {
+        self.place.cursor = self.place.cursor.max(Some(from.min(reading.up_to)));
         self.place.reading = Some(reading);
     }
 
@@ -339,25 +357,18 @@ impl Lease {
         self.known.contains(&fingerprint_of(change))
     }
 
-    /// Whether a flow was told of what is known. One that has just begun to listen here was not: it may have come from a
-    /// watch of its own, and a process that hadn't heard of it yet may have polled meanwhile.
-    pub(super) fn tells(&self, head: &FlowHead) -> bool {
-        self.place.listeners.contains(&listening(head))
-    }
-
     /// These flows have been told of everything up to the cursor.
     pub(super) fn told<'a>(&mut self, heads: impl Iterator<Item = &'a FlowHead>) {
         self.place.listeners = heads.map(listening).collect();
     }
 
-    /// These are queued: the cursor moves on, as far as the read goes for good.
-    pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp, up_to: Timestamp) {
+    /// These are queued.
+    pub(super) fn passed(&mut self, fresh: &[Change], from: Timestamp) {
         for change in fresh {
             let hash = fingerprint_of(change);
             if self.known.insert(hash) {
                 self.place.seen.push((hash, change.stamp.as_millisecond()));
             }
-            self.place.cursor = self.place.cursor.max(Some(change.stamp.min(up_to)));
         }
         // What lies before the new overlap may stand on a later page of the same read.
         self.forget_before(from);

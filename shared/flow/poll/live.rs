@@ -18,8 +18,8 @@ pub(in crate::flow) async fn read_up_to(
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
-    let Some(standing) = standing(stack, head, compiled).await? else { return Ok(None) };
-    Ok(standing.read_up_to.map(|cursor| cursor - OVERLAP).max(head.begins()))
+    let Some(place) = place_of(stack, head, compiled).await? else { return Ok(None) };
+    Ok(place.start(std::iter::once(head)).map(|start| start - OVERLAP).max(head.begins()))
 }
 
 /// How the poll of a flow is doing.
@@ -37,11 +37,16 @@ pub async fn standing(
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<Option<Standing>, FlowError> {
-    let Some(key) = watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? else {
-        return Ok(None);
-    };
-    let place: Place = lease::read(stack, &key).await?;
-    Ok(Some(Standing { read_up_to: place.cursor, failed: place.failed }))
+    let place = place_of(stack, head, compiled).await?;
+    Ok(place.map(|place| Standing { read_up_to: place.cursor, failed: place.failed }))
+}
+
+/// The place of the watch that the flow listens at.
+async fn place_of(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<Option<Place>, FlowError> {
+    match watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? {
+        Some(key) => lease::read(stack, &key).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The place that a flow had when it read on by itself before.

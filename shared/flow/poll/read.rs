@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::super::budget::Priority;
+use super::super::flows::FlowHead;
 use super::super::stack::Stack;
-use super::alone::{apart, caught_up, set_apart};
+use super::alone::{apart, caught_up, left_behind, set_apart};
 use super::announce::Announcing;
 use super::lease::{Failed, Lease, Place, Reading, together};
 use super::pace::Pace;
@@ -81,16 +82,27 @@ async fn read(
 ) -> Result<(), PollError> {
     let union = union_of(listeners.iter().map(|listener| &listener.interest));
     let heads = || listeners.iter().map(|listener| &listener.head);
-    let Some(start) = lease.start(heads()) else { return Ok(()) };
+    if !watch.own {
+        left_behind(stack, listeners, lease).await?;
+    }
+    let Some(mut start) = lease.place.start(heads()) else { return Ok(()) };
+    if watch.own {
+        // What it read by itself before it shared the poll of the others is behind it.
+        start = heads().filter_map(FlowHead::begins).fold(start, Timestamp::max);
+    }
     let now = stack.now();
     let (overlap, looks_back) = lease.overlap(now);
-    let final_before = lease.place.cursor.map(|cursor| cursor - overlap);
     // One that is longer than a worker's time ends all the same.
     let unfinished = lease.unfinished(heads());
     let begins = unfinished.is_none();
     report.went_on += u32::from(!begins);
     let looks_back = unfinished.as_ref().map_or(looks_back, |reading| reading.looks_back);
     let from = unfinished.as_ref().map_or(start - overlap, |reading| reading.oldest);
+    // By the cursor as it was then: a read that is gone on with has moved it.
+    let final_before = match &unfinished {
+        Some(reading) => reading.final_before,
+        None => lease.place.cursor.map(|cursor| cursor - overlap),
+    };
     let mut up_to = unfinished.as_ref().map(|reading| reading.up_to);
     let mut continuation = unfinished.map(|reading| reading.resume);
     let mut read_at: Option<Timestamp> = None;
@@ -112,7 +124,7 @@ async fn read(
         let up_to = *up_to.get_or_insert(settled_before);
         report.unsettled |= page.changes.iter().any(|change| change.stamp > settled_before);
         // Who has just begun to listen here wasn't told of what the others know.
-        let someone_new = listeners.iter().any(|listener| !lease.tells(&listener.head));
+        let someone_new = listeners.iter().any(|listener| !lease.place.tells(&listener.head));
         let version = |change: &Change| (change.id.clone(), change.stamp);
         let mut changes: Vec<Change> = page
             .changes
@@ -122,7 +134,7 @@ async fn read(
             .collect();
         own::mark(stack, account.connection(), &mut changes, from).await?;
         for listener in listeners {
-            let is_new = !lease.tells(&listener.head);
+            let is_new = !lease.place.tells(&listener.head);
             let live_from = listener.head.begins().unwrap_or(Timestamp::MAX);
             let is_open = |change: &Change| {
                 is_new || (!lease.knows(change) && final_before.is_none_or(|before| change.stamp >= before))
@@ -140,9 +152,11 @@ async fn read(
                 Err(error) => return Err(error),
             }
         }
-        lease.passed(&changes, from, up_to);
+        lease.passed(&changes, from);
         if let Some(resume) = page.resume.filter(|_| page.continuation.is_some()) {
-            lease.comes_to(Reading { of: together(heads()), oldest: from, up_to, resume, looks_back });
+            let (of, oldest, place) = (together(heads()), from, resume.place);
+            let reading = Reading { of, oldest, up_to, resume: place, final_before, looks_back };
+            lease.comes_to(resume.from, reading);
         }
         told_now.extend(changes.iter().map(version));
         match page.continuation {

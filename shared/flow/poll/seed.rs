@@ -25,10 +25,13 @@ use crate::ports::table::{Item, Key, TableError, Write};
 /// Where reading goes on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// Everything older is remembered.
+    /// Where reading began.
     from: Timestamp,
     /// The next page, where the provider still knows it.
     continuation: Option<String>,
+    /// Where to go on if it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resume: Option<String>,
     /// Records that changed meanwhile and were asked when they were made, hashed: nobody is asked twice.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     asked: BTreeSet<u64>,
@@ -62,7 +65,7 @@ impl Seed<'_> {
         let ask = PollAsk { union: &wanted, from: place.from, continuation: place.continuation.as_deref() };
         let page = match self.trigger.poll(ask, self.account).await {
             Err(fault) if place.continuation.is_some() && lost_its_place(&fault) => {
-                place.continuation = None;
+                place.continuation = place.resume.clone();
                 return Ok(false);
             }
             page => page.map_err(PollError::Fault)?,
@@ -73,9 +76,7 @@ impl Seed<'_> {
         }
         let going = &mut lease.place;
         going.read += page.changes.len() as u64;
-        let newest = page.changes.iter().map(|change| change.stamp).max();
-        let second = newest.and_then(|newest| Timestamp::from_second(newest.as_second()).ok());
-        going.place.from = second.map_or(going.place.from, |second| second.max(going.place.from));
+        going.place.resume = page.resume.map(|resume| resume.place).or(going.place.resume.take());
         going.place.continuation = page.continuation;
         // Not before the last page: what is edited meanwhile stands, with its new stamp, where it stood before.
         Ok(going.place.continuation.is_none())

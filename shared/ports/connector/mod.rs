@@ -22,4 +22,6 @@ pub use endpoint::{Call, Capacity, Element, Endpoint, MemberOutcome};
 pub use limits::{LimitKind, Limits, Usage, Verdict};
 pub use manners::{Connector, Identity};
 pub use token::{GrantFault, RefreshRules, Token, TokenAsk};
-pub use trigger::{Bound, Change, Counted, Events, Interest, PollAsk, PollPage, Trigger, TriggerDescription};
+pub use trigger::{
+    Bound, Change, Counted, Events, Interest, PollAsk, PollPage, Resume, Trigger, TriggerDescription,
+};

@@ -177,11 +177,21 @@ pub struct PollPage {
     pub changes: Vec<Change>,
     /// The next page; None with the last one.
     pub continuation: Option<String>,
-    /// The same place, or one before it, in words that last: a later poll goes on there. None: this page offers none, or
-    /// it is the last.
-    pub resume: Option<String>,
+    /// The same place, or one before it, that lasts: a later poll goes on there. None: this page offers none, or it is
+    /// the last.
+    pub resume: Option<Resume>,
     /// The provider's clock (the answer's `Date`).
     pub provider_now: Timestamp,
+}
+
+/// Where a read can be gone on with, whenever that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// In the provider's words.
+    pub place: String,
+    /// Nothing that follows has an older stamp. What was read may have a newer one: a record that is edited meanwhile may
+    /// come with its new stamp where it stood before.
+    pub from: Timestamp,
 }
 
 /// How many records there are, and what a few of them are called.

@@ -9,7 +9,7 @@ use counterfoil::flow::lifecycle::Pushed;
 use counterfoil::flow::poll::going_live::{self, Progress};
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{Stack, dispatch, keep, lifecycle, look, rerun};
+use counterfoil::flow::{FlowError, Stack, dispatch, keep, lifecycle, look, rerun};
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
 
@@ -22,18 +22,28 @@ pub(super) async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
     let stack = place.existing()?;
     let (mut flows, mut states) = (Vec::new(), Vec::new());
     for head in stack.flows.heads().await? {
-        let compiled = lifecycle::live(&stack, &head).await?;
+        let (compiled, unreadable) = match lifecycle::live(&stack, &head).await {
+            Ok(compiled) => (Some(compiled), None),
+            Err(FlowError::Asked(failure)) => (None, Some(failure)),
+            Err(error) => return Err(error.into()),
+        };
         let going_live = going_live::progress(&stack, &head).await?;
-        states.push(state(&head, going_live.as_ref()));
+        let state = state(&head, going_live.as_ref());
+        states.push(if unreadable.is_some() {
+            format!("{state}; can't be read, push it again")
+        } else {
+            state
+        });
         flows.push(json!({
             "flow": head.name,
-            "title": compiled.flow.title,
+            "title": compiled.as_ref().map(|compiled| &compiled.flow.title),
             "state": head.state,
             "live_version": head.live_version,
-            "trigger": compiled.flow.trigger.id,
-            "webhook": webhook(&head, &compiled),
+            "trigger": compiled.as_ref().map(|compiled| &compiled.flow.trigger.id),
+            "webhook": compiled.as_ref().and_then(|compiled| webhook(&head, compiled)),
             "live_from": head.live_from,
             "going_live": going_live,
+            "unreadable": unreadable,
         }));
     }
     if json {

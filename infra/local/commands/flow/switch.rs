@@ -228,6 +228,7 @@ pub(super) async fn disable(place: &Place, names: &[String]) -> anyhow::Result<(
         let dropped = dropped(&stack, name).await?;
         lifecycle::disable(&stack, name).await?;
         output::line(format!("{name} is disabled and its place given up; runs that have begun go on"));
+        let Some(dropped) = dropped else { continue };
         output::line(match dropped.queued_of_all_flows {
             0 => "  nothing is queued, so nothing that is queued is dropped".to_owned(),
             some => format!("  of the {some} events of all flows that are queued, its own are dropped"),
@@ -242,10 +243,14 @@ pub(super) async fn disable(place: &Place, names: &[String]) -> anyhow::Result<(
     Ok(())
 }
 
-async fn dropped(stack: &Stack, name: &str) -> anyhow::Result<Dropped> {
+/// `None`: what a flow watches isn't known whose text this build can't read.
+async fn dropped(stack: &Stack, name: &str) -> anyhow::Result<Option<Dropped>> {
     let head = stack.flows.named(name).await?;
-    let compiled = lifecycle::live(stack, &head).await?;
-    Ok(preview::dropped(stack, &head, compiled).await?)
+    match lifecycle::live(stack, &head).await {
+        Ok(compiled) => Ok(Some(preview::dropped(stack, &head, compiled).await?)),
+        Err(FlowError::Asked(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn pause(place: &Place, names: &[String]) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
 use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage};
+use crate::ports::connector::{Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Resume};
 use crate::ports::http::{Method, Response};
 
 /// Fields of every record: what a change is known by.
@@ -73,7 +73,7 @@ pub(super) async fn poll(by: By, ask: PollAsk<'_>, account: &dyn Account) -> Res
     let began = cursor.map_or(provider_now, |cursor| cursor.began);
     let next = page.next.map(|address| Cursor { address, began });
     Ok(PollPage {
-        resume: next.as_ref().and_then(|next| next.passed(&changes)).map(Begin::text),
+        resume: next.as_ref().and_then(|next| next.passed(&changes)).map(Begin::resume),
         continuation: next.map(Cursor::text),
         changes,
         provider_now,
@@ -92,9 +92,9 @@ impl Begin {
         Self { stamp, after: None }
     }
 
-    fn text(self) -> String {
+    fn resume(self) -> Resume {
         let after = self.after.map(|id| format!(" {id}"));
-        format!("{}{}", self.stamp, after.unwrap_or_default())
+        Resume { place: format!("{}{}", self.stamp, after.unwrap_or_default()), from: self.stamp }
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -430,7 +430,13 @@ mod tests {
         let account = Scripted::new().answer(body).answer(records(&[]));
         let page = poll(By::SystemModstamp, ask(&deals(), None), &account).await.unwrap();
         assert!(page.changes[1].stamp > page.provider_now - LONGEST_ANSWER);
-        poll(By::SystemModstamp, ask(&deals(), page.resume.as_deref()), &account).await.unwrap();
+        poll(
+            By::SystemModstamp,
+            ask(&deals(), page.resume.as_ref().map(|resume| resume.place.as_str())),
+            &account,
+        )
+        .await
+        .unwrap();
         assert!(
             account.soql(1).contains(&format!(
                 "WHERE SystemModstamp >= 2026-05-06T11:56:44.000Z AND (SystemModstamp > 2026-05-06T11:56:44.000Z OR \

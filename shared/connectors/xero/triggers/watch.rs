@@ -19,7 +19,7 @@ use crate::domain::record_id::RecordId;
 use crate::domain::time::{Day, Stamp};
 use crate::domain::{Object, Value};
 use crate::ports::connector::{
-    Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Trigger, TriggerDescription,
+    Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Resume, Trigger, TriggerDescription,
 };
 use crate::ports::http::Response;
 
@@ -167,12 +167,11 @@ impl Trigger for Watch {
         let short_code =
             if taken.is_empty() { String::new() } else { self.directory.short_code(account).await? };
         let changes = taken.into_iter().map(|record| self.change(record, &short_code, account));
-        let continuation = next.map(Place::text);
         Ok(PollPage {
             changes: changes.collect::<Result<_, _>>()?,
             // A place says by itself where it is, whenever it is gone on from.
-            resume: continuation.clone(),
-            continuation,
+            resume: next.map(|next| Resume { place: next.text(), from: next.since }),
+            continuation: next.map(Place::text),
             provider_now,
         })
     }
