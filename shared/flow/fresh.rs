@@ -63,7 +63,7 @@ pub(super) async fn moved_on(
     let newer = item
         .as_ref()
         .map(Memory::read)
-        .is_some_and(|memory| memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.values));
+        .is_some_and(|memory| memory.seen > stamp.as_millisecond() && satisfies(changed, &memory.current()));
     if !newer {
         return Ok(None);
     }

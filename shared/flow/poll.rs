@@ -17,7 +17,7 @@ mod pace;
 mod read;
 mod seed;
 
-pub(super) use announce::{as_it_was, message, versioned};
+pub(super) use announce::{message, versioned};
 pub use feed::{FeedRules, feed_trouble};
 pub use lease::Failed;
 pub(super) use lease::{fingerprint, watch_key};

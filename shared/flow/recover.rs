@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use super::account::{Client, retry};
-use super::fault_of;
 use super::rows::{Doubt, GroupRow, StoredRun, group_key, run_key};
 use super::run::write_patiently;
 use super::stack::Stack;
+use super::{fault_of, transitions};
 use crate::domain::effect::EffectKind;
 use crate::domain::ids::GroupId;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
@@ -70,6 +70,8 @@ pub async fn join(stack: &Stack, client: &Client, group: GroupId) -> Result<Opti
     // What is in doubt was sent; its members' pointers may have gone since, where a person has decided for one.
     let sent = row.doubt.is_some() || row.results.is_some() || row.repeated_at.is_some();
     if !sent && !everyone_points(stack, &row).await? {
+        let nothing = GroupRow { results: Some(vec![not_made(); row.elements().len()]), ..row };
+        transitions::take_back(stack, &nothing).await.map_err(ground)?;
         let delete = Write::Delete { key: group_key(group), when: Condition::Always };
         write_patiently(&stack.ports, vec![delete]).await.map_err(|e| ground(e.into()))?;
         tracing::info!(%group, "was never sent; given up");
@@ -289,10 +291,10 @@ async fn conclude(
         Err(fault) => (None, Err(fault)),
     };
     let put = Write::put(row.item(lease), Condition::Always);
-    match write_patiently(&stack.ports, vec![put]).await {
-        Ok(()) => outcome,
-        Err(error) => Err(fault_of(&error.into(), now)),
-    }
+    let ground = |error| fault_of(&error, now);
+    write_patiently(&stack.ports, vec![put]).await.map_err(|error| ground(error.into()))?;
+    transitions::take_back(stack, &row).await.map_err(ground)?;
+    outcome
 }
 
 fn not_made() -> MemberOutcome {

@@ -2,27 +2,31 @@
 //!
 //! One row per (life of a flow, record) remembers the watched values and the last transition. It is written with the
 //! transition before the event is queued and marked announced after it, so a crash announces the same key again.
-//! Our effects write the values that they set into it before they are sent: our own write is no change.
+//! Our effects note in it what they set before they are sent ([`notes`]): our own write is no change.
+
+mod notes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub(in crate::flow) use notes::as_it_was;
+pub use notes::{Note, own_writes, take_back};
 
-use super::FlowError;
 use super::rows::ROW_VERSION;
-use super::stack::Stack;
-use crate::domain::ids::{ConnectionId, Life};
+use crate::domain::ids::Life;
 use crate::domain::record_id::RecordId;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Changed, FieldChange, Sets};
+use crate::ports::connector::{Changed, FieldChange};
 use crate::ports::table::{Condition, Field, Item, Key, Write};
 
 /// What is remembered of a record in one life of a flow.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
-    /// Field -> canonical JSON text.
+    /// Field -> canonical JSON text, as it was looked at last.
     pub values: BTreeMap<String, String>,
+    /// What effects of ours set since.
+    pub set: BTreeMap<String, Note>,
     /// The stamp of the last transition (its event key), and whether its event is queued for sure.
     pub transition: Option<i64>,
     pub announced: bool,
@@ -52,6 +56,7 @@ impl Memory {
             .collect();
         Self {
             values,
+            set: notes::read(item),
             transition: item.integer("transition"),
             announced: item.integer("announced") != Some(0),
             previous: item.text("previous").map(str::to_owned),
@@ -60,9 +65,16 @@ impl Memory {
         }
     }
 
+    /// The values that count: as they were looked at last, and what effects of ours set since.
+    pub fn current(&self) -> BTreeMap<String, String> {
+        let set = self.set.iter().map(|(field, note)| (field.clone(), note.value.clone()));
+        self.values.clone().into_iter().chain(set).collect()
+    }
+
     pub fn item(&self, key: Key) -> Item {
         let mut item = Item::new(key);
         item.fields.insert("v".into(), ROW_VERSION.into());
+        item.fields.extend(self.set.iter().map(|(field, note)| note.stored(field)));
         for (name, text) in &self.values {
             item.fields.insert(format!("{VALUE}{name}"), text.clone().into());
         }
@@ -93,59 +105,59 @@ pub fn decide(changed: &Changed, memory: Option<&Memory>, record: &Value, stamp:
     let now = stamp.as_millisecond();
     let unannounced = memory.filter(|m| !m.announced).and_then(|m| m.transition);
     let before = memory.cloned().unwrap_or_default();
+    let was = before.current();
     // Somebody has looked at a newer version: this one says nothing any more.
-    let values = if now < before.seen { before.values.clone() } else { watched_values(changed, record) };
-    let known = memory.is_some_and(|m| !m.values.is_empty());
-    let differs = before.values != values;
-    let transition = differs && is_transition(changed, known.then_some(&before.values), &values);
+    let is_old = now < before.seen;
+    let values = if is_old { was.clone() } else { watched_values(changed, record) };
+    let differs = was != values;
+    let transition = differs && is_transition(changed, &was, &values);
     let reopened = !differs && before.open_until >= now && now > before.seen && satisfies(changed, &values);
 
     if transition || reopened {
-        let previous = object_of(&before.values);
+        let previous = object_of(&was);
         let memory = Memory {
             values,
             transition: Some(now),
             announced: false,
             previous: Some(previous.to_string()),
             seen: now,
-            open_until: 0,
+            ..Memory::default()
         };
         return Decision { event: Some((stamp, previous)), memory: Some(memory) };
     }
+    // What our effects set is in what was looked at, or has been overwritten.
+    let looked_at = |before: Memory| match is_old {
+        true => before,
+        false => Memory { values, set: BTreeMap::new(), seen: now, ..before },
+    };
     if let Some(transition) = unannounced {
         // Written before a crash, and perhaps not queued: announced again under the same key.
         let previous = before.previous.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let at = Timestamp::from_millisecond(transition).unwrap_or(stamp);
-        let memory = Memory { values, seen: now.max(before.seen), ..before };
-        return Decision { event: Some((at, previous.unwrap_or(Value::Null))), memory: Some(memory) };
+        let event = Some((at, previous.unwrap_or(Value::Null)));
+        return Decision { event, memory: Some(looked_at(before)) };
     }
     // A newer version of what is announced: a run that would leave its transition open must know of it.
     let worth = differs || (now > before.seen && (before.open_until >= now || before.transition.is_some()));
-    let memory = worth.then(|| Memory { values, announced: true, seen: now.max(before.seen), ..before });
+    let memory = worth.then(|| Memory { announced: true, ..looked_at(before) });
     Decision { event: None, memory }
 }
 
 fn is_transition(
     changed: &Changed,
-    before: Option<&BTreeMap<String, String>>,
+    before: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
 ) -> bool {
-    let differs = |field: &str| match before {
-        Some(before) => before.get(field) != now.get(field),
-        // Not seen since the flow went live, so it did not satisfy `to` then.
-        None => true,
-    };
-    let from_holds = |change: &FieldChange| match (&change.from, before) {
-        (None, _) => true,
-        (Some(from), Some(before)) => among(from, before.get(&change.field)),
-        (Some(_), None) => false,
-    };
+    let differs = |field: &str| before.get(field).is_some_and(|before| now.get(field) != Some(before));
+    // Not seen since the flow went live, so it did not satisfy `to` then.
+    let is_new = |field: &str| !before.contains_key(field) || differs(field);
+    let from_holds =
+        |change: &FieldChange| change.from.as_ref().is_none_or(|from| among(from, before.get(&change.field)));
     let fields = !changed.fields.is_empty()
-        && changed.fields.iter().any(|change| differs(&change.field))
+        && changed.fields.iter().any(|change| is_new(&change.field))
         && changed.fields.iter().all(from_holds)
         && satisfies(changed, now);
-    let any = before.is_some() && changed.any.iter().any(|field| differs(field));
-    fields || any
+    fields || changed.any.iter().any(|field| differs(field))
 }
 
 /// Whether the watched values are such as the transition leads to.
@@ -183,29 +195,6 @@ fn canonical(value: &Value) -> String {
         },
         other => other.to_string(),
     }
-}
-
-/// The memory writes that go with an effect of ours: to every flow that watches the account, the values that we
-/// set are no news.
-pub async fn own_writes(
-    stack: &Stack,
-    connection: &ConnectionId,
-    sets: &Sets,
-) -> Result<Vec<Write>, FlowError> {
-    let mut writes = Vec::new();
-    for (life, changed) in stack.flows.transitions_on(connection).await? {
-        let set: BTreeMap<String, Field> = changed
-            .watched()
-            .filter_map(|field| {
-                let value = sets.fields.get(field)?;
-                Some((format!("{VALUE}{field}"), Field::Text(canonical(value))))
-            })
-            .collect();
-        if !set.is_empty() {
-            writes.push(Write::Update { key: memory_key(life, &sets.record), set, when: Condition::Always });
-        }
-    }
-    Ok(writes)
 }
 
 /// The write that keeps a transition open: each newer version of the record tries again.
@@ -272,6 +261,18 @@ mod tests {
     fn any_fires_at_each_change_after_the_first_sight() {
         let changed = Changed { fields: Vec::new(), any: vec!["StageName".into()] };
         assert_eq!(events(&changed, &[(1, "A"), (2, "A"), (3, "B"), (4, "A")]), vec![3, 4]);
+    }
+
+    #[test]
+    fn what_our_own_write_set_of_a_record_that_nobody_has_looked_at_says_nothing_of_its_other_fields() {
+        let changed = Changed { fields: Vec::new(), any: vec!["StageName".into(), "Amount".into()] };
+        let values = BTreeMap::from([("StageName".to_owned(), "\"A\"".to_owned())]);
+        let ours = Memory { values, announced: true, ..Memory::default() };
+        let record = json!({"StageName": "A", "Amount": 5});
+        let decision = decide(&changed, Some(&ours), &record, at(5));
+        assert_eq!(decision.event, None);
+        let edited = json!({"StageName": "A", "Amount": 6});
+        assert!(decide(&changed, decision.memory.as_ref(), &edited, at(6)).event.is_some());
     }
 
     #[test]

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use counterfoil::domain::ids::EventKey;
 use counterfoil::domain::run::Status;
-use counterfoil::flow::poll;
+use counterfoil::flow::flows::FlowHead;
+use counterfoil::flow::{keep, poll};
+use counterfoil::ports::queue::QueueName;
+use counterfoil::runtime::pump;
+use counterfoil_sandbox::salesforce::Refusal;
 use serde_json::json;
 
 use crate::broken::Broken;
 use crate::main_job::{FLOW, opportunity, win};
+use crate::trouble::{Life, mortal, time_goes_on};
 use crate::world::World;
 
 fn reopen(world: &World, opportunity: &str) {
@@ -32,6 +38,27 @@ trigger:
 steps:
   - set: { name: '{{ record.Name }}' }
 ";
+
+/// Wins what it is told of.
+const CLOSING: &str = "\
+flow: closing
+trigger: { type: http.webhook }
+steps:
+  - action: salesforce.update_record
+    with: { object: Opportunity, id: '{{ record.id }}', fields: { StageName: Closed Won } }
+";
+
+async fn told_to_close(world: &World, head: &FlowHead, opportunity: &str) {
+    let (key, now) = (EventKey::new(opportunity), world.stack.now());
+    let started = keep::start(&world.stack, head, "http.webhook", key, now, json!({"id": opportunity})).await;
+    started.expect("started");
+}
+
+/// How a flow's runs stand.
+async fn stand(world: &World, flow: &str) -> Vec<Status> {
+    let runs = world.runs().await.into_iter();
+    runs.filter(|run| run.row.flow_name == flow).map(|run| run.row.status).collect()
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn won_reopened_and_won_again_is_two_events_and_one_invoice() {
@@ -155,22 +182,11 @@ async fn what_was_won_before_going_live_fires_only_after_it_has_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watched_field_that_we_set_ourselves_is_no_change() {
     let world = World::new().await;
-    let closing = "\
-flow: closing
-trigger: { type: http.webhook }
-steps:
-  - action: salesforce.update_record
-    with: { object: Opportunity, id: '{{ record.id }}', fields: { StageName: Closed Won } }
-";
     world.given_flow(NOTICING).await;
-    let head = world.given_flow(closing).await;
+    let head = world.given_flow(CLOSING).await;
     let ours = opportunity(&world, "Ours");
     let theirs = opportunity(&world, "Theirs");
-    let event = json!({"id": ours});
-    let key = counterfoil::domain::ids::EventKey::new("one");
-    counterfoil::flow::keep::start(&world.stack, &head, "http.webhook", key, world.stack.now(), event)
-        .await
-        .expect("started");
+    told_to_close(&world, &head, &ours).await;
     world.drain().await;
     assert_eq!(world.sandbox.salesforce.get("Opportunity", &ours).expect("there")["StageName"], "Closed Won");
     win(&world, &theirs);
@@ -185,6 +201,88 @@ steps:
     win(&world, &ours);
     world.settle().await;
     assert_eq!(world.runs().await.len(), 3);
+}
+
+/// The org wants to know what is next before a deal is won.
+fn winning_needs_a_next_step(world: &World) {
+    let condition = "StageName = 'Closed Won' AND NextStep = null";
+    world.sandbox.salesforce.refuse_where("Opportunity", condition, "What is next?").expect("a rule");
+}
+
+fn win_with_a_next_step(world: &World, opportunity: &str) {
+    let won = json!({"StageName": "Closed Won", "NextStep": "Invoice it"});
+    world.sandbox.salesforce.update("Opportunity", opportunity, won);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_effect_of_ours_was_refused_is_news_when_a_person_sets_it() {
+    for is_known in [true, false] {
+        let world = World::new().await;
+        world.given_flow(NOTICING).await;
+        let closing = world.given_flow(CLOSING).await;
+        winning_needs_a_next_step(&world);
+        let id = opportunity(&world, "Acme Ltd");
+        if is_known {
+            world.settle().await;
+        }
+        told_to_close(&world, &closing, &id).await;
+        world.drain().await;
+        assert_eq!(stand(&world, "closing").await, [Status::Failed]);
+        world.settle().await;
+        assert_eq!(stand(&world, "wins").await, [], "nobody has won it");
+        win_with_a_next_step(&world, &id);
+        world.settle().await;
+        assert_eq!(stand(&world, "wins").await, [Status::Succeeded], "known before: {is_known}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_effect_of_ours_waits_to_set_is_news_when_a_person_sets_it_first_and_only_then() {
+    let world = World::new().await;
+    world.given_flow(NOTICING).await;
+    let closing = world.given_flow(CLOSING).await;
+    let (theirs, ours) = (opportunity(&world, "Theirs"), opportunity(&world, "Ours"));
+    world.settle().await;
+    for id in [&theirs, &ours] {
+        world.sandbox.salesforce.refuse(Refusal::row_lock(id));
+        told_to_close(&world, &closing, id).await;
+    }
+    world.drain().await;
+    assert_eq!(stand(&world, "closing").await, [Status::Waiting; 2]);
+    win(&world, &theirs);
+    world.settle().await;
+    time_goes_on(&world, &world.stack, 20).await;
+    world.settle().await;
+    assert_eq!(stand(&world, "closing").await, [Status::Succeeded; 2]);
+    let runs = world.runs().await;
+    let won: Vec<_> = runs.iter().filter(|run| run.row.flow_name == "wins").collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(won[0].row.record().map(|(_, id)| id.to_string()), Some(theirs));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_dies_at_any_operation_of_a_refused_effect_leaves_a_persons_win_news() {
+    for operations in 0.. {
+        let world = World::new().await;
+        world.given_flow(NOTICING).await;
+        let closing = world.given_flow(CLOSING).await;
+        winning_needs_a_next_step(&world);
+        let id = opportunity(&world, "Acme Ltd");
+        world.settle().await;
+        told_to_close(&world, &closing, &id).await;
+        let life = Life::of(operations);
+        let process = mortal(&world, &life);
+        let lived = world.flowing(life.live(pump::runs(&process, QueueName::Runs))).await.is_some();
+        world.advance(pump::VISIBILITY);
+        time_goes_on(&world, &world.another_process(), 40).await;
+        assert_eq!(stand(&world, "closing").await, [Status::Failed], "died after {operations}");
+        win_with_a_next_step(&world, &id);
+        world.settle().await;
+        assert_eq!(stand(&world, "wins").await, [Status::Succeeded], "died after {operations}");
+        if lived {
+            return;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use super::super::account::Client;
 use super::super::poll::{self, Listener};
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
-use super::super::transitions::{Memory, memory_key, satisfies, watched_values};
+use super::super::transitions::{Memory, as_it_was, memory_key, satisfies, watched_values};
 use super::Backfill;
 use crate::domain::Value;
 use crate::domain::event::RunMessage;
@@ -102,7 +102,7 @@ async fn remembered<'a>(
             let Some(decided) = decide(changed, lives_from, memory.as_ref(), change) else { continue };
             transitions.push((*change, decided.stamp));
             if let Some(next) = decided.memory {
-                let when = poll::as_it_was(item.as_ref());
+                let when = as_it_was(item.as_ref(), changed);
                 writes.insert(key.clone(), Write::put(next.item(key.clone()), when));
             }
         }
@@ -139,24 +139,25 @@ fn decide(
     let now = change.stamp.as_millisecond();
     let values = watched_values(changed, &change.record);
     let known = memory.cloned().unwrap_or_default();
+    let current = known.current();
     let is_newer = known.seen > now;
-    if is_newer && !satisfies(changed, &known.values) {
+    if is_newer && !satisfies(changed, &current) {
         return None;
     }
     let is_live = lives_from.is_some_and(|from| change.stamp >= from);
-    if is_live && !is_newer && known.values != values {
+    if is_live && !is_newer && current != values {
         return None;
     }
-    if (is_newer || known.values == values)
+    if (is_newer || current == values)
         && let Some(transition) = known.transition
     {
         let stamp = Timestamp::from_millisecond(transition).unwrap_or(change.stamp);
         return Some(Transition { stamp, memory: None });
     }
     // Queued before the place is saved, and once more if it couldn't be: so it is as good as announced.
-    let values = if is_newer { known.values.clone() } else { values };
+    let (values, set) = if is_newer { (known.values, known.set) } else { (values, BTreeMap::new()) };
     let seen = known.seen.max(now);
-    let memory = Memory { values, transition: Some(now), announced: true, seen, ..Memory::default() };
+    let memory = Memory { values, set, transition: Some(now), announced: true, seen, ..Memory::default() };
     Some(Transition { stamp: change.stamp, memory: Some(memory) })
 }
 

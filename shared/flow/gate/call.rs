@@ -147,7 +147,7 @@ impl Gate {
             let ask = &mut member.ask;
             let mut extra = ask.extra.clone();
             if let Some(sets) = &ask.operation.sets {
-                match transitions::own_writes(&self.stack, &ask.client.connection.id, sets).await {
+                match transitions::own_writes(&self.stack, &row.connection, row.group, sets).await {
                     Ok(writes) => extra.extend(writes),
                     Err(error) => return (member, Err(fault(&error, now))),
                 }
@@ -327,11 +327,16 @@ impl Gate {
         .await;
     }
 
-    /// Writes what is known of the group. A result is a fact about the world: it is written unconditionally.
+    /// Writes what is known of the group. A result is a fact about the world: it is written unconditionally. Then
+    /// what was noted for those that were not applied is taken back.
     async fn results(&self, row: &GroupRow, done: bool) -> bool {
         let lease = (!done).then(|| self.stack.now() + self.stack.times.lease);
         let put = Write::put(row.item(lease), Condition::Always);
-        match write_patiently(&self.stack.ports, vec![put]).await {
+        let written = async {
+            write_patiently(&self.stack.ports, vec![put]).await?;
+            transitions::take_back(&self.stack, row).await
+        };
+        match written.await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(group = %row.group, %error, "the results could not be written; recovery will find them");

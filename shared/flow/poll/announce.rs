@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::FlowError;
+use super::super::flows::FlowHead;
 use super::super::settle::send_all;
 use super::super::stack::Stack;
-use super::super::transitions::{Memory, decide, memory_key};
+use super::super::transitions::{Memory, as_it_was, decide, memory_key};
 use super::lease::{Lease, lease_lost};
 use super::{Listener, PollError, known};
 use crate::domain::Value;
@@ -19,7 +20,7 @@ use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::EventKey;
 use crate::domain::outcome::Failure;
 use crate::ports::connector::{Account, Change, Changed, Events, Trigger};
-use crate::ports::table::{Condition, Field, Item, Key, TableError, Write};
+use crate::ports::table::{Condition, Field, Key, TableError, Write};
 
 /// How often what is remembered may have changed under our hands.
 pub(super) const TRIES: u32 = 5;
@@ -67,7 +68,7 @@ impl Announcing<'_> {
         let message = |(change, key)| self.message(change, key, Value::Null);
         let messages: Vec<RunMessage> = events.into_iter().map(message).collect();
         if !messages.is_empty() {
-            self.lives_still().await?;
+            lives_still(self.stack, head).await?;
         }
         send_all(self.stack, &messages).await?;
         // Only then: after a crash they are met, and queued, again.
@@ -95,7 +96,7 @@ impl Announcing<'_> {
         for _ in 0..TRIES {
             let decided = self.decided(changed, changes).await?;
             if !decided.messages.is_empty() {
-                self.lives_still().await?;
+                lives_still(self.stack, &self.listener.head).await?;
             }
             match self.lease.write(self.stack, decided.memories).await? {
                 true => {
@@ -124,9 +125,11 @@ impl Announcing<'_> {
             // That we wrote something else to it needn't be remembered.
             let ours = change.own
                 && decision.event.is_none()
-                && memory.map(|was| was.values) == decision.memory.as_ref().map(|now| now.values.clone());
+                && memory.map(|was| was.current()) == decision.memory.as_ref().map(Memory::current);
             if let Some(memory) = decision.memory.filter(|_| !ours) {
-                decided.memories.push(Write::put(memory.item(key.clone()), as_it_was(item.as_ref())));
+                decided
+                    .memories
+                    .push(Write::put(memory.item(key.clone()), as_it_was(item.as_ref(), changed)));
             }
             if let Some((stamp, previous)) = decision.event {
                 decided.messages.push(self.message(change, versioned(change, stamp), previous));
@@ -140,21 +143,20 @@ impl Announcing<'_> {
         Ok(decided)
     }
 
-    /// Before anybody is told of anything: whether the flow is in the life that this worker believes it to be in.
-    /// Otherwise the others tell it, by what that life remembers, and this worker knows no better than to stop.
-    async fn lives_still(&self) -> Result<(), FlowError> {
-        let Listener { head, .. } = self.listener;
-        self.stack.flows.forget_heads();
-        if self.stack.flows.life_of(head.id).await? == Some(head.life()) {
-            return Ok(());
-        }
-        let message = format!("`{}` was changed while it was polled; the next poll goes by that", head.name);
-        Err(FlowError::Asked(Failure::new("flow_changed", message)))
-    }
-
     fn message(&self, change: &Change, key: EventKey, previous: Value) -> RunMessage {
         message(self.stack, self.account.connection(), self.trigger, self.listener, change, key, previous)
     }
+}
+
+/// Before anybody is told of anything: whether the flow is in the life that this worker believes it to be in. Otherwise
+/// the others tell it, by what that life remembers, and this worker knows no better than to stop.
+pub(super) async fn lives_still(stack: &Stack, head: &FlowHead) -> Result<(), FlowError> {
+    stack.flows.forget_heads();
+    if stack.flows.life_of(head.id).await? == Some(head.life()) {
+        return Ok(());
+    }
+    let message = format!("`{}` was changed while it was polled; the next poll goes by that", head.name);
+    Err(FlowError::Asked(Failure::new("flow_changed", message)))
 }
 
 pub(in crate::flow) fn message(
@@ -192,11 +194,4 @@ struct Decided {
 /// The key of a version, or of a transition, of a record.
 pub(in crate::flow) fn versioned(change: &Change, stamp: Timestamp) -> EventKey {
     EventKey::new(format!("{}@{stamp}", change.id))
-}
-
-/// Nobody has written to it since it was read.
-pub(in crate::flow) fn as_it_was(item: Option<&Item>) -> Condition {
-    let Some(item) = item else { return Condition::Absent };
-    let equal = |(name, field): (&String, &Field)| Condition::Equals(name.clone(), field.clone());
-    Condition::All(item.fields.iter().map(equal).collect())
 }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::super::FlowError;
 use super::super::account::Client;
 use super::super::stack::Stack;
-use super::super::transitions::{Memory, memory_key, watched_values};
-use super::announce::{TRIES, as_it_was};
+use super::super::transitions::{Memory, as_it_was, memory_key, watched_values};
+use super::announce::TRIES;
 use super::going_live::GoingLive;
 use super::lease::{Lease, fingerprint};
 use super::{PollError, known, lost_its_place};
@@ -133,7 +133,7 @@ impl Seed<'_> {
         for _ in 0..TRIES {
             let memories = there.iter().zip(&items).filter_map(|((key, change), item)| {
                 let memory = remembered(changed, change, item.as_ref().map(Memory::read))?;
-                Some(Write::put(memory.item(key.clone()), as_it_was(item.as_ref())))
+                Some(Write::put(memory.item(key.clone()), as_it_was(item.as_ref(), changed)))
             });
             if lease.write(self.stack, memories.collect()).await? {
                 return Ok(());
@@ -146,19 +146,14 @@ impl Seed<'_> {
 
 /// What is remembered of a record with this version; `None`: all of it is.
 fn remembered(changed: &Changed, change: &Change, known: Option<Memory>) -> Option<Memory> {
-    let mut values = watched_values(changed, &change.record);
+    let values = watched_values(changed, &change.record);
     let seen = change.stamp.as_millisecond();
     match known {
         None => Some(Memory { values, seen, announced: true, ..Memory::default() }),
         // Read before, by a worker that didn't come back.
         Some(known) if known.seen >= seen => None,
-        Some(known) => {
-            if known.seen == 0 {
-                // Not read yet: an effect of ours has written, or is about to write, something newer.
-                values.extend(known.values.clone());
-            }
-            Some(Memory { values, seen, ..known })
-        }
+        // What an effect of ours has set meanwhile, or is about to, is newer.
+        Some(known) => Some(Memory { values, seen, ..known }),
     }
 }
 
@@ -180,10 +175,13 @@ mod tests {
             record: json!({"Amount": 1, "StageName": "New"}),
             url: None,
         };
-        let note = BTreeMap::from([("StageName".to_owned(), "\"Won\"".to_owned())]);
-        let noted = Memory { values: note, announced: true, ..Memory::default() };
-        let memory = remembered(&changed, &change, Some(noted)).unwrap();
-        assert_eq!(memory.values["StageName"], "\"Won\"");
+        let mut noted = Item::new(Key::new("M", "memory"));
+        noted.fields.insert("s.StageName".into(), "a-call \"Won\"".into());
+        let memory = remembered(&changed, &change, Some(Memory::read(&noted))).unwrap();
+        assert_eq!(
+            (memory.current()["StageName"].as_str(), memory.values["StageName"].as_str()),
+            ("\"Won\"", "\"New\"")
+        );
         assert_eq!((memory.values["Amount"].as_str(), memory.seen), ("1", 5_000));
         assert_eq!(remembered(&changed, &change, Some(memory)), None, "a page that is read again");
     }

@@ -10,7 +10,7 @@ use super::super::compile::Ready;
 use super::super::gate::{Answer, Ask};
 use super::super::links::{self, Standing};
 use super::super::settle::Ending;
-use super::super::{recover, rerun};
+use super::super::{fault_of, recover, rerun, transitions};
 use super::{REPLANS, Stopped, Walk, empty, text};
 use crate::domain::connection::Provider;
 use crate::domain::effect::EffectKind;
@@ -215,6 +215,9 @@ impl Walk {
             (StepState::Pending, Some(group), _) => {
                 let joined = recover::join(&self.stack, client, group).await?;
                 let Some(row) = joined else { return Ok(None) };
+                // The worker may have ended before it did that.
+                let taken_back = transitions::take_back(&self.stack, &row).await;
+                taken_back.map_err(|error| fault_of(&error, self.stack.now()))?;
                 match recover::outcome_of(&row, effect) {
                     // It is known not to have happened.
                     None | Some(MemberOutcome::Retry(_) | MemberOutcome::Replan(_)) => Ok(None),
