@@ -294,7 +294,8 @@ pub fn planned_after(options: &crate::domain::Object, now: Timestamp) -> Result<
     planned(cron.find_next_occurrence(&now.to_zoned(zone), false))
 }
 
-fn schedule_of(options: &crate::domain::Object) -> Result<(Cron, TimeZone), Failure> {
+/// When a schedule ticks, by the clock of which zone.
+pub(super) fn schedule_of(options: &crate::domain::Object) -> Result<(Cron, TimeZone), Failure> {
     let text = |name: &str| options.get(name).and_then(Value::as_str);
     let cron = text("cron").unwrap_or_default();
     let bad = |message: String| Failure::new("bad_schedule", message);

@@ -12,7 +12,7 @@ use super::compile::Compiled;
 use super::flows::{FlowHead, FlowState, Kept, NextLife};
 use super::poll::going_live::{self, Went};
 use super::stack::Stack;
-use super::{poll, scopes};
+use super::{keep, poll, scopes};
 use crate::domain::outcome::Failure;
 
 /// What a push came to.
@@ -136,7 +136,8 @@ async fn begins_anew(stack: &Stack, head: &FlowHead, than: u32, is: &Compiled) -
         let trigger = &compiled.flow.trigger;
         let watched = interest.map(|it| (it.object, it.filter, it.changed, it.events));
         let feed = compiled.feed.is_some().then(|| poll::feed::watched(&trigger.options));
-        (trigger.id.clone(), trigger.connection.clone(), watched, feed)
+        let ticks = keep::schedule_of(&trigger.options).ok().filter(|_| trigger.id == "schedule");
+        (trigger.id.clone(), trigger.connection.clone(), watched, feed, ticks)
     };
     let was = match stack.flows.compiled(head.id, than).await {
         Err(FlowError::Asked(_)) => None,

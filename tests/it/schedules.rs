@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use counterfoil::domain::ids::EventKey;
 use counterfoil::flow::flows::{FlowHead, FlowState};
-use counterfoil::flow::keep;
+use counterfoil::flow::{keep, lifecycle};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -46,6 +46,37 @@ async fn a_tick_fires_once_by_the_clock_of_its_zone_and_missed_ticks_fire_as_one
     assert_eq!(world.keep().await.fired, 1);
     assert_eq!(world.keep().await.fired, 0);
     assert_eq!(planned(&world).await, ["2026-11-22T18:00:00Z", "2026-11-25T18:00:00Z"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_schedule_begins_when_it_is_pushed_or_rolled_back_to_and_other_steps_miss_no_tick() {
+    let world = World::new().await;
+    let push = async |text: &str| {
+        let pushed = lifecycle::push(&world.stack, "daily", "flow.yaml", text, Default::default()).await;
+        pushed.expect("pushed").live_again
+    };
+    world.given_flow(DAILY).await;
+    // Half past five in the afternoon, UTC: the tick at five was none of this flow's.
+    world.advance(Duration::from_mins(7 * 60 + 30));
+    let other = DAILY.replace("0 7 * * *", "0 17 * * *").replace("Pacific/Auckland }", "UTC }");
+    assert_eq!(push(&other).await, Some(world.clock_now()));
+    assert_eq!(world.keep().await.fired, 0);
+    // Nor was the one at six.
+    world.advance(Duration::from_hours(1));
+    let rolled_back = lifecycle::roll_back(&world.stack, "daily", None).await.expect("rolled back");
+    assert_eq!(rolled_back.live_again, Some(world.clock_now()));
+    assert_eq!(world.keep().await.fired, 0);
+    // The same instants by the clock of another zone are another schedule as well.
+    world.advance(Duration::from_hours(23));
+    push(&DAILY.replace("0 7 * * *", "0 18 * * *").replace("Pacific/Auckland }", "UTC }")).await;
+    assert_eq!(push(DAILY).await, Some(world.clock_now()));
+
+    // A minute before its tick it gets other steps, and half an hour passes without a keeper.
+    world.advance(Duration::from_mins(29));
+    assert_eq!(push(&DAILY.replace("day:", "on:")).await, None);
+    world.advance(Duration::from_mins(31));
+    assert_eq!(world.keep().await.fired, 1);
+    assert_eq!(planned(&world).await, ["2026-11-23T18:00:00Z"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
