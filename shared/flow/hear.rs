@@ -83,7 +83,9 @@ async fn taken(
         .filter(|connection| connection.provider == provider)
         .map(|connection| connection.account.as_str())
         .collect();
-    let strangers: BTreeSet<&str> = heard.changed.iter().map(|(account, _)| account.as_str()).collect();
+    let unread: BTreeSet<&str> = heard.unread.iter().flatten().map(String::as_str).collect();
+    let named = heard.changed.iter().map(|(account, _)| account.as_str());
+    let strangers: BTreeSet<&str> = named.chain(unread.iter().copied()).collect();
     for account in strangers.difference(&accounts) {
         tracing::warn!(
             provider = provider.as_str(),
@@ -91,19 +93,21 @@ async fn taken(
             "a notification of an account that no connection leads to wakes nobody; is it the one that was meant?"
         );
     }
-    let known = heard.changed.iter().filter(|(account, _)| accounts.contains(account.as_str()));
-    let mut woken = wake::each(known.map(|(account, trigger)| (*trigger, Some(account.as_str()))));
+    let known = heard.changed.iter().map(|(account, trigger)| (*trigger, account.as_str()));
+    let all = polled_of(provider).flat_map(|trigger| unread.iter().map(move |account| (trigger, *account)));
+    let known = known.chain(all).filter(|(_, account)| accounts.contains(account));
+    let mut woken = wake::each(known.map(|(trigger, account)| (trigger, Some(account))));
     let sequences = &stack.hearing.sequences;
     let subscription = keys.get(heard.key).map(|key| Subscription::signed_with(provider, key));
     let numbered = match subscription.zip(heard.sequence) {
         Some((of, (first, last))) => Some((of, sequences.place(of, first).await?, last)),
         None => None,
     };
-    if numbered.is_some_and(|(_, place, _)| place != Place::InOrder) {
-        tracing::warn!(provider = provider.as_str(), "notifications were missed; everything is looked at");
-        let of_provider =
-            POLLED.into_iter().map(|(id, _)| id).filter(|id| Provider::of(id) == Some(provider));
-        woken = wake::each(of_provider.map(|trigger| (trigger, None)));
+    let is_unread = heard.unread.contains(&None);
+    if is_unread || numbered.is_some_and(|(_, place, _)| place != Place::InOrder) {
+        let why = if is_unread { "a notification can't be read" } else { "notifications were missed" };
+        tracing::warn!(provider = provider.as_str(), why, "everything is looked at");
+        woken = wake::each(polled_of(provider).map(|trigger| (trigger, None)));
     }
     wake::soon(stack, woken).await?;
     // Last: a gap whose wake-ups failed is seen again when the notification comes again.
@@ -111,4 +115,9 @@ async fn taken(
         sequences.note(of, place, last).await?;
     }
     Ok(heard.answer)
+}
+
+/// The triggers of a provider that are polled.
+fn polled_of(provider: Provider) -> impl Iterator<Item = &'static str> {
+    POLLED.into_iter().map(|(id, _)| id).filter(move |id| Provider::of(id) == Some(provider))
 }

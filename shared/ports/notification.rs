@@ -26,6 +26,9 @@ impl Notification<'_> {
 pub struct Heard {
     /// Account and trigger: whose poll would find what changed.
     pub changed: Vec<(String, &'static str)>,
+    /// Accounts of which it says something that can't be read, so that anything may have changed; `None`: nor does it
+    /// say of which.
+    pub unread: Vec<Option<String>>,
     /// Which of the keys it was known by.
     pub key: usize,
     /// Its place among all notifications of its key, where the provider numbers them: first and last.

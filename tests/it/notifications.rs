@@ -125,6 +125,30 @@ async fn a_missing_notification_has_everything_looked_at_and_a_late_or_repeated_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_that_can_not_be_read_has_everything_looked_at_that_it_may_be_about() {
+    let world = world().await;
+    let tenant = world.sandbox.xero.ledger().tenant_id().to_string();
+    let readable = json!({"eventCategory": "CONTACT", "tenantId": tenant});
+    let depth = async |trigger: &str| woken(&world, trigger).await;
+    for (event, of_others) in [
+        (json!({"eventCategory": "CREDITNOTE", "tenantId": null}), 1),
+        (json!({"eventCategory": null, "tenantId": tenant}), 1),
+        (json!({"eventCategory": null, "tenantId": "another"}), 0),
+    ] {
+        let (contacts, quotes) =
+            (depth("xero.new_or_updated_contact").await, depth("xero.new_or_updated_quote").await);
+        let body = json!({"events": [event, readable]}).to_string();
+        assert_eq!(signed(&world.stack, "key", &body).await, Reply::empty(200));
+        assert_eq!(depth("xero.new_or_updated_contact").await, contacts + 1, "{event}");
+        assert_eq!(depth("xero.new_or_updated_quote").await, quotes + of_others, "{event}");
+        world.advance(Duration::from_mins(10));
+    }
+    assert_eq!(signed(&world.stack, "key", "?").await, Reply::empty(200));
+    assert_eq!(depth("xero.new_or_updated_quote").await, 3);
+    assert_eq!(depth("salesforce.updated_record").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_intent_to_receive_is_answered_with_200_or_401_and_an_empty_body_and_wakes_nobody() {
     let world = world().await;
     let body =

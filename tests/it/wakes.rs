@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::ids::ConnectionId;
-use counterfoil::flow::{hear, poll};
+use counterfoil::flow::{hear, lifecycle, poll};
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::Provider as _;
@@ -20,6 +20,7 @@ use crate::broken::Broken;
 use crate::main_job::{FLOW, opportunity, win};
 use crate::notifications::{signed, woken, xero, xero_to};
 use crate::secrets::Log;
+use crate::trouble::{Life, mortal};
 use crate::world::World;
 
 const UPDATED: &str = "salesforce.updated_record";
@@ -89,17 +90,70 @@ async fn a_change_event_brings_the_change_in_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_notification_of_one_organisation_polls_no_other() {
     let world = world().await;
-    world.given_flow(&noticing("xero.new_or_updated_contact", "")).await;
-    world.sandbox.xero.harness().counters.clear();
-    let body = json!({"events": [{"eventCategory": "CONTACT", "tenantId": "another"}]}).to_string();
+    let contact = "xero.new_or_updated_contact";
+    world.given_flow(&noticing(contact, ", connection: books")).await;
     books_are(&world, |books| {
         (books.id, books.account) = (ConnectionId::from("others-books"), "another".to_owned());
     })
     .await;
-    assert_eq!(signed(&world.stack, "key", &body).await.status, 200);
-    world.advance(Duration::from_secs(4));
-    assert_eq!(take_up(&world, "xero.new_or_updated_contact").await.watches, 0);
-    assert_eq!(woken(&world, "xero.new_or_updated_contact").await, 0, "it was taken up");
+    let own = world.sandbox.xero.ledger().tenant_id().to_string();
+    for (tenant, polls) in [("another", 0), (own.as_str(), 1)] {
+        world.sandbox.xero.harness().counters.clear();
+        let body = json!({"events": [{"eventCategory": "CONTACT", "tenantId": tenant}]}).to_string();
+        assert_eq!(signed(&world.stack, "key", &body).await.status, 200);
+        assert_eq!(woken(&world, contact).await, 1, "{tenant}");
+        world.advance(Duration::from_secs(4));
+        let report = take_up(&world, contact).await;
+        assert_eq!((report.watches, report.pages, report.failures), (polls, polls, Vec::new()), "{tenant}");
+        let asked = world.sandbox.xero.calls_to("GET /Contacts");
+        assert_eq!((asked, woken(&world, contact).await), (polls.into(), 0), "{tenant}");
+    }
+}
+
+/// It comes while a poll is under way that then has no time for another: at each operation of the poll in turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wake_up_that_meets_a_poll_without_time_for_another_is_followed_by_one_in_seconds() {
+    let mut met = 0;
+    for operations in 0.. {
+        let world = World::new().await;
+        let head = world.given_flow(&noticing(UPDATED, ", object: Account")).await;
+        poll::wake(&world.stack, UPDATED, "schedule").await.expect("woken");
+        let life = Life::that_stands_after(operations);
+        let process = mortal(&world, &life);
+        let polling = tokio::spawn(async move { pump::wakes(&process, UPDATED).await });
+        let ends = async {
+            while !polling.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let stands = tokio::select! {
+            () = life.stands() => true,
+            () = ends => false,
+        };
+        let mut is_met = false;
+        if stands {
+            world.advance(Duration::from_secs(70));
+            poll::wake(&world.stack, UPDATED, "schedule").await.expect("woken");
+            is_met = take_up(&world, UPDATED).await.busy == 1;
+            life.go_on();
+        }
+        world.flowing(polling).await.expect("it ends").expect("polled");
+        if is_met {
+            met += 1;
+            assert_eq!(woken(&world, UPDATED).await, 1, "at operation {operations}");
+            world.advance(Duration::from_secs(4));
+            let report = take_up(&world, UPDATED).await;
+            assert_eq!((report.pages, report.failures), (1, Vec::new()), "at operation {operations}");
+            assert_eq!(woken(&world, UPDATED).await, 0, "at operation {operations}");
+            let compiled = lifecycle::live(&world.stack, &head).await.expect("a version");
+            let standing = poll::standing(&world.stack, &head, &compiled).await.expect("read");
+            assert_eq!(standing.expect("polled").failed, None, "at operation {operations}");
+        }
+        if !stands {
+            break;
+        }
+    }
+    assert!(met > 3, "{met}");
 }
 
 /// A Starter organisation has 1,000 calls a day. Three pollers look each five minutes, an invoice's notification comes each

@@ -38,6 +38,7 @@ pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Re
     let organisation = organisation(notification.body).ok_or(Reply::empty(400))?;
     Ok(Heard {
         changed: TRIGGERS.map(|trigger| (organisation.to_string(), trigger)).to_vec(),
+        unread: Vec::new(),
         key,
         sequence: None,
         answer: Reply::new(200, XML, ACKNOWLEDGED),

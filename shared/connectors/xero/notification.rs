@@ -9,50 +9,53 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use sha2::Sha256;
 
+use crate::domain::Value;
 use crate::ports::notification::{Heard, Notification, Reply};
 
 const SIGNATURE: &str = "x-xero-signature";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    #[serde(default)]
-    events: Vec<Event>,
-    first_event_sequence: Option<u64>,
-    last_event_sequence: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    #[serde(default)]
-    event_category: String,
-    #[serde(default)]
-    tenant_id: String,
-}
 
 pub(super) fn hear(notification: &Notification<'_>, keys: &[SecretString]) -> Result<Heard, Reply> {
     let Some(key) = keys.iter().position(|key| is_signed(notification, key)) else {
         return Err(Reply::empty(401));
     };
-    // Signed, so it is Xero's: what can't be read may still mean that something has changed.
-    let Ok(body) = serde_json::from_slice::<Body>(notification.body) else {
-        return Ok(Heard { changed: Vec::new(), key, sequence: None, answer: Reply::empty(200) });
-    };
-    let changed: BTreeSet<(String, &'static str)> = body
-        .events
-        .iter()
-        .flat_map(|event| {
-            let triggers = triggers_of(&event.event_category.to_ascii_uppercase());
-            triggers.iter().map(|trigger| (event.tenant_id.clone(), *trigger))
-        })
-        .collect();
-    // The sequence of the probes is 0.
-    let sequence = body.first_event_sequence.zip(body.last_event_sequence).filter(|(first, _)| *first > 0);
-    Ok(Heard { changed: changed.into_iter().collect(), key, sequence, answer: Reply::empty(200) })
+    let body: Value = serde_json::from_slice(notification.body).unwrap_or_default();
+    let (mut changed, mut unread) = (BTreeSet::new(), BTreeSet::new());
+    match body.get("events").and_then(Value::as_array) {
+        Some(events) => {
+            for event in events {
+                match read(event) {
+                    Ok(about) => changed.extend(about),
+                    Err(of) => drop(unread.insert(of)),
+                }
+            }
+        }
+        // Signed, so it is Xero's: what can't be read may still mean that something has changed.
+        None => drop(unread.insert(None)),
+    }
+    let number = |name: &str| body.get(name).and_then(Value::as_u64);
+    let sequence = number("firstEventSequence").zip(number("lastEventSequence"));
+    Ok(Heard {
+        changed: changed.into_iter().collect(),
+        unread: unread.into_iter().collect(),
+        key,
+        // The sequence of the probes is 0.
+        sequence: sequence.filter(|(first, _)| *first > 0),
+        answer: Reply::empty(200),
+    })
+}
+
+/// What an event says has changed; else whose it is, if that can be read.
+fn read(event: &Value) -> Result<Vec<(String, &'static str)>, Option<String>> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let tenant = text("tenantId").map(str::to_owned);
+    let Some(category) = text("eventCategory") else { return Err(tenant) };
+    match (triggers_of(&category.to_ascii_uppercase()), tenant) {
+        ([], _) => Ok(Vec::new()),
+        (_, None) => Err(None),
+        (triggers, Some(tenant)) => Ok(triggers.iter().map(|trigger| (tenant.clone(), *trigger)).collect()),
+    }
 }
 
 /// Payments and bank transactions have no notifications of their own; they show in their documents'.
@@ -118,10 +121,42 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_can_not_be_read_may_be_about_anything_of_its_organisation_and_hides_no_other() {
+        let unread = |event: &str| {
+            let other = r#"{"eventCategory":"CONTACT","tenantId":"t1"}"#;
+            let body =
+                format!(r#"{{"events":[{event},{other}],"firstEventSequence":6,"lastEventSequence":7}}"#);
+            let heard = heard(&signed("current", &body), &body).unwrap();
+            assert_eq!(heard.changed, [("t1".to_owned(), "xero.new_or_updated_contact")], "{event}");
+            assert_eq!(heard.sequence, Some((6, 7)));
+            heard.unread
+        };
+        for category in ["null", "7", "\"\""] {
+            let event = format!(r#"{{"eventCategory":{category},"tenantId":"t2"}}"#);
+            assert_eq!(unread(&event), [Some("t2".to_owned())], "{category}");
+        }
+        for event in
+            ["null", "{}", r#"{"eventCategory":"INVOICE"}"#, r#"{"eventCategory":"INVOICE","tenantId":null}"#]
+        {
+            assert_eq!(unread(event), [None], "{event}");
+        }
+        assert_eq!(unread(r#"{"eventCategory":"SUBSCRIPTION"}"#), [], "none of it is polled");
+    }
+
+    #[test]
+    fn a_signed_body_that_can_not_be_read_may_be_about_anything() {
+        for body in ["", "<html>", "[]", r#"{"events":null}"#] {
+            let heard = heard(&signed("current", body), body).unwrap();
+            assert_eq!((heard.unread, heard.answer), (vec![None], Reply::empty(200)), "{body}");
+        }
+    }
+
+    #[test]
     fn a_probe_is_answered_by_its_signature_alone() {
         let probe = r#"{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"X"}"#;
         let right = heard(&signed("current", probe), probe).unwrap();
-        assert_eq!((right.changed.len(), right.sequence, right.answer), (0, None, Reply::empty(200)));
+        assert_eq!((right.changed.len(), right.unread.len()), (0, 0));
+        assert_eq!((right.sequence, right.answer), (None, Reply::empty(200)));
         for wrong in [signed("another", probe), signed("current", "{}"), Vec::new()] {
             assert_eq!(heard(&wrong, probe), Err(Reply::empty(401)));
         }

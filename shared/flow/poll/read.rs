@@ -35,13 +35,15 @@ pub(super) async fn watch(
     };
     lease.place.paced_until = pace.after_a_poll(lease.place.paced_until, stack.now());
     let mut result = Ok(());
+    let mut is_repeated = false;
     loop {
         let pages = report.pages;
         let mut polled = read(stack, trigger, &account, &watch.listeners, watch, &mut lease, report).await;
-        // The worker's time is up: what it has told of counts, and the next one goes on there, soon.
-        let unfinished = report.pages > pages && polled.as_ref().is_err_and(is_out_of_time);
-        if unfinished {
-            report.unfinished += 1;
+        // The worker's time is up: another poll goes on soon, also for a wake-up that came meanwhile.
+        let is_over = polled.as_ref().is_err_and(is_out_of_time);
+        report.unfinished += u32::from(is_over);
+        if is_over && (is_repeated || report.pages > pages) {
+            // What it has told of counts.
             polled = Ok(());
         }
         let before = lease.place.failed.take();
@@ -60,9 +62,10 @@ pub(super) async fn watch(
             result = polled;
         }
         // A wake-up came meanwhile: once more, unless that would only fail again.
-        if !lease.release(stack, unfinished || result.is_err()).await? {
+        if !lease.release(stack, is_over || result.is_err()).await? {
             return result;
         }
+        is_repeated = true;
     }
 }
 
