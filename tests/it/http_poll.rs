@@ -6,6 +6,7 @@ use counterfoil::domain::Value;
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::{lifecycle, poll};
 use counterfoil::ports::http::Request;
+use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
 use secrecy::SecretString;
 use serde_json::json;
@@ -475,6 +476,83 @@ async fn a_paused_flow_catches_up_and_one_that_watches_something_else_begins_ane
     world.web.answers(URL, &json!([item(3, "a")]));
     five_minutes(&world).await;
     assert_eq!(keys(&world).await, ["2@a", "o-3@a"]);
+}
+
+/// Its lease ends while it stands still; another one reads the list, which then changes; then it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_wakes_after_its_lease_writes_nothing() {
+    let mut overtaken = 0;
+    for operations in 0.. {
+        let world = World::new().await;
+        world.web.answers(URL, &json!([item(1, "a")]));
+        live(&world, ORDERS).await;
+        world.web.answers(URL, &json!([item(1, "b"), item(2, "a")]));
+        world.advance(Duration::from_mins(5));
+        let life = Life::that_stands_after(operations);
+        let zombie = mortal(&world, &life);
+        poll::wake(&world.stack, "http.poll", "test").await.expect("woken");
+        let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&zombie, "http.poll"))));
+        let stands = tokio::select! {
+            biased;
+            _ = &mut polling => false,
+            () = life.stands() => true,
+        };
+        if stands {
+            let had_the_lease = world.poll().await.iter().any(|report| report.busy == 1);
+            five_minutes(&world).await;
+            world.web.answers(URL, &json!([item(1, "b"), item(2, "b")]));
+            five_minutes(&world).await;
+            let before = world.counted.counts();
+            life.go_on();
+            polling.await;
+            let mut written = world.counted.counts().since(&before).writes_by_kind;
+            written.retain(|kind, _| ["W", "N"].contains(&kind.as_str()));
+            assert!(written.is_empty() || !had_the_lease, "{operations}: {written:?}");
+            overtaken += u32::from(had_the_lease);
+        } else {
+            drop(polling);
+            world.drain().await;
+            world.web.answers(URL, &json!([item(1, "b"), item(2, "b")]));
+        }
+        five_minutes(&world).await;
+        assert_eq!(keys(&world).await, ["1@b", "2@a", "2@b"], "it stood after {operations}");
+        if !stands {
+            break;
+        }
+    }
+    assert!(overtaken > 4, "{overtaken}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_was_begun_in_a_life_before_tells_this_one_of_nothing() {
+    let mut told = 0;
+    for operations in 0.. {
+        let world = World::new().await;
+        world.web.answers(URL, &json!([]));
+        live(&world, ORDERS).await;
+        world.web.answers(URL, &json!([item(1, "a")]));
+        world.advance(Duration::from_mins(5));
+        let life = Life::that_stands_after(operations);
+        let late = mortal(&world, &life);
+        poll::wake(&world.stack, "http.poll", "test").await.expect("woken");
+        let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&late, "http.poll"))));
+        let stands = tokio::select! {
+            biased;
+            _ = &mut polling => false,
+            () = life.stands() => true,
+        };
+        if !stands {
+            break;
+        }
+        let depth = async || world.stack.ports.queue.depth(QueueName::Runs).await.expect("counted");
+        let queued = depth().await;
+        lifecycle::disable(&world.stack, "orders").await.expect("disabled");
+        lifecycle::enable(&world.stack, "orders").await.expect("enabled");
+        life.go_on();
+        polling.await;
+        told += u32::from(depth().await != queued);
+    }
+    assert!(told <= 1, "only the operation that queues it comes after the last look: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,7 @@ use trail::Trail;
 use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
+use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::lease::{self, Kept, Lease};
 use super::{PollError, Report, known};
@@ -28,7 +29,7 @@ use crate::domain::outcome::{Again, Failure, Fault};
 use crate::domain::{Object, Value};
 use crate::expression::{Condition, SyntaxError, Template};
 use crate::ports::feed::{Feed, Page, Validators};
-use crate::ports::table::{Condition as When, Key, Write};
+use crate::ports::table::{Condition as When, Key, MAX_TRANSACTION, Write};
 
 /// Feeds that are read at once.
 const AT_ONCE: usize = 8;
@@ -302,7 +303,7 @@ async fn read_on(
                 let pairs = found.fingerprint();
                 let of_whole = known.as_ref().is_some_and(|known| known.of_whole);
                 if known.is_none_or(|known| known.pairs != pairs) {
-                    report.events += reader.announce(&found, page.at).await?;
+                    report.events += reader.announce(&found, page.at, lease).await?;
                 }
                 // A page with an item that nobody can name is looked at again.
                 if found.bad.is_none() {
@@ -355,7 +356,11 @@ pub(super) async fn remember_all(
             if let Some(failure) = found.bad {
                 return Err(failure.into());
             }
-            met += known::meet_pairs(stack, head.life(), &found.pairs()).await?.len();
+            let unknown = known::meet_pairs(stack, head.life(), &found.pairs()).await?;
+            for some in unknown.chunks(MAX_TRANSACTION) {
+                write_patiently(&stack.ports, some.to_vec()).await?;
+            }
+            met += unknown.len();
             let Some(next) = reader.next(&page).map_err(|fault| asked(PollError::Fault(fault)))? else {
                 break;
             };

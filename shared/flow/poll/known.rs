@@ -10,14 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::FlowError;
 use super::super::rows::ROW_VERSION;
-use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::Listener;
 use super::lease::{Kept, Lease};
 use crate::domain::ids::Life;
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::Change;
-use crate::ports::table::{Condition, Item, Key, MAX_TRANSACTION, Write};
+use crate::ports::table::{Condition, Item, Key, Write};
 
 /// The field that says by which version a record was met, in milliseconds.
 const STAMP: &str = "stamp";
@@ -132,32 +131,26 @@ pub(super) async fn unknown_pairs(
     Ok(pairs.iter().filter(|pair| !is_known(pair)).cloned().collect())
 }
 
-/// Remembers the pairs. Returns those that were met for the first time; the others cost no write.
-pub(super) async fn meet_pairs(stack: &Stack, life: Life, pairs: &[Pair]) -> Result<Vec<Pair>, FlowError> {
+/// What is to be written so that all of these pairs are known from now on: nothing where they are.
+pub(super) async fn meet_pairs(stack: &Stack, life: Life, pairs: &[Pair]) -> Result<Vec<Write>, FlowError> {
     let mut known = versions(stack, life, pairs).await?;
-    let mut met = Vec::new();
     let mut changed = BTreeSet::new();
     for pair in pairs {
         let versions = known.entry(pair.id.clone()).or_default();
         if !versions.contains(&pair.version) {
             versions.push(pair.version.clone());
-            met.push(pair.clone());
             changed.insert(&pair.id);
         }
     }
-    let changed: Vec<&RecordId> = changed.into_iter().collect();
-    for some in changed.chunks(MAX_TRANSACTION) {
-        let writes = some.iter().map(|id| {
-            let mut item = Item::new(key(life, id));
-            item.fields.insert("v".into(), ROW_VERSION.into());
-            let versions = known.get(id).map(Vec::as_slice).unwrap_or_default();
-            let kept = &versions[versions.len().saturating_sub(VERSIONS)..];
-            item.fields.insert("versions".into(), kept.join(" ").into());
-            Write::put(item, Condition::Always)
-        });
-        write_patiently(&stack.ports, writes.collect()).await?;
-    }
-    Ok(met)
+    let put = |id: &RecordId| {
+        let mut item = Item::new(key(life, id));
+        item.fields.insert("v".into(), ROW_VERSION.into());
+        let versions = known.get(id).map(Vec::as_slice).unwrap_or_default();
+        let kept = &versions[versions.len().saturating_sub(VERSIONS)..];
+        item.fields.insert("versions".into(), kept.join(" ").into());
+        Write::put(item, Condition::Always)
+    };
+    Ok(changed.into_iter().map(put).collect())
 }
 
 async fn versions(

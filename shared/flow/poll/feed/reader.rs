@@ -11,8 +11,9 @@ use super::super::super::receive::webhook_secret_name;
 use super::super::super::settle::send_all;
 use super::super::super::stack::Stack;
 use super::super::PollError;
+use super::super::announce::lives_still;
 use super::super::known::{self, Pair};
-use super::super::lease::fingerprint;
+use super::super::lease::{Kept, Lease, fingerprint};
 use super::FeedRules;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::EventKey;
@@ -155,8 +156,13 @@ impl<'a> Reader<'a> {
         Ok(Entry { id, version, item: item.clone() })
     }
 
-    /// Queues what hasn't been told of, then remembers it. Returns how many messages there were.
-    pub(super) async fn announce(&self, found: &Found, at: Option<Timestamp>) -> Result<u32, PollError> {
+    /// Queues what hasn't been told of, then remembers it under the lease. Returns how many messages there were.
+    pub(super) async fn announce<P: Kept>(
+        &self,
+        found: &Found,
+        at: Option<Timestamp>,
+        lease: &Lease<P>,
+    ) -> Result<u32, PollError> {
         let fresh = known::unknown_pairs(self.stack, self.head.life(), &found.pairs()).await?;
         let mut messages = Vec::new();
         let mut told = BTreeSet::new();
@@ -166,9 +172,11 @@ impl<'a> Reader<'a> {
                 messages.push(self.message(entry, at));
             }
         }
-        send_all(self.stack, &messages).await?;
         if !messages.is_empty() {
-            known::meet_pairs(self.stack, self.head.life(), &found.pairs()).await?;
+            lives_still(self.stack, self.head).await?;
+            send_all(self.stack, &messages).await?;
+            let met = known::meet_pairs(self.stack, self.head.life(), &found.pairs()).await?;
+            lease.write(self.stack, met).await?;
         }
         Ok(u32::try_from(messages.len()).unwrap_or(u32::MAX))
     }
