@@ -24,7 +24,7 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(150);
 /// What one process was told, the others needn't ask for again at once.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// A token that is refused as soon as it is given will most likely be refused again: only a person can mend that, or time.
-const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// A grant that nothing was heard of for so long is looked after.
 const CARE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// What begins is looked at then, and by then a connection uses it.

@@ -23,7 +23,7 @@ pub use self::first::NotKept;
 pub(in crate::flow) use self::kept::Kept;
 use self::renew::UNANSWERED;
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
-use super::grant::{GrantRow, Grants, Stored, Trouble, TroubleKind, Turn};
+use super::grant::{GrantRow, Grants, REFUSED_FOR, Stored, Trouble, TroubleKind, Turn};
 use super::notify::Notices;
 use super::{FlowError, fault_of};
 use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind};
@@ -179,17 +179,27 @@ impl Tokens {
     }
 
     /// The next call gets a new token, where that can be had without a person: a right that was given since may be in
-    /// it. A consent's token stays: its rights change with the consent only.
+    /// it. A consent's token stays: its rights change with the consent only. So does one that was had a moment ago, or
+    /// every call that is refused for a right would ask for another.
     pub async fn forget(&self, connection: &Connection) {
-        let grant = connection.grant_id();
-        let held = self.held(&grant);
-        let mut held = held.lock().await;
-        *held = None;
         if connection.grant == GrantKind::AuthorizationCode {
             return;
         }
-        let forgotten = kept::drop_access(&self.ports, &grant).await.map_err(FlowError::from);
-        if let Err(error) = forgotten.and(self.grants.ask_again(&grant).await) {
+        let grant = connection.grant_id();
+        let held = self.held(&grant);
+        let mut held = held.lock().await;
+        let forgotten = async {
+            let stored = self.stored(&grant).await?;
+            let issued_at = stored.and_then(|stored| stored.row.issued_at);
+            if issued_at.is_some_and(|at| self.ports.clock.now().duration_since(at) < REFUSED_FOR) {
+                return Ok(());
+            }
+            *held = None;
+            kept::drop_access(&self.ports, &grant).await?;
+            self.grants.ask_again(&grant).await
+        };
+        if let Err(error) = forgotten.await {
+            let error: FlowError = error;
             // It is refused once more and forgotten then.
             tracing::warn!(%grant, %error, "the token could not be dropped");
         }

@@ -9,7 +9,7 @@ use counterfoil::runtime::pump;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use serde_json::json;
 
-use crate::consents::{forget_calls, mails, spent, with_books, with_crm};
+use crate::consents::{SALESFORCE_TOKEN, forget_calls, mails, spent, with_books, with_crm};
 use crate::main_job::{FLOW, opportunity, win};
 use crate::world::World;
 
@@ -40,6 +40,11 @@ fn expired() -> FaultKind {
 fn lacks_scope() -> FaultKind {
     let headers = vec![("www-authenticate".to_owned(), "Bearer error=\"insufficent_scope\"".to_owned())];
     FaultKind::Status { code: 401, body: Value::Null, headers }
+}
+
+/// By whatever grant.
+fn tokens_asked_for(world: &World) -> usize {
+    world.sandbox.salesforce.calls().iter().filter(|call| call.path == SALESFORCE_TOKEN).count()
 }
 
 /// An hour of polls each minute by two processes in turn, all of which are refused.
@@ -90,6 +95,36 @@ async fn a_401_that_persists_in_xero_costs_a_consent_few_calls_too() {
     let (calls, refreshes) = an_hour_of_refusals(&world, CONTACT).await;
     println!("xero: {calls} calls and {refreshes} refreshes in an hour of 401s");
     assert!(calls <= 10 && refreshes <= 5, "{calls} calls, {refreshes} refreshes");
+}
+
+/// Two 401s that look like an expired session's, and that no token mends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_401_that_only_looks_like_an_expired_session_asks_for_a_token_once_in_a_quarter_of_an_hour_at_most()
+{
+    for message in
+        ["This session is not valid for use with the REST API", "Connected app is not attached to Agent"]
+    {
+        // A consent's token changes with the consent only.
+        for (is_consent, most) in [(true, 0), (false, 4)] {
+            let world = World::new().await;
+            if is_consent {
+                with_crm(&world, false).await;
+            }
+            world.given_flow(&noticing("accounts", UPDATED, ", object: Account")).await;
+            let answer = json!([{"errorCode": "INVALID_SESSION_ID", "message": message}]);
+            let faults = world.sandbox.salesforce.faults();
+            faults.add(Fault::on("GET", "/query", Fault::status(401, answer)).always());
+            let (calls, _) = an_hour_of_refusals(&world, UPDATED).await;
+            let tokens = tokens_asked_for(&world);
+            println!("{message}, consent {is_consent}: {calls} calls and {tokens} tokens in an hour");
+            assert!(calls <= 60, "once a poll: {calls}");
+            assert!(tokens <= most, "{tokens} tokens");
+            assert_eq!(mails(&world).len(), 1, "{:?}", mails(&world));
+
+            faults.clear();
+            assert_eq!(scheduled(&world.stack, &world, UPDATED).await.failures, Vec::new());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
