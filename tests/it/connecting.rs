@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
-use counterfoil::domain::ids::ConnectionId;
+use counterfoil::domain::ids::{ConnectionId, EventKey};
+use counterfoil::domain::run::Status;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::token_name;
 use counterfoil::flow::consent::{self, Invited, Outcome};
-use counterfoil::flow::lifecycle;
+use counterfoil::flow::{keep, lifecycle};
 use counterfoil::ports::table::{self, Item, Key, Query, Table, TableError, Write};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
@@ -329,6 +330,39 @@ async fn connecting_again_revives_all_connections_of_the_person_and_no_other_acc
     let page = person.press(&page, "allow", &[(&branch, None), (&own, Some("on"))]).await;
     assert!(page.status == 400 && page.text.contains("another_account"), "{}", page.text);
     assert_eq!(connection(&world, "branch").await.expect("there").account, second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_parked_goes_on_when_its_person_connects_again() {
+    for provider in [Provider::Xero, Provider::Salesforce] {
+        let world = world().await;
+        let step = match provider {
+            Provider::Xero => "xero.upsert_contact\n    with: { Name: Acme }",
+            Provider::Salesforce => "salesforce.create_task\n    with: { Subject: Call }",
+        };
+        let flow = format!(
+            "flow: asked\ntrigger: {{ type: manual }}\nsteps:\n  - action: {step}\n    connection: ours\n"
+        );
+        lifecycle::push(&world.stack, "asked", "flow.yaml", &flow, BTreeMap::new()).await.expect("pushed");
+        let first = invited(&world, "ours", provider).await;
+        let mut person = Person::new(&world.stack);
+        allowed(&mut person, &first).await;
+        let head = lifecycle::enable(&world.stack, "asked").await.expect("enabled");
+        let known = connection(&world, "ours").await.expect("connected");
+        world.stack.connections.needs_reconnect(&known).await.expect("marked");
+        let (key, now) = (EventKey::new("one"), world.stack.now());
+        keep::start(&world.stack, &head, "manual", key, now, Value::Null).await.expect("started");
+        world.drain().await;
+        assert_eq!(world.statuses().await, BTreeMap::from([(Status::Parked, 1)]));
+
+        let again = consent::again(&world.stack, &known, None, ADDRESS).await.expect("invited");
+        let page = allowed(&mut person, &again).await;
+        assert!(page.text.contains("<b>ours</b> is connected to"), "{}", page.text);
+        let Outcome::Connected { unparked, .. } = outcome(&world, &again).await else { panic!("it is") };
+        assert_eq!(unparked, 1);
+        world.drain().await;
+        assert_eq!(world.statuses().await, BTreeMap::from([(Status::Succeeded, 1)]), "{provider:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

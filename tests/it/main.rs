@@ -41,6 +41,7 @@ mod schedules;
 mod scopes;
 mod secrets;
 mod slow_pages;
+mod storms;
 mod table_writes;
 mod template;
 mod tokens;

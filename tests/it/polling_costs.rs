@@ -18,8 +18,12 @@ fn noticing(name: &str, trigger: &str) -> String {
 
 /// Polls every so many minutes, for a day. Returns what was asked of the table.
 async fn a_day(world: &World, trigger: &str, minutes: u64) -> Counts {
+    polls(world, trigger, minutes, 24 * 60 / minutes).await
+}
+
+async fn polls(world: &World, trigger: &str, minutes: u64, count: u64) -> Counts {
     let before = world.counted.counts();
-    for _ in 0..24 * 60 / minutes {
+    for _ in 0..count {
         world.advance(Duration::from_mins(minutes));
         poll::wake(&world.stack, trigger, "schedule").await.expect("woken");
         let report = world.flowing(pump::wakes(&world.stack, trigger)).await.expect("polled").expect("woken");
@@ -76,7 +80,8 @@ async fn a_hundred_thousand_records_that_are_there_already_are_read_once_by_the_
         let rating = if n % 2 == 0 { "Hot" } else { "Cold" };
         world.sandbox.salesforce.insert("Account", json!({"Name": format!("Account {n}"), "Rating": rating}));
     }
-    world.advance(Duration::from_mins(15));
+    // What looks two days back sees none of them.
+    world.advance(Duration::from_hours(49));
     world.sandbox.salesforce.counters().clear();
     let before = world.counted.counts();
     let changed = "type: salesforce.updated_record, object: Account, changed: { any: [Rating] }";
@@ -93,17 +98,21 @@ async fn a_hundred_thousand_records_that_are_there_already_are_read_once_by_the_
     shown("the same with `to`, which half of them satisfy", calls, &world.counted.counts().since(&before));
     assert!(calls <= 30, "{calls}");
 
-    world.sandbox.salesforce.counters().clear();
-    let before = world.counted.counts();
-    for _ in 0..60 {
-        world.advance(Duration::from_mins(1));
-        poll::wake(&world.stack, "salesforce.updated_record", "schedule").await.expect("woken");
-        world.flowing(pump::wakes(&world.stack, "salesforce.updated_record")).await.expect("polled");
+    let updated = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
+    for n in 0..8 {
+        world.given_flow(&noticing(&format!("flow-{n}"), updated)).await;
     }
-    let (calls, counts) = (calls_to_salesforce(&world), world.counted.counts().since(&before));
-    shown("an hour of polls after that", calls, &counts);
-    assert_eq!(calls, 60);
-    assert_eq!(without_tokens(&counts), BTreeMap::from([("W".to_owned(), 120)]));
+    world.sandbox.salesforce.counters().clear();
+    // A day and some minutes: once, the last two days are read again.
+    const POLLS: u64 = 24 * 60 + 5;
+    let counts = polls(&world, "salesforce.updated_record", 1, POLLS).await;
+    let calls = calls_to_salesforce(&world);
+    shown("10 flows, a day of polls each minute after that", calls, &counts);
+    assert_eq!(calls as u64, POLLS);
+    let mut writes = without_tokens(&counts);
+    assert_eq!(writes.remove("W"), Some(2 * POLLS), "the lease is taken and given back");
+    assert!(writes.remove("B").unwrap_or(0) <= 1, "what is left of a new day is kept once");
+    assert_eq!(writes, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,17 +1,20 @@
 //! Connecting again while everything goes on: what fails leaves all as it was, what succeeds is taken up by every
 //! process, and who comes late with old news changes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use counterfoil::domain::connection::{Connection, ConnectionState};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::domain::outcome::{Failure, Fault as Outcome, Reason};
+use counterfoil::domain::run::Status;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::client_secret_name;
 use counterfoil::flow::stack::Times;
 use counterfoil::ports::connector::{GrantFault, TokenAsk};
+use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, FaultKind};
 use jiff::SignedDuration;
@@ -19,9 +22,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::broken::Broken;
-use crate::consents::{kept, mails, seconds_pass, spent, state, token, with_books, with_crm, xero_fault};
+use crate::consents::{
+    SALESFORCE_TOKEN, kept, mails, seconds_pass, spent, state, token, with_books, with_crm, xero_fault,
+};
 use crate::trouble::{each_is_invoiced_once, won};
-use crate::world::World;
+use crate::world::{SALESFORCE, World};
 
 const XERO_TOKEN: &str = "/connect/token";
 
@@ -109,6 +114,63 @@ async fn a_consent_has_not_ended_while_nothing_answers_to_the_refresh_token_befo
         world.advance(Duration::from_mins(1));
         world.flowing(token(&world.stack, "books", Some(&second))).await.expect("a token");
     }
+}
+
+// ------------------------------------------------------------ a machine
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_signs_with_a_private_key_connects_and_a_session_that_ends_costs_one_token() {
+    let world = World::new().await;
+    let org = &world.sandbox.salesforce;
+    let public = include_str!("../../shared/connectors/salesforce/fixtures/test_key.pub.pem");
+    org.register_client(Client::new("signer", "").public_key_pem(public).expect("a key"));
+    let user = org.get("User", &org.integration_user()).expect("a user");
+    let crm = books(&world).await;
+    let wanted = Wanted {
+        name: ConnectionId::from("signed-crm"),
+        provider: Provider::Salesforce,
+        grant: GrantKind::JwtBearer,
+        client_id: "signer".to_owned(),
+        login_url: SALESFORCE.to_owned(),
+        api_url: SALESFORCE.to_owned(),
+        username: user["Username"].as_str().map(str::to_owned),
+        scopes: Vec::new(),
+        ..Wanted::again(&crm)
+    };
+    let private = include_str!("../../shared/connectors/salesforce/fixtures/test_key_pkcs8.pem");
+    let stranger = Wanted { username: Some("nobody@example.com".to_owned()), ..wanted.clone() };
+    let refused = reconnect(&world, stranger, private).await.expect_err("nobody is there");
+    assert!(refused.message.contains("approved this consumer"), "{refused}");
+    let signed = reconnect(&world, wanted, private).await.expect("connected");
+    assert_eq!((signed.grant, signed.own_user), (GrantKind::JwtBearer, org.integration_user()));
+
+    org.end_sessions();
+    org.counters().clear();
+    let other = world.another_process();
+    let connection = other.connections.get(&signed.id).await.expect("read").expect("there");
+    let identity = world.flowing(connect::identify(&other, &connection)).await.expect("it answers");
+    assert_eq!(identity.account, signed.account);
+    let tokens: Vec<_> = org.calls().into_iter().filter(|call| call.path == SALESFORCE_TOKEN).collect();
+    assert_eq!(tokens.len(), 1);
+    let form = String::from_utf8(tokens[0].request.to_vec()).expect("a form");
+    assert!(form.contains("jwt-bearer") && !form.contains("client_secret"), "{form}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_parked_goes_on_when_its_machine_is_connected_again() {
+    let world = World::new().await;
+    let ids = won(&world, 2).await;
+    world.settle_later().await;
+    let before = books(&world).await;
+    world.stack.connections.needs_reconnect(&before).await.expect("marked");
+    world.drain().await;
+    assert_eq!(world.statuses().await, BTreeMap::from([(Status::Parked, 2)]));
+
+    let connected = connect::connect(&world.stack, Wanted::again(&before), "sandbox-secret".into());
+    let (_, unparked) = world.flowing(connected).await.expect("connected");
+    assert_eq!(unparked, 2);
+    world.drain().await;
+    each_is_invoiced_once(&world, &ids).await;
 }
 
 // ------------------------------------------------------------ little time

@@ -298,6 +298,47 @@ async fn xero_is_asked_for_several_statuses_of_invoices_and_for_no_others() {
     assert_eq!(asked.len(), 1, "going live reads those alone");
 }
 
+/// Of several statuses of quotes Xero can't be asked, so they are picked out of what comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_place_moves_on_past_pages_of_which_nothing_is_wanted() {
+    let world = world().await;
+    let acme = contact(&world, "Acme Ltd");
+    world.given_flow(&noticing("sent", "xero.new_or_updated_quote", "  status: [SENT, ACCEPTED]")).await;
+    let quote = |status: &str| {
+        let line =
+            json!({"Description": "Desk", "Quantity": 1, "UnitAmount": "100.00", "AccountCode": "200"});
+        let fields = json!({"Contact": {"ContactID": acme.id}, "Date": "2026-11-20", "Status": status,
+            "LineItems": [line]});
+        world.sandbox.xero.ledger().add_quote(fields).expect("a quote")
+    };
+    // How many quotes were in each answer since.
+    let answers = || -> Vec<usize> {
+        let calls = world.sandbox.xero.calls().into_iter().filter(|call| call.path.ends_with("/Quotes"));
+        let bodies = calls.map(|call| serde_json::from_slice::<Value>(&call.answer).expect("JSON"));
+        bodies.map(|body| body["Quotes"].as_array().map_or(0, Vec::len)).collect()
+    };
+    for n in 0..250 {
+        if n % 25 == 0 {
+            world.advance(Duration::from_secs(1));
+        }
+        quote("DRAFT");
+    }
+    world.sandbox.xero.harness().counters.clear();
+    later(&world).await;
+    assert!(answers().iter().sum::<usize>() >= 250, "{:?}", answers());
+    // What an overlap reads again is behind the place as well.
+    world.advance(Duration::from_mins(15));
+    later(&world).await;
+    world.sandbox.xero.harness().counters.clear();
+    later(&world).await;
+    assert_eq!(answers(), [0, 0], "each asks from where the last one was");
+
+    let sent = quote("SENT");
+    later(&world).await;
+    let seen = seen(&world, "sent").await;
+    assert_eq!(seen.iter().map(|quote| &quote["QuoteID"]).collect::<Vec<_>>(), [&json!(sent)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn archiving_a_contact_is_an_update() {
     let world = world().await;
