@@ -181,3 +181,39 @@ async fn what_xero_notifies_us_of_is_found_by_the_poll_that_it_wakes() {
     deployed.run(&head, Status::Succeeded).await;
     assert_eq!(deployed.tasks()[0]["Subject"], "Acme Ltd is in the books");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_salesforce_tells_of_by_an_outbound_message_is_found_by_the_poll_that_it_wakes() {
+    let deployed = Deployed::new().await;
+    let secret = deployed.given_salesforce_knows_our_address().await;
+    let head = deployed
+        .given_flow("flow: accounts\ntrigger:\n  type: salesforce.updated_record\n  object: Account\n  fields: [Id, Name]\nsteps:\n  - action: salesforce.create_task\n    with: { Subject: \"{{ record.Name }} is in the org\" }\n")
+        .await;
+    // Stamps have whole seconds: what is made in the second of going live may be older.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let org = &deployed.sandbox.salesforce;
+    org.notify_of("Account", None, &["Id", "Name"]).expect("a rule");
+    org.insert("Account", json!({"Name": "Acme Ltd"}));
+    let message = org.outbound_due().remove(0);
+    let post = async |secret: &str| {
+        let xml = [("content-type", "text/xml; charset=utf-8")];
+        deployed.post_to(&format!("/hooks/salesforce/{secret}"), &xml, &message.body).await
+    };
+
+    let stranger = post("another").await;
+    assert_eq!((stranger.status, stranger.body.len()), (404, 0));
+    let wake = Key::new("H#salesforce.updated_record", org.organization_id());
+    let wakes = async || {
+        let mut row = deployed.stack.ports.table.get(std::slice::from_ref(&wake)).await.expect("read");
+        row.remove(0).map(|item| item.document)
+    };
+    let before = wakes().await;
+    let answer = post(secret).await;
+    let body = String::from_utf8_lossy(&answer.body);
+    assert!(answer.status == 200 && body.contains("<Ack>true"), "{}: {body}", answer.status);
+    assert!(org.outbound_answered(&message, answer.status, &body), "it is not sent again");
+    assert_ne!(wakes().await, before, "the poller is woken, and does not wait for its schedule");
+
+    deployed.run(&head, Status::Succeeded).await;
+    assert_eq!(deployed.tasks()[0]["Subject"], "Acme Ltd is in the org");
+}

@@ -41,6 +41,8 @@ use crate::aws::{emulator, variable};
 const PATIENCE: Duration = Duration::from_secs(150);
 
 const SIGNING_KEY: &str = "signing-key";
+/// What stands in the address of Salesforce's outbound messages.
+const ADDRESS_SECRET: &str = "address-secret-of-the-tests";
 
 pub(crate) struct Deployed {
     pub(crate) sandbox: Sandbox,
@@ -195,6 +197,17 @@ impl Deployed {
         hear::add_key(&self.stack, Provider::Xero, SecretString::from(SIGNING_KEY)).await.expect("kept");
     }
 
+    /// Outbound messages are known by what stands in their address, and say which org they come from.
+    pub(crate) async fn given_salesforce_knows_our_address(&self) -> &'static str {
+        let (crm, secret) = (ConnectionId::new(self.crm()), SecretString::from(ADDRESS_SECRET));
+        hear::add_key(&self.stack, Provider::Salesforce, secret).await.expect("kept");
+        let connection = self.stack.connections.get(&crm).await.expect("read").expect("there");
+        let account = self.sandbox.salesforce.organization_id();
+        let connection = Connection { account, ..(*connection).clone() };
+        self.stack.connections.save(&connection).await.expect("the table");
+        ADDRESS_SECRET
+    }
+
     /// What Xero posts of a new contact, and how it signs that.
     pub(crate) fn notification(&self, sequence: u64) -> (String, String) {
         let tenant = self.sandbox.xero.ledger().tenant_id();
@@ -261,13 +274,14 @@ impl Deployed {
     pub(crate) async fn post_to(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let public = variable("COUNTERFOIL_TEST_WEBHOOK_URL");
         let host = public.trim_start_matches("http://").to_owned();
-        let given = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let usual = [("host".to_owned(), host), ("content-type".to_owned(), "application/json".to_owned())];
+        let usual = [("host", host.as_str()), ("content-type", "application/json")];
+        let usual = usual.iter().filter(|(name, _)| !headers.iter().any(|(given, _)| given == name));
+        let headers = usual.chain(headers).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         // The emulator knows an API by its host name, which only it can resolve.
         let request = Request {
             method: Method::Post,
             url: format!("{}{path}", variable("COUNTERFOIL_TEST_AWS_ENDPOINT")),
-            headers: usual.into_iter().chain(given).collect(),
+            headers: headers.collect(),
             body: body.as_bytes().to_vec(),
             timeout: Duration::from_secs(60),
         };
