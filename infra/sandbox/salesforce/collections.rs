@@ -9,11 +9,13 @@ use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
 use super::query::Plan;
-use super::records::Upserted;
+use super::records::{Upserted, begins_with_attributes, without_attributes};
 use super::store::Fields;
 
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-create.html
 const MOST_RECORDS: usize = 200;
+/// Records of one type that follow each other are a chunk. The code of the refusal is ours.
+const MOST_CHUNKS: usize = 10;
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-retrieve.html
 const MOST_RETRIEVED: usize = 2000;
 
@@ -22,6 +24,7 @@ type Outcome = Result<(String, Option<bool>), Refused>;
 
 pub(crate) fn create(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Result<Answer, Refused> {
     let (all_or_none, records) = records(asked)?;
+    few_chunks(&records)?;
     Ok(each(org, all_or_none, false, &records, |org, fields| {
         let object = object_of(org, fields)?;
         Ok((org.create(&object, fields, writer)?, None))
@@ -30,6 +33,7 @@ pub(crate) fn create(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Resul
 
 pub(crate) fn update(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Result<Answer, Refused> {
     let (all_or_none, records) = records(asked)?;
+    few_chunks(&records)?;
     Ok(each(org, all_or_none, false, &records, |org, fields| {
         let object = object_of(org, fields)?;
         let (key, id) = fields
@@ -155,6 +159,21 @@ fn records(asked: &Asked<'_>) -> Result<(bool, Vec<Fields>), Refused> {
     Ok((all_or_none, records.collect::<Result<_, _>>()?))
 }
 
+fn few_chunks(records: &[Fields]) -> Result<(), Refused> {
+    let types = records.iter().map(|fields| type_of(fields).map(str::to_lowercase));
+    let chunks = types.collect::<Vec<_>>().chunk_by(|one, next| one == next).count();
+    if chunks > MOST_CHUNKS {
+        let message =
+            format!("The records are in {chunks} chunks of one type each, but may be in {MOST_CHUNKS}");
+        return Err(Refused::new(400, "LIMIT_EXCEEDED", message));
+    }
+    Ok(())
+}
+
+fn type_of(fields: &Fields) -> Option<&str> {
+    fields.get("attributes")?.get("type")?.as_str()
+}
+
 fn at_most(count: usize, most: usize) -> Result<(), Refused> {
     if count > most {
         let message = format!("record limit reached. cannot submit more than {most} records in this call");
@@ -163,15 +182,19 @@ fn at_most(count: usize, most: usize) -> Result<(), Refused> {
     Ok(())
 }
 
+/// What a record is, if it and the records inside it say so.
 fn object_of(org: &Org, fields: &Fields) -> Result<std::sync::Arc<super::objects::Object>, Refused> {
-    let named =
-        fields.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
-    let named = named.ok_or_else(|| {
+    let named = type_of(fields).ok_or_else(|| {
         Refused::record("INVALID_TYPE", "Record is missing its attributes: type must be specified", &[])
     })?;
     let unknown =
         || Refused::record("INVALID_TYPE", format!("sObject type '{named}' is not supported."), &[]);
-    org.schema.object(named).cloned().ok_or_else(unknown)
+    let object = org.schema.object(named).cloned().ok_or_else(unknown)?;
+    // In collections every record inside another must, whichever kind it could be.
+    let is_nameless = |(name, value): (&String, &Value)| {
+        object.parent(name).is_some() && value.as_object().is_some_and(|it| !begins_with_attributes(it))
+    };
+    if fields.iter().any(is_nameless) { Err(without_attributes()) } else { Ok(object) }
 }
 
 /// Each record by itself; with `all_or_none` one refusal takes back the rest.

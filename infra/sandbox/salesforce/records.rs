@@ -28,6 +28,17 @@ pub(crate) enum Upserted {
     Ambiguous(Vec<String>),
 }
 
+/// A record inside another says first what it is.
+pub(crate) fn begins_with_attributes(nested: &Fields) -> bool {
+    nested.keys().next().is_some_and(|first| first == "attributes")
+}
+
+pub(crate) fn without_attributes() -> Refused {
+    let message =
+        "Nested object for polymorphic foreign key must have an attributes field before any other fields.";
+    Refused::new(400, "JSON_PARSER_ERROR", message)
+}
+
 impl Org {
     pub(crate) fn create(
         &mut self,
@@ -211,9 +222,8 @@ impl Org {
     fn parent_by_key(&self, field: &Field, key: &Fields) -> Result<Value, Refused> {
         let named =
             key.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Value::as_str);
-        if field.polymorphic() && named.is_none() {
-            let message = "Nested object for polymorphic foreign key must have an attributes field before any other fields.";
-            return Err(Refused::new(400, "JSON_PARSER_ERROR", message));
+        if field.polymorphic() && (named.is_none() || !begins_with_attributes(key)) {
+            return Err(without_attributes());
         }
         let target = named.or(field.reference_to.first().map(String::as_str)).unwrap_or_default();
         let target = self.object(target)?;

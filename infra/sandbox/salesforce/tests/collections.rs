@@ -84,6 +84,61 @@ async fn an_upsert_of_many_creates_updates_and_refuses_a_key_given_twice() {
 }
 
 #[tokio::test]
+async fn a_record_inside_another_has_its_attributes_first_or_fails_alone() {
+    let door = Door::new();
+    door.org().add_field("Account", "Ext__c: string(50) external unique").unwrap();
+    door.org().add_field("Contact", "Ext__c: string(50) external unique").unwrap();
+    let account = door.org().insert("Account", json!({ "Name": "Acme", "Ext__c": "1" }));
+    let nested: Vec<Value> = [
+        r#"{ "attributes": { "type": "Account" }, "Ext__c": "1" }"#,
+        r#"{ "Ext__c": "1" }"#,
+        r#"{ "Ext__c": "1", "attributes": { "type": "Account" } }"#,
+    ]
+    .iter()
+    .map(|text| serde_json::from_str(text).unwrap())
+    .collect();
+    let contact = |place: usize| {
+        of("Contact", json!({ "LastName": "Chen", "Ext__c": place.to_string(), "Account": nested[place] }))
+    };
+    let records = json!({ "records": [contact(0), contact(1), contact(2)] });
+    for (method, path) in [("POST", "/composite/sobjects"), ("PATCH", "/composite/sobjects/Contact/Ext__c")] {
+        let results = door.call(method, path, Some(records.clone())).await.json();
+        assert_eq!(results[0]["success"], true, "{path}: {results}");
+        let message = "Nested object for polymorphic foreign key must have an attributes field before any other fields.";
+        let error = json!({ "statusCode": "JSON_PARSER_ERROR", "message": message, "fields": [] });
+        for place in [1, 2] {
+            assert_eq!(results[place]["errors"], json!([error]), "{path} {place}");
+        }
+    }
+    let made = door.org().records("Contact");
+    assert_eq!((made.len(), &made[0]["AccountId"]), (1, &json!(account)));
+    let alone = json!({ "LastName": "Ng", "Account": { "Ext__c": "1" } });
+    assert_eq!(door.call("POST", "/sobjects/Contact", Some(alone)).await.status, 201);
+}
+
+#[tokio::test]
+async fn records_of_many_types_come_in_ten_chunks_at_most() {
+    let door = Door::new();
+    let mixed = |chunks: usize| -> Vec<Value> {
+        (0..chunks * 2)
+            .map(|place| match place / 2 % 2 {
+                0 => of("Account", json!({ "Name": "A" })),
+                _ => of("Contact", json!({ "LastName": "C" })),
+            })
+            .collect()
+    };
+    for method in ["POST", "PATCH"] {
+        let call = async |chunks: usize| {
+            door.call(method, "/composite/sobjects", Some(json!({ "records": mixed(chunks) }))).await
+        };
+        assert_eq!(call(10).await.status, 200, "{method}");
+        let refused = call(11).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "LIMIT_EXCEEDED"), "{method}");
+    }
+    assert_eq!(door.org().records("Account").len(), 10);
+}
+
+#[tokio::test]
 async fn a_composite_refers_to_what_came_before_and_can_be_taken_back_whole() {
     let door = Door::new();
     let base = "/services/data/v67.0";
