@@ -47,7 +47,8 @@ impl Harness {
     }
 }
 
-/// Held while a request is served: a place among the concurrent ones, for instance.
+/// Held while a request is in progress: a place among the concurrent ones, for instance. Of one that is applied late,
+/// until then.
 pub type Admission = Box<dyn Any + Send>;
 
 /// A request that may begin. It is given its head again, and the moment that it is applied at.
@@ -83,7 +84,7 @@ pub trait Provider: Send + Sync + Sized + 'static {
     fn account(&self, caller: &Self::Caller) -> String;
 
     /// Before faults and delays: takes from the limits, or refuses. What it returns is dropped when the
-    /// answer is ready.
+    /// request is no longer in progress.
     #[expect(clippy::result_large_err, reason = "the refusal is the answer")]
     fn admit(&self, _caller: &Self::Caller) -> Result<Admission, Response> {
         Ok(Box::new(()))
@@ -160,9 +161,11 @@ async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) ->
         harness.snapshots.note_change();
     }
     let (at, started) = (harness.clock.now(), harness.clock.source_now());
+    // What is due is no longer in progress.
+    harness.held.settle(&harness.clock);
     let caller = provider.caller(&head);
     let mut answer = match provider.admit(&caller) {
-        Ok(_held) => answer(&provider, &head, &body).await,
+        Ok(admission) => answer(&provider, &head, &body, admission).await,
         Err(refusal) => refusal,
     };
     provider.stamp(&caller, &head, &body, &mut answer);
@@ -196,7 +199,12 @@ async fn serve<P: Provider>(State(provider): State<Arc<P>>, request: Request) ->
     answer
 }
 
-async fn answer<P: Provider>(provider: &Arc<P>, head: &Parts, body: &Bytes) -> Response {
+async fn answer<P: Provider>(
+    provider: &Arc<P>,
+    head: &Parts,
+    body: &Bytes,
+    admission: Admission,
+) -> Response {
     let harness = provider.harness();
     let Met { delay_milliseconds, kind } = harness.faults.meet(&head.method, head.uri.path());
     if delay_milliseconds > 0 {
@@ -216,7 +224,7 @@ async fn answer<P: Provider>(provider: &Arc<P>, head: &Parts, body: &Bytes) -> R
             Begun::Ready(job) => {
                 let now = harness.clock.now();
                 let due = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now);
-                harness.held.hold(&harness.clock, due, head.clone(), job).await
+                harness.held.hold(&harness.clock, due, (head.clone(), job), admission).await
             }
         },
         Some(FaultKind::Status { code, body, headers }) => status(code, body, headers),

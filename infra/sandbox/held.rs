@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use jiff::Timestamp;
 
-use crate::harness::{Job, lost};
+use crate::harness::{Admission, Job, lost};
 use crate::{Clock, locked};
 
 /// How often a caller who waits looks at the clock.
@@ -27,15 +27,23 @@ struct Call {
     head: Parts,
     job: Job,
     slot: Slot,
+    /// It is in progress until it is applied, whether anybody waits for it or not.
+    _admission: Admission,
 }
 
 type Slot = Arc<Mutex<Option<Response>>>;
 
 impl Held {
     /// Keeps the job until it is due, and the caller waiting.
-    pub(crate) async fn hold(&self, clock: &Clock, due: Timestamp, head: Parts, job: Job) -> Response {
+    pub(crate) async fn hold(
+        &self,
+        clock: &Clock,
+        due: Timestamp,
+        (head, job): (Parts, Job),
+        admission: Admission,
+    ) -> Response {
         let slot = Slot::default();
-        locked(&self.calls).push(Call { due, head, job, slot: slot.clone() });
+        locked(&self.calls).push(Call { due, head, job, slot: slot.clone(), _admission: admission });
         loop {
             self.settle(clock);
             let forgotten = Arc::strong_count(&slot) == 1;

@@ -358,6 +358,13 @@ async fn row_429_of_calls_at_once_has_no_wait() {
     }
     assert_eq!(told(&client.get("Organisation").await), "429\nx-rate-limit-problem: concurrent\n\n");
     drop(held);
+    let refused = client.get("Organisation").await;
+    assert_eq!(
+        told(&refused),
+        "429\nx-rate-limit-problem: concurrent\n\n",
+        "they run on without their callers"
+    );
+    client.advance(60);
     assert_eq!(client.get("Organisation").await.status, 200);
 }
 
