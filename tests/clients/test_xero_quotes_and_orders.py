@@ -148,3 +148,13 @@ def test_purchase_orders_are_listed(xero: Xero, partner: Contact) -> None:
     assert [one.reference for one in found.purchase_orders] == ["Listed"]
     assert found.pagination.item_count == 1
     assert not xero.get_purchase_orders(date_from=TODAY + timedelta(days=1)).purchase_orders
+
+
+def test_an_order_that_is_no_further_than_a_draft_is_not_marked_as_sent(
+    xero: Xero, partner: Contact
+) -> None:
+    draft = PurchaseOrder(contact=partner, date=TODAY, line_items=[line("10")], sent_to_contact=True)
+    wanted = PurchaseOrders(purchase_orders=[draft])
+    (made,) = xero.create_purchase_orders(wanted, summarize_errors=False).purchase_orders
+    assert (made.status_attribute_string, made.sent_to_contact) == ("WARNING", False)
+    assert "SentToContact" in made.warnings[0].message

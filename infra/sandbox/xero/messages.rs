@@ -64,7 +64,7 @@ impl Messages {
                 if let Value::Object(line) = line {
                     line.insert(
                         "ValidationErrors".into(),
-                        errors(self.of(|about| about == About::Line(place))),
+                        listed(self.of(|about| about == About::Line(place))),
                     );
                 }
             }
@@ -74,9 +74,9 @@ impl Messages {
             && !of_contact.is_empty()
         {
             contact.insert("HasValidationErrors".into(), true.into());
-            contact.insert("ValidationErrors".into(), errors(of_contact));
+            contact.insert("ValidationErrors".into(), listed(of_contact));
         }
-        body.insert("ValidationErrors".into(), errors(self.sentences()));
+        body.insert("ValidationErrors".into(), listed(self.sentences()));
     }
 
     /// The whole call, for this one element of it.
@@ -86,7 +86,8 @@ impl Messages {
     }
 }
 
-fn errors(sentences: Vec<String>) -> Value {
+/// As answers list sentences, whatever they are: errors or warnings.
+pub(crate) fn listed(sentences: Vec<String>) -> Value {
     sentences.into_iter().map(|sentence| json!({ "Message": sentence })).collect()
 }
 

@@ -86,6 +86,11 @@ pub(crate) trait Resource: Sized + 'static {
         Err(Refused::NotImplemented)
     }
 
+    /// What of the element was left as it is, though the rest was written: sentences that warn of it.
+    fn warnings(_sent: &Map<String, Value>, _written: &Self::Document) -> Vec<String> {
+        Vec::new()
+    }
+
     /// `DELETE /{Endpoint}/{id}`.
     fn delete(_organisation: &mut Organisation, _request: &Request, _id: Uuid) -> Result<Reply, Refusal> {
         Err(Refusal::NotImplemented)

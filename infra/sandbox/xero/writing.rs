@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::answer::{Found, Refusal};
-use super::messages::Messages;
+use super::body::Put;
+use super::messages::{self, Messages};
 use super::organisation::Organisation;
 use super::reading::View;
 use super::request::Request;
@@ -52,7 +53,10 @@ pub(crate) fn write_all<R: Resource>(
                 let document = R::shelf(&organisation.shelves).get(id).ok_or(Refusal::NotFound)?;
                 let mut body = resource::shown::<R>(organisation, request, document, View::Written);
                 if !summarizes {
-                    body.insert("StatusAttributeString".into(), "OK".into());
+                    let warnings = R::warnings(sent, document);
+                    let status = if warnings.is_empty() { "OK" } else { "WARNING" };
+                    body.insert("StatusAttributeString".into(), status.into());
+                    body.put_some("Warnings", (!warnings.is_empty()).then(|| messages::listed(warnings)));
                 }
                 shown.push(Value::Object(body));
             }

@@ -185,6 +185,27 @@ async fn how_it_is_delivered_is_kept_and_sent_to_contact_only_once_approved() {
 }
 
 #[tokio::test]
+async fn an_order_that_cannot_be_marked_as_sent_is_written_with_a_warning() {
+    let (client, order) = ready().await;
+    let drafts = [true, false].map(|flag| with(&order, json!({ "SentToContact": flag })));
+    let approved = with(&order, json!({ "Status": "AUTHORISED", "SentToContact": true }));
+    let [marked, plain] = drafts;
+    let orders = json!({ "PurchaseOrders": [marked, plain, approved, { "Status": "DRAFT" }] });
+    let reply = client.put("PurchaseOrders?summarizeErrors=false", orders).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let told = reply.json()["PurchaseOrders"].clone();
+    let statuses = [0, 1, 2, 3].map(|place| told[place]["StatusAttributeString"].clone());
+    assert_eq!(statuses, ["WARNING", "OK", "OK", "ERROR"]);
+    let warning = "Only AUTHORISED and BILLED purchase orders may have SentToContact updated.";
+    assert_eq!(told[0]["Warnings"], json!([{ "Message": warning }]));
+    assert_eq!(told[0].get("ValidationErrors"), None);
+    assert!(told[0]["PurchaseOrderNumber"].is_string() && told[0]["SentToContact"] == false, "{}", told[0]);
+    assert!([1, 2, 3].iter().all(|place| told[*place].get("Warnings").is_none()));
+    let summarized = posted(&client, with(&order, json!({ "SentToContact": true }))).await;
+    assert_eq!(summarized.get("StatusAttributeString"), None);
+}
+
+#[tokio::test]
 async fn orders_are_always_paged_and_asked_by_parameters_never_by_where() {
     let (client, order) = ready().await;
     for (number, date, status) in

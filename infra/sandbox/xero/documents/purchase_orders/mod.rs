@@ -78,6 +78,10 @@ impl Resource for PurchaseOrders {
         rules::save(organisation, request, sent)
     }
 
+    fn warnings(sent: &Map<String, Value>, written: &PurchaseOrder) -> Vec<String> {
+        rules::warnings(sent, written)
+    }
+
     fn echo(sent: &Map<String, Value>, body: &mut Map<String, Value>) {
         body.extend(
             sent.get("PurchaseOrderNumber").map(|one| ("PurchaseOrderNumber".to_owned(), one.clone())),

@@ -20,6 +20,7 @@ use crate::xero::writing::{Refused, given, text_within};
 
 const NUMBER_TAKEN: &str = "Order number must be unique";
 const WRONG_STATUS: &str = "PurchaseOrder status change is invalid";
+const NOT_SENT: &str = "Only AUTHORISED and BILLED purchase orders may have SentToContact updated.";
 const DELETED: &str = "Deleted PurchaseOrders cannot be updated";
 
 pub(super) fn save(
@@ -135,9 +136,18 @@ fn read_head(
     head.read_currency(organisation, sent, before.map(|held| &held.head), messages);
     head.read_line_amount_types(sent, messages);
     head.read_theme(sent);
-    // Xero warns when it is set on another one, and leaves it.
     let can_be_sent = matches!(order.status, PurchaseOrderStatus::Authorised | PurchaseOrderStatus::Billed);
-    if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool).filter(|_| can_be_sent) {
+    if let Some(flag) = sent_to_contact(sent).filter(|_| can_be_sent) {
         order.sent_to_contact = flag;
     }
+}
+
+fn sent_to_contact(sent: &Map<String, Value>) -> Option<bool> {
+    sent.get("SentToContact")?.as_bool()
+}
+
+/// Where it can't be set it stays, and that is said.
+pub(super) fn warnings(sent: &Map<String, Value>, written: &PurchaseOrder) -> Vec<String> {
+    let stays = sent_to_contact(sent).is_some_and(|flag| flag != written.sent_to_contact);
+    stays.then(|| NOT_SENT.to_owned()).into_iter().collect()
 }
