@@ -164,9 +164,35 @@ async fn what_the_customer_accepted_cannot_be_changed_until_it_is_sent_again() {
     moved(&client, &quote, &held, "ACCEPTED").await;
     let line = with(&quote["LineItems"][0], json!({ "UnitAmount": 1 }));
     let cheaper = with(&quote, json!({ "LineItems": [line] }));
-    let reply = moved(&client, &cheaper, &held, "ACCEPTED").await;
-    assert_eq!(reply.messages(), ["Quote not of valid status for modification"]);
+    let on_line =
+        |change: Value| with(&quote, json!({ "LineItems": [with(&quote["LineItems"][0], change)] }));
+    for edit in [
+        cheaper.clone(),
+        on_line(json!({ "Description": "Labour" })),
+        on_line(json!({ "AccountCode": "260" })),
+        on_line(json!({ "Quantity": 2, "UnitAmount": 351.51 })),
+        with(&quote, json!({ "Title": "Offer" })),
+        with(&quote, json!({ "Summary": "All" })),
+        with(&quote, json!({ "Reference": "R" })),
+        with(&quote, json!({ "Date": "2026-11-21" })),
+        with(&quote, json!({ "ExpiryDate": "2026-12-01" })),
+    ] {
+        for status in ["ACCEPTED", "INVOICED"] {
+            let reply = moved(&client, &edit, &held, status).await;
+            assert_eq!(reply.messages(), ["Quote not of valid status for modification"], "{status}: {edit}");
+        }
+    }
+    let renumbered = with(&quote, json!({ "QuoteNumber": "Q-9", "Terms": "Pay later" }));
+    assert_eq!(moved(&client, &renumbered, &held, "ACCEPTED").await.status, 200);
     assert_eq!(moved(&client, &cheaper, &held, "SENT").await.status, 200);
+    let bare =
+        json!({ "QuoteID": held["QuoteID"], "Date": "2026-11-22", "Status": "DELETED", "Title": "Other" });
+    moved(&client, &quote, &held, "ACCEPTED").await;
+    assert_eq!(
+        client.post("Quotes", bare).await.status,
+        200,
+        "an accepted quote is deleted without complaint"
+    );
 }
 
 #[tokio::test]

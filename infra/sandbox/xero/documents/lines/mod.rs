@@ -7,5 +7,5 @@ mod rules;
 pub use line::{Line, Tracking};
 pub use packed::PackedLines;
 
-pub(crate) use line::{as_json, discount, relabelled};
+pub(crate) use line::{as_json, discount, relabelled, with_ids_of};
 pub(crate) use rules::{Terms, check_order, read_lines, read_tracking, settle, unusable};

@@ -40,7 +40,7 @@ impl QuoteStatus {
     }
 }
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Quote {
     pub(crate) head: Head,
     pub(crate) status: QuoteStatus,

@@ -141,10 +141,14 @@ fn is_settled(quote: &Quote) -> bool {
     matches!(quote.status, QuoteStatus::Accepted | QuoteStatus::Declined | QuoteStatus::Invoiced)
 }
 
-/// In what the customer agreed to. Sending it again opens it.
+/// In anything but number and terms, which were seen to change with the status. Sending it again opens it, and nobody
+/// looks at what is deleted.
 fn differs(held: &Quote, quote: &Quote) -> bool {
-    quote.status != QuoteStatus::Sent
-        && (held.head.totals != quote.head.totals
-            || held.head.contact_id != quote.head.contact_id
-            || held.head.currency != quote.head.currency)
+    let mut as_it_was = held.clone();
+    as_it_was.status = quote.status;
+    as_it_was.terms.clone_from(&quote.terms);
+    as_it_was.head.number.clone_from(&quote.head.number);
+    as_it_was.head.updated = quote.head.updated;
+    as_it_was.head.lines = lines::with_ids_of(&held.head.lines, &quote.head.lines);
+    !matches!(quote.status, QuoteStatus::Sent | QuoteStatus::Deleted) && as_it_was != *quote
 }
