@@ -318,8 +318,12 @@ async fn a_paid_invoice_takes_a_reference_but_no_new_lines() {
     assert_eq!(reply.json()["Invoices"][0]["Status"], "PAID");
     let lines = json!({ "InvoiceID": id.to_string(), "LineItems": invoice["LineItems"] });
     assert_eq!(client.post("Invoices", lines).await.status, 400);
-    let void = json!({ "InvoiceID": id.to_string(), "Status": "VOIDED" });
-    assert_eq!(client.post("Invoices", void).await.status, 400);
+    for status in ["DRAFT", "SUBMITTED", "AUTHORISED", "PAID", "VOIDED", "DELETED"] {
+        let sent = json!({ "InvoiceID": id.to_string(), "Reference": "S", "Status": status });
+        let refused = client.post("Invoices", sent).await;
+        assert_eq!(refused.status, 400, "{status}");
+        assert_eq!(refused.messages(), ["Invoice not of valid status for modification"], "{status}");
+    }
     assert_eq!(client.ledger().invoice(id).unwrap().claim.status, InvoiceStatus::Paid);
 }
 

@@ -141,11 +141,11 @@ fn next_status(
         None => matches!(wanted, Draft | Submitted | Authorised),
         Some(Draft | Submitted) => matches!(wanted, Draft | Submitted | Authorised | Deleted),
         Some(Authorised) => wanted == Authorised || (wanted == Voided && !before.is_some_and(Claim::is_used)),
-        Some(Paid) => wanted == Paid || wanted == Authorised,
+        // What is paid has the status that payments give it, and takes none, not even that one.
+        Some(Paid) => given(sent, "Status").is_none(),
         Some(Voided | Deleted) => false,
     };
     match (allowed, held) {
-        (true, Some(Paid)) => Ok(Paid),
         (true, _) => Ok(wanted),
         (false, Some(_)) => Err(wrong_status(noun)),
         (false, None) => Err(format!("{noun} not of valid status for creation")),
