@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::disputed::AppLimit;
+use super::disputed::{AppLimit, ProblemKeys};
 use super::limits::Problem;
 use super::wire::{self, Pagination};
 
@@ -64,19 +64,24 @@ impl Answer {
         Self { content_type: Some("text/html; charset=utf-8".into()), ..Self::empty(404) }
     }
 
-    pub(crate) fn unauthorized(detail: &str, instance: Uuid) -> Self {
-        let body = json!({
-            "Type": null, "Title": "Unauthorized", "Status": 401, "Detail": detail,
-            "Instance": instance.to_string(),
-        });
+    pub(crate) fn unauthorized(detail: &str, instance: Uuid, keys: ProblemKeys) -> Self {
+        let instance = instance.to_string();
+        let body = match keys {
+            ProblemKeys::Lower => {
+                json!({ "title": "Unauthorized", "status": 401, "detail": detail, "instance": instance })
+            }
+            ProblemKeys::Capitals => json!({
+                "Type": null, "Title": "Unauthorized", "Status": 401, "Detail": detail, "Instance": instance,
+            }),
+        };
         let mut answer = Self::json(401, &body);
         answer.headers.push(("www-authenticate", "OAuth Realm=\"api.xero.com\"".to_owned()));
         answer
     }
 
     /// Xero's own spelling; refreshing the token never helps.
-    pub(crate) fn missing_scope(instance: Uuid) -> Self {
-        let mut answer = Self::unauthorized("AuthorizationUnsuccessful", instance);
+    pub(crate) fn missing_scope(instance: Uuid, keys: ProblemKeys) -> Self {
+        let mut answer = Self::unauthorized("AuthorizationUnsuccessful", instance, keys);
         answer.headers = vec![(
             "www-authenticate",
             "OAuth Realm=\"api.xero.com\", error=\"insufficent_scope\"".to_owned(),

@@ -19,6 +19,12 @@ pub struct Disputed {
     pub app_limit: AppLimit,
     /// The current page says fixed; older ones, rolling.
     pub windows: Windows,
+    /// How the members of a 401's body are written.
+    pub problem_keys: ProblemKeys,
+    /// What the token endpoint says besides OAuth's word.
+    pub token_errors: TokenErrors,
+    /// How a webhook writes `eventType`.
+    pub event_types: EventTypes,
 }
 
 impl Default for Disputed {
@@ -29,6 +35,9 @@ impl Default for Disputed {
             largest_request: 3_500_000,
             app_limit: AppLimit::default(),
             windows: Windows::default(),
+            problem_keys: ProblemKeys::default(),
+            token_errors: TokenErrors::default(),
+            event_types: EventTypes::default(),
         }
     }
 }
@@ -70,4 +79,45 @@ pub enum Windows {
     Fixed,
     /// Those of the last minute, or day: each comes back by itself.
     Rolling,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKeys {
+    /// `title`, as the page on troubleshooting has it.
+    #[default]
+    Lower,
+    /// `Title`, and a `Type`, as others saw it.
+    Capitals,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenErrors {
+    /// Nothing, as the page on troubleshooting has it.
+    #[default]
+    Bare,
+    /// An `error_description`, as in some samples.
+    Described,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventTypes {
+    /// `UPDATE`, by the published document.
+    #[default]
+    Upper,
+    /// `Update`, in samples of the documentation.
+    Mixed,
+}
+
+impl EventTypes {
+    pub(crate) fn word(self, is_new: bool) -> &'static str {
+        match (self, is_new) {
+            (Self::Upper, true) => "CREATE",
+            (Self::Upper, false) => "UPDATE",
+            (Self::Mixed, true) => "Create",
+            (Self::Mixed, false) => "Update",
+        }
+    }
 }

@@ -65,7 +65,7 @@ fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, 
         return Err(Answer::not_found());
     };
     if !access.may(endpoint.scopes(&request), writes, request.now) {
-        return Err(Answer::missing_scope(xero.new_id()));
+        return Err(Answer::missing_scope(xero.new_id(), xero.disputed().problem_keys));
     }
     if !METHODS.contains(&request.method.as_str()) && request.path[0] != PROJECTS {
         return Err(Answer::empty(405));
@@ -194,7 +194,7 @@ pub(crate) fn authenticate(xero: &Xero, headers: &HeaderMap) -> Result<Access, A
             TokenProblem::Unknown => "AuthenticationUnsuccessful",
             TokenProblem::Expired => "TokenExpired: token expired",
         };
-        Answer::unauthorized(detail, xero.new_id())
+        Answer::unauthorized(detail, xero.new_id(), xero.disputed().problem_keys)
     })
 }
 

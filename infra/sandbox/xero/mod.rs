@@ -49,7 +49,7 @@ mod wire;
 mod writing;
 
 pub use by_hand::{Ledger, NotTaken};
-pub use disputed::{AppLimit, Disputed, KnownName, Windows};
+pub use disputed::{AppLimit, Disputed, EventTypes, KnownName, ProblemKeys, TokenErrors, Windows};
 pub use documents::claims::{Claim, InvoiceStatus};
 pub use documents::contacts::contact::{Contact, ContactStatus};
 pub use documents::head::Head;

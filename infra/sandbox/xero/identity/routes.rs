@@ -10,7 +10,7 @@ use super::form::Form;
 use crate::origin::origin;
 use crate::signing;
 use crate::xero::answer::Answer;
-use crate::xero::{Xero, door};
+use crate::xero::{TokenErrors, Xero, door};
 
 /// Who signs tokens when nobody said where this server is reached.
 pub(super) const ISSUER: &str = "https://identity.xero.com";
@@ -30,11 +30,11 @@ pub(crate) fn answer(xero: &Xero, head: &Parts, body: &[u8]) -> Answer {
         }
         (&Method::POST, "/connect/token") => {
             let issued = xero.identity.token(basic, &Form::read(&body), &issuer(head), now);
-            issued.map_or_else(refused, |tokens| json_answer(200, &tokens))
+            issued.map_or_else(|error| refused(xero, error), |tokens| json_answer(200, &tokens))
         }
         (&Method::POST, "/connect/revocation") => {
             let revoked = xero.identity.revoke(basic, &Form::read(&body));
-            revoked.map_or_else(refused, |()| Answer::empty(200))
+            revoked.map_or_else(|error| refused(xero, error), |()| Answer::empty(200))
         }
         (&Method::GET, DISCOVERY_PATH) => json_answer(200, &discovery(&issuer(head))),
         (&Method::GET, KEYS_PATH) => json_answer(200, &signing::keys()),
@@ -81,9 +81,24 @@ fn issuer(head: &Parts) -> String {
     }
 }
 
-/// Only `error`; a description is usually absent.
-fn refused(error: &'static str) -> Answer {
-    json_answer(400, &json!({ "error": error }))
+fn refused(xero: &Xero, error: &'static str) -> Answer {
+    let mut body = json!({ "error": error });
+    if xero.disputed().token_errors == TokenErrors::Described {
+        body["error_description"] = description(error).into();
+    }
+    json_answer(400, &body)
+}
+
+/// The wordings are ours.
+fn description(error: &str) -> &'static str {
+    match error {
+        "invalid_grant" => "The code or the refresh token is invalid, expired or revoked",
+        "invalid_client" => "Client authentication failed",
+        "invalid_scope" => "The scope is not one that the app may ask for",
+        "unauthorized_client" => "The app may not use this grant",
+        "unsupported_grant_type" => "The grant type is not supported",
+        _ => "A parameter is missing or malformed",
+    }
 }
 
 /// Without a charset, unlike the accounting API.

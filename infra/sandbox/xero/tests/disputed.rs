@@ -42,6 +42,19 @@ async fn windows_that_roll_give_back_each_call_a_minute_after_it() {
 }
 
 #[tokio::test]
+async fn a_token_error_is_its_word_alone_or_is_described() {
+    let client = Client::unlimited().await;
+    let form =
+        "grant_type=refresh_token&refresh_token=gone&client_id=sandbox-client&client_secret=sandbox-secret";
+    let refused = async || client.send("POST", "/connect/token", &[], form).await.json();
+    assert_eq!(refused().await, json!({ "error": "invalid_grant" }));
+    client.control("PATCH", "options", json!({ "token_errors": "described" })).await;
+    let described = refused().await;
+    assert_eq!(described["error"], "invalid_grant");
+    assert!(described["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{described}");
+}
+
+#[tokio::test]
 async fn the_side_that_was_taken_is_kept_until_a_reset_and_no_other_can_be_taken() {
     let client = Client::unlimited().await;
     client.control("PATCH", "options", json!({ "known_name": "updates" })).await;

@@ -189,8 +189,8 @@ async fn row_400_idempotency_key_of_another_request() {
 /// With its headers: where a token is wanted they say so.
 fn unauthorized(detail: &str, more: &str) -> String {
     format!(
-        "401\ncontent-type: application/json; charset=utf-8\n{REALM}{more}\n\n{{\"Type\":null,\
-         \"Title\":\"Unauthorized\",\"Status\":401,\"Detail\":\"{detail}\",\"Instance\":\"<guid>\"}}"
+        "401\ncontent-type: application/json; charset=utf-8\n{REALM}{more}\n\n\
+         {{\"title\":\"Unauthorized\",\"status\":401,\"detail\":\"{detail}\",\"instance\":\"<guid>\"}}"
     )
 }
 
@@ -204,6 +204,11 @@ async fn row_401_unknown_and_expired_tokens() {
     client.advance(1_800);
     let refused = client.get("Contacts").await;
     assert_eq!(told(&refused), unauthorized("TokenExpired: token expired", ""));
+    client.control("PATCH", "options", json!({ "problem_keys": "capitals" })).await;
+    let body = "{\"Type\":null,\"Title\":\"Unauthorized\",\"Status\":401,\
+                \"Detail\":\"TokenExpired: token expired\",\"Instance\":\"<guid>\"}";
+    let expected = format!("401\ncontent-type: application/json; charset=utf-8\n{REALM}\n\n{body}");
+    assert_eq!(told(&client.get("Contacts").await), expected);
 }
 
 #[tokio::test]

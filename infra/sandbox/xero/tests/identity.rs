@@ -86,7 +86,7 @@ async fn a_custom_connection_gets_a_half_hour_token_and_no_refresh_token() {
     client.advance(1800);
     let expired = client.get("Organisation").await;
     assert_eq!(expired.status, 401);
-    assert!(expired.json()["Detail"].as_str().unwrap().starts_with("TokenExpired"));
+    assert!(expired.json()["detail"].as_str().unwrap().starts_with("TokenExpired"));
 }
 
 /// The whole of an error: status, kind and every byte.
@@ -216,7 +216,7 @@ async fn strangers_and_foreign_tenants_are_told_apart() {
     assert_eq!(stranger.status, 401);
     let body = stranger.json();
     assert_eq!(
-        (&body["Title"], &body["Detail"]),
+        (&body["title"], &body["detail"]),
         (&json!("Unauthorized"), &json!("AuthenticationUnsuccessful"))
     );
     let other = client.xero().add_organisation("Other").to_string();

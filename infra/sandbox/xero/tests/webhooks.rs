@@ -169,6 +169,18 @@ async fn whoever_changes_something_the_app_is_told_thinly() {
 }
 
 #[tokio::test]
+async fn the_type_of_an_event_is_written_as_either_source_has_it() {
+    let client = Client::new().await;
+    let app = App::healthy(&client);
+    client.control("PATCH", "options", json!({ "event_types": "mixed" })).await;
+    let contact = client.ledger().add_contact_named("Acme").unwrap().id;
+    client.ledger().archive_contact(contact);
+    let told: Vec<Value> = app.take(rightly).iter().flat_map(events).collect();
+    let types: Vec<&Value> = told.iter().map(|event| &event["eventType"]).collect();
+    assert_eq!(types, ["Create", "Update"]);
+}
+
+#[tokio::test]
 async fn a_refused_call_tells_nothing_and_a_document_written_twice_in_one_call_once() {
     let client = Client::new().await;
     let app = App::healthy(&client);

@@ -10,14 +10,15 @@ use sha2::Sha256;
 
 use super::news::Category;
 use super::subscription::Event;
+use crate::xero::EventTypes;
 
 pub(super) const SIGNATURE_HEADER: &str = "x-xero-signature";
 
 /// Without events it is a probe, and both sequences are 0.
-pub(super) fn body(base: &str, events: &[&Event], entropy: &str) -> String {
+pub(super) fn body(base: &str, events: &[&Event], entropy: &str, types: EventTypes) -> String {
     let sequence = |event: Option<&&Event>| event.map_or(0, |event| event.sequence);
     let body = json!({
-        "events": events.iter().map(|event| shown(base, event)).collect::<Vec<_>>(),
+        "events": events.iter().map(|event| shown(base, event, types)).collect::<Vec<_>>(),
         "lastEventSequence": sequence(events.last()),
         "firstEventSequence": sequence(events.first()),
         "entropy": entropy,
@@ -25,14 +26,14 @@ pub(super) fn body(base: &str, events: &[&Event], entropy: &str) -> String {
     body.to_string()
 }
 
-fn shown(base: &str, event: &Event) -> Value {
+fn shown(base: &str, event: &Event, types: EventTypes) -> Value {
     let Event { category, resource, tenant, .. } = event;
     let kind = if *category == Category::Subscription { "APPLICATION" } else { "ORGANISATION" };
     let mut body = Map::new();
     body.insert("resourceUrl".into(), format!("{base}/{}/{resource}", category.path()).into());
     body.insert("resourceId".into(), resource.to_string().into());
     body.insert("eventDateUtc".into(), event.at.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string().into());
-    body.insert("eventType".into(), if event.is_new { "CREATE" } else { "UPDATE" }.into());
+    body.insert("eventType".into(), types.word(event.is_new).into());
     body.insert("eventCategory".into(), category.as_str().into());
     body.insert("tenantId".into(), tenant.to_string().into());
     body.insert("tenantType".into(), kind.into());

@@ -16,9 +16,9 @@ use super::news::{Category, Change, News};
 use super::subscription::{Matter, State, Subscription};
 use crate::locked;
 use crate::sender::{Letter, Outbox, Reply, is_deliverable};
-use crate::xero::Xero;
 use crate::xero::identity::Identity;
 use crate::xero::organisation::{Ids, Organisation};
+use crate::xero::{EventTypes, Xero};
 
 #[derive(Debug)]
 pub(crate) struct Webhooks {
@@ -117,14 +117,14 @@ impl Switchboard {
         self.subscription(id).ok_or_else(|| "it is gone".to_owned())
     }
 
-    fn due(&mut self, now: Timestamp) -> Vec<Letter> {
+    fn due(&mut self, now: Timestamp, types: EventTypes) -> Vec<Letter> {
         let Self { subscriptions, under_way, last_letter, random, .. } = self;
         let mut letters = Vec::new();
         for subscription in subscriptions {
             let Some(matter) = subscription.next(now) else { continue };
             let entropy: String = (0..20).map(|_| char::from(random.random_range(b'A'..=b'Z'))).collect();
             let events = subscription.events(matter.sequences());
-            let body = letter::body(&subscription.base, &events, &entropy);
+            let body = letter::body(&subscription.base, &events, &entropy, types);
             let key = if matter.is_signed() { &subscription.key } else { &entropy };
             *last_letter += 1;
             letters.push(Letter {
@@ -194,7 +194,8 @@ impl Outbox for Xero {
     fn due(&self) -> Vec<Letter> {
         // What lands late may be news.
         drop(self.state());
-        self.webhooks.board().due(self.harness.clock.now())
+        let types = self.disputed().event_types;
+        self.webhooks.board().due(self.harness.clock.now(), types)
     }
 
     fn answered(&self, letter: &Letter, reply: Option<&Reply>) {
