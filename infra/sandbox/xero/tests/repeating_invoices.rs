@@ -76,6 +76,26 @@ async fn on_its_days_a_template_becomes_invoices() {
 }
 
 #[tokio::test]
+async fn an_invoice_that_cannot_be_made_stays_due_until_it_can() {
+    let (mut client, template) = ready().await;
+    let made = created(&client, template).await;
+    let path = format!("RepeatingInvoices/{}", made["ID"].as_str().unwrap());
+    let contact: uuid::Uuid = made["Contact"]["ContactID"].as_str().unwrap().parse().unwrap();
+    client.ledger().archive_contact(contact);
+    forty_days_pass(&mut client).await;
+    let next = async || {
+        client.get(&path).await.json()["RepeatingInvoices"][0]["Schedule"]["NextScheduledDate"].clone()
+    };
+    assert_eq!(next().await, "/Date(1795996800000+0000)/", "the first of them is still to come");
+    assert_eq!(client.ledger().count_invoices(), 0);
+    client.ledger().edit_contact(contact, json!({ "ContactStatus": "ACTIVE" })).unwrap();
+    assert_eq!(next().await, "/Date(1801267200000+0000)/");
+    let invoices = client.get("Invoices?page=1&order=Date").await.json()["Invoices"].clone();
+    let days: Vec<&Value> = invoices.as_array().unwrap().iter().map(|one| &one["DateString"]).collect();
+    assert_eq!(days, ["2026-11-30T00:00:00", "2026-12-30T00:00:00"]);
+}
+
+#[tokio::test]
 async fn a_template_is_only_ever_deleted_and_becomes_nothing_any_more() {
     let (mut client, template) = ready().await;
     let made = created(&client, changed(&template, "Status", json!("DRAFT"))).await;

@@ -209,7 +209,7 @@ fn delete(
 }
 
 /// Makes what is due until now; called before every call, so that nobody sees a day on which one is missing.
-/// One that can't be made any more (its account is archived, say) is left out.
+/// One that can't be made (its account is archived, say) stays due, with those after it, until it can.
 pub(crate) fn make_due(organisation: &mut Organisation, now: Timestamp) {
     let today = organisation.today(now);
     let is_due = |template: &RepeatingInvoice| {
@@ -229,11 +229,10 @@ pub(crate) fn make_due(organisation: &mut Organisation, now: Timestamp) {
             let request = Request::new("PUT", Invoices::KEY, "unitdp=4", "", now);
             let made = organisation.attempt(|organisation| Invoices::write(organisation, &request, &sent));
             let made = made.ok().and_then(|id| organisation.shelves.invoices.get(id)).cloned();
-            if let Some(mut invoice) = made {
-                invoice.created_by = None;
-                invoice.head.branding_theme = head.branding_theme;
-                organisation.shelves.invoices.put(invoice);
-            }
+            let Some(mut invoice) = made else { break };
+            invoice.created_by = None;
+            invoice.head.branding_theme = head.branding_theme;
+            organisation.shelves.invoices.put(invoice);
             template.schedule.made += 1;
         }
         organisation.shelves.repeating_invoices.put(template);

@@ -21,7 +21,7 @@ pub(crate) struct Schedule {
     due_kind: Cow<'static, str>,
     start: Date,
     end: Option<Date>,
-    /// How many of its days have come.
+    /// How many invoices it became.
     pub(super) made: i32,
 }
 
