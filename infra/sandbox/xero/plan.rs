@@ -6,30 +6,47 @@ use jiff::civil::Date;
 
 use super::organisation::Organisation;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Plan {
-    /// 1,000 for those who pay, 20 on trial, and none for a real demo company.
-    pub emails_a_day: usize,
-    /// How many sales invoices may be approved in a month.
-    pub sales_a_month: Option<usize>,
-    pub bills_a_month: Option<usize>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    /// As Xero's own demo companies: it sends no e-mail.
+    Demo,
+    Trial,
+    /// The smallest of the older plans: it approves a few invoices and bills a month.
+    Early,
+    #[default]
+    Premium,
 }
 
 impl Plan {
-    /// The smallest of the older plans.
-    pub const EARLY: Self = Self { emails_a_day: 1_000, sales_a_month: Some(20), bills_a_month: Some(5) };
-}
+    pub fn emails_a_day(self) -> usize {
+        match self {
+            Self::Demo => 0,
+            Self::Trial => 20,
+            Self::Early | Self::Premium => 1_000,
+        }
+    }
 
-impl Default for Plan {
-    fn default() -> Self {
-        Self { emails_a_day: 1_000, sales_a_month: None, bills_a_month: None }
+    /// How many sales invoices, or bills, may be approved in a month.
+    pub fn approvals_a_month(self, is_sale: bool) -> Option<usize> {
+        (self == Self::Early).then_some(if is_sale { 20 } else { 5 })
+    }
+
+    /// What the organisation's `Class` calls it.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Demo => "DEMO",
+            Self::Trial => "TRIAL",
+            Self::Early => "STARTER",
+            Self::Premium => "PREMIUM",
+        }
     }
 }
 
 impl Organisation {
     /// Why no further invoice of this kind can be approved. Counted by the invoices' own dates.
     pub(crate) fn approvals_used_up(&self, is_sale: bool, date: Date) -> Option<String> {
-        let most = if is_sale { self.plan.sales_a_month } else { self.plan.bills_a_month }?;
+        let most = self.plan.approvals_a_month(is_sale)?;
         let same_month = |other: Date| (other.year(), other.month()) == (date.year(), date.month());
         let invoices = self.shelves.invoices.since(None);
         let approved = invoices

@@ -36,7 +36,7 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
         return refuse("The contact has no email address");
     };
     let today = midnight(request.now.to_zoned(jiff::tz::TimeZone::UTC).date());
-    if organisation.recorded_since(EMAILED, today) >= organisation.plan.emails_a_day {
+    if organisation.recorded_since(EMAILED, today) >= organisation.plan.emails_a_day() {
         return refuse("The daily limit of emails has been reached");
     }
     invoice.claim.sent_to_contact = true;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::xero::answer::{Found, Refusal, Reply};
 use crate::xero::body::Put;
 use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
+use crate::xero::plan::Plan;
 use crate::xero::reading::single;
 use crate::xero::request::Request;
 use crate::xero::wire;
@@ -24,7 +25,7 @@ pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Resul
     }
 }
 
-/// A demo company has every feature of every plan.
+/// It has every feature, whatever it pays for.
 fn actions() -> Vec<Value> {
     let names = [
         "CreateApprovedInvoice",
@@ -53,7 +54,7 @@ fn as_json(organisation: &Organisation) -> Value {
     body.put("OrganisationType", "COMPANY");
     body.put("BaseCurrency", organisation.base_currency.as_str());
     body.put("CountryCode", "NZ");
-    body.put("IsDemoCompany", true);
+    body.put("IsDemoCompany", organisation.plan == Plan::Demo);
     body.put("OrganisationStatus", "ACTIVE");
     body.put("FinancialYearEndDay", 31);
     body.put("FinancialYearEndMonth", FINANCIAL_YEAR_END_MONTH);
@@ -69,7 +70,7 @@ fn as_json(organisation: &Organisation) -> Value {
     body.put("ShortCode", format!("!{}", &organisation.tenant_id.simple().to_string()[..5]));
     body.put("OrganisationID", organisation.tenant_id.to_string());
     body.put("Edition", "BUSINESS");
-    body.put("Class", "DEMO");
+    body.put("Class", organisation.plan.class());
     body.put("Addresses", json!([]));
     body.put("Phones", json!([]));
     body.put("ExternalLinks", json!([]));
