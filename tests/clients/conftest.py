@@ -92,11 +92,11 @@ class World:
         if self.hurries and int(answer.headers.get(CALLS_LEFT, 60)) < 5:
             self.let_pass(seconds=60)
 
-    def control(self, stand_in: str, path: str, body: Any = None) -> Any:
-        """`/_sandbox/…` of a stand-in: POST with a body, GET without."""
+    def control(self, stand_in: str, path: str, body: Any = None, method: str | None = None) -> Any:
+        """`/_sandbox/…` of a stand-in: POST with a body and GET without, where no method is named."""
         url = f"http://127.0.0.1:{self.ports[stand_in]}/_sandbox/{path}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"content-type": "application/json"})
+        request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.loads(answer.read() or "null")

@@ -14,6 +14,7 @@ from xero_python.accounting import (
 from xero_python.exceptions import AccountingBadRequestException, NotFoundException
 
 from conftest import World, Xero
+from papers import invoice
 
 
 def contact(xero: Xero, name: str, **fields: object) -> Contact:
@@ -149,3 +150,21 @@ def test_a_repeated_call_with_its_key_is_made_once(xero: Xero) -> None:
     first = xero.create_contacts(wanted, idempotency_key="once").contacts[0]
     again = xero.create_contacts(wanted, idempotency_key="once").contacts[0]
     assert first.contact_id == again.contact_id
+
+
+def test_what_people_do_with_contacts_inside_xero_is_seen(world: World, xero: Xero) -> None:
+    winner, loser = contact(xero, "Winner"), contact(xero, "Loser")
+    document = invoice(xero, Contact(contact_id=loser.contact_id))
+    own = f"contacts/{winner.contact_id}"
+    world.control("xero", f"{own}/merge", {"loser": loser.contact_id})
+    (merged,) = xero.get_contact(loser.contact_id).contacts
+    assert (merged.contact_status, merged.merged_to_contact_id) == ("ARCHIVED", winner.contact_id)
+    (moved,) = xero.get_invoice(document.invoice_id).invoices
+    assert moved.contact.contact_id == winner.contact_id
+    for status in ("ARCHIVED", "ACTIVE"):
+        world.control("xero", own, {"ContactStatus": status}, "PATCH")
+        assert xero.get_contact(winner.contact_id).contacts[0].contact_status == status
+    world.control("xero", f"{own}/request-erasure", {})
+    assert xero.get_contact(winner.contact_id).contacts[0].contact_status == "GDPRREQUEST"
+    with pytest.raises(AccountingBadRequestException):
+        xero.update_contact(winner.contact_id, Contacts(contacts=[Contact(first_name="Late")]))

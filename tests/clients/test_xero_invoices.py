@@ -202,3 +202,20 @@ def test_an_approved_invoice_is_a_page_for_its_reader_a_file_and_a_mail(
     assert xero.email_invoice(made.invoice_id, RequestEmpty()) is None
     (read,) = xero.get_invoice(made.invoice_id).invoices
     assert read.sent_to_contact is True
+
+
+def test_books_that_are_closed_and_a_plan_without_mail_are_met_by_clients(
+    world: World, xero: Xero, customer: Contact
+) -> None:
+    made = create(xero, customer, status="AUTHORISED")
+    standing = f"organisations/{xero.tenant}"
+    closed = {"end_of_year_lock": TODAY.isoformat(), "plan": "demo"}
+    world.control("xero", standing, closed, "PATCH")
+    (organisation,) = xero.get_organisations().organisations
+    assert (organisation.is_demo_company, organisation.end_of_year_lock_date) == (True, TODAY)
+    with pytest.raises(AccountingBadRequestException, match="end of year lock date"):
+        create(xero, customer)
+    with pytest.raises(AccountingBadRequestException, match="daily limit of emails"):
+        xero.email_invoice(made.invoice_id, RequestEmpty())
+    world.control("xero", standing, {"end_of_year_lock": None, "plan": "premium"}, "PATCH")
+    assert create(xero, customer).invoice_id

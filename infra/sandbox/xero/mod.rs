@@ -48,7 +48,7 @@ mod webhooks;
 mod wire;
 mod writing;
 
-pub use by_hand::{Ledger, NotTaken};
+pub use by_hand::{Ledger, NotTaken, Standing};
 pub use disputed::{AppLimit, Disputed, EventTypes, KnownName, ProblemKeys, TokenErrors, Windows};
 pub use documents::claims::{Claim, InvoiceStatus};
 pub use documents::contacts::contact::{Contact, ContactStatus};

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, Reply};
+use super::documents::head::contact_key;
 use super::organisation::Organisation;
 use super::reading::cut;
 use super::request::Request;
@@ -42,7 +43,7 @@ impl Document for Project {
     }
 
     fn keys(&self) -> Vec<String> {
-        Vec::new()
+        vec![contact_key(self.contact)]
     }
 }
 
@@ -200,6 +201,11 @@ impl Problems {
 }
 
 impl Project {
+    /// Its contact is another one from now on.
+    pub(crate) fn take_contact(&mut self, contact: Uuid, now: Timestamp) {
+        (self.contact, self.updated) = (contact, now);
+    }
+
     fn status(&self) -> &'static str {
         if self.is_closed { "CLOSED" } else { "INPROGRESS" }
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::idempotency::Fingerprint;
 use super::limits::Allowance;
-use super::{Xero, browse, control, door, failures, identity, invariants, webhooks};
+use super::{Xero, browse, by_hand, control, door, failures, identity, invariants, webhooks};
 use crate::control::Look;
 use crate::harness::read_now;
 use crate::{Admission, Begun, FaultKind, Harness, Provider, locked};
@@ -161,6 +161,9 @@ impl Provider for Xero {
     }
 
     fn controls(xero: Arc<Self>) -> Router {
-        control::router(xero.clone()).merge(identity::controls(xero.clone())).merge(webhooks::controls(xero))
+        control::router(xero.clone())
+            .merge(identity::controls(xero.clone()))
+            .merge(by_hand::controls(xero.clone()))
+            .merge(webhooks::controls(xero))
     }
 }

@@ -8,7 +8,7 @@ use super::{Ledger, NotTaken};
 use crate::xero::documents::contacts::Contacts;
 use crate::xero::documents::contacts::contact::{Contact, ContactStatus, name_key, number_key};
 use crate::xero::documents::contacts::rules as contact_rules;
-use crate::xero::documents::head::{Headed, contact_key};
+use crate::xero::documents::head::{Headed, contact_key, mark_contact};
 use crate::xero::shelf::Shelf;
 
 impl Ledger {
@@ -54,11 +54,16 @@ impl Ledger {
         self.change(|organisation| organisation.shelves.contacts.remove(id));
     }
 
+    /// Somebody asks for their data to be erased: the contact waits for it, and takes nothing any more.
+    pub fn request_erasure(&self, id: Uuid) {
+        self.set_status(id, ContactStatus::GdprRequest, None);
+    }
+
     pub fn archive_contact(&self, id: Uuid) {
         self.set_status(id, ContactStatus::Archived, None);
     }
 
-    /// The loser is archived and says who won; its documents move.
+    /// The loser is archived and says who won; all that is its own becomes the winner's.
     pub fn merge_contacts(&self, loser: Uuid, winner: Uuid) {
         self.set_status(loser, ContactStatus::Archived, Some(winner));
         let now = self.xero.now();
@@ -66,9 +71,19 @@ impl Ledger {
             let shelves = &mut organisation.shelves;
             move_all(&mut shelves.invoices, loser, winner, now);
             move_all(&mut shelves.credit_notes, loser, winner, now);
+            move_all(&mut shelves.quotes, loser, winner, now);
+            move_all(&mut shelves.purchase_orders, loser, winner, now);
+            move_all(&mut shelves.repeating_invoices, loser, winner, now);
             move_all(&mut shelves.bank_transactions, loser, winner, now);
             move_all(&mut shelves.prepayments, loser, winner, now);
             move_all(&mut shelves.overpayments, loser, winner, now);
+            shelves.projects.edit_all(&contact_key(loser), |project| project.take_contact(winner, now));
+            organisation.replace_member(loser, winner, now);
+            let Some(held) = organisation.shelves.contacts.get(loser) else { return };
+            let sides = [(true, held.is_customer), (false, held.is_supplier)];
+            for (is_sale, _) in sides.into_iter().filter(|(_, is_one)| *is_one) {
+                mark_contact(organisation, winner, is_sale);
+            }
         });
     }
 

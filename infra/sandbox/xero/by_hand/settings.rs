@@ -1,13 +1,39 @@
-//! Locks, accounts, tax rates, currencies, tracking and items, as people set them up.
+//! The plan, locks, accounts, currencies, tracking and items, as people set them up.
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::Ledger;
+use crate::xero::plan::Plan;
 use crate::xero::settings::items::Item;
-use crate::xero::settings::tax_rates::TaxRate;
+
+/// What an organisation pays for, and until when its books are closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    pub plan: Plan,
+    pub period_lock: Option<Date>,
+    pub end_of_year_lock: Option<Date>,
+}
 
 impl Ledger {
+    pub fn standing(&self) -> Option<Standing> {
+        self.look(|organisation| Standing {
+            plan: organisation.plan,
+            period_lock: organisation.period_lock,
+            end_of_year_lock: organisation.year_end_lock,
+        })
+    }
+
+    pub fn set_standing(&self, standing: Standing) {
+        self.change(|organisation| {
+            organisation.plan = standing.plan;
+            organisation.period_lock = standing.period_lock;
+            organisation.year_end_lock = standing.end_of_year_lock;
+        });
+    }
+
     pub fn set_period_lock(&self, date: Option<Date>) {
         self.change(|organisation| organisation.period_lock = date);
     }
@@ -30,15 +56,6 @@ impl Ledger {
                 account.updated = now;
                 organisation.shelves.accounts.put(account);
             }
-        });
-    }
-
-    /// `rate` in percent; for sales and for purchases.
-    pub fn add_tax_rate(&self, name: &str, tax_type: &str, rate: Decimal) {
-        let now = self.xero.now();
-        self.change(|organisation| {
-            let id = organisation.ids.next();
-            organisation.shelves.tax_rates.put(TaxRate::new(id, name, tax_type, rate, now));
         });
     }
 

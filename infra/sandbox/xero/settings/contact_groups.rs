@@ -68,6 +68,15 @@ impl ContactGroup {
 }
 
 impl Organisation {
+    /// In every group that the one is in, the other is instead.
+    pub(crate) fn replace_member(&mut self, loser: Uuid, winner: Uuid, now: Timestamp) {
+        self.shelves.contact_groups.edit_all(&member_key(loser), |group| {
+            group.members.retain(|member| *member != winner);
+            group.members.iter_mut().filter(|member| **member == loser).for_each(|member| *member = winner);
+            group.updated = now;
+        });
+    }
+
     /// The groups that a contact is in, as the contact shows them.
     pub(crate) fn groups_of(&self, contact: Uuid) -> Value {
         let groups = self.shelves.contact_groups.find_all(&member_key(contact));

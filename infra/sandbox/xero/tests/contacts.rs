@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::projects::call;
 use super::{Client, encoded};
 
 fn names(body: &Value) -> Vec<&str> {
@@ -175,6 +176,102 @@ async fn a_merged_contact_says_who_won() {
     let loser = client.get(&format!("Contacts/{}", people[0].id)).await.json()["Contacts"][0].clone();
     assert_eq!(loser["ContactStatus"], "ARCHIVED");
     assert_eq!(loser["MergedToContactID"], people[1].id.to_string());
+}
+
+/// Of each kind, the contact that its only document is of.
+async fn owners(client: &Client) -> Vec<(&'static str, Value)> {
+    let mut owners = Vec::new();
+    for collection in ["Invoices", "CreditNotes", "Quotes", "PurchaseOrders", "RepeatingInvoices"] {
+        let listed = client.get(&format!("{collection}?page=1")).await.json()[collection].clone();
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{collection}");
+        owners.push((collection, listed[0]["Contact"]["ContactID"].clone()));
+    }
+    let projects = call(client, "GET", "projects", Value::Null).await.json();
+    owners.push(("projects", projects["items"][0]["contactId"].clone()));
+    owners
+}
+
+#[tokio::test]
+async fn all_that_was_the_losers_is_the_winners_after_a_merge() {
+    let client = Client::unlimited().await;
+    let people = client.ledger().seed_contacts_named(&["Acme", "Acme Ltd"]);
+    let [loser, winner] = [0, 1].map(|place: usize| json!(people[place].id.to_string()));
+    let document = json!({
+        "Contact": { "ContactID": loser }, "Date": "2026-11-20",
+        "LineItems": [{ "Description": "Work", "Quantity": 1, "UnitAmount": 100, "AccountCode": "200" }],
+        "Schedule": { "Period": 1, "Unit": "MONTHLY", "DueDate": 20, "DueDateType": "OFFOLLOWINGMONTH",
+                      "StartDate": "2026-11-30" },
+    });
+    for (collection, kind) in [
+        ("Invoices", "ACCREC"),
+        ("CreditNotes", "ACCRECCREDIT"),
+        ("Quotes", ""),
+        ("PurchaseOrders", ""),
+        ("RepeatingInvoices", "ACCREC"),
+    ] {
+        let mut sent = document.clone();
+        sent["Type"] = kind.into();
+        let made = client.put(collection, sent).await;
+        assert_eq!(made.status, 200, "{collection}: {}", made.text);
+    }
+    call(&client, "POST", "projects", json!({ "contactId": loser, "name": "Kitchen" })).await;
+    let group = client.put("ContactGroups", json!({ "Name": "VIP" })).await.json();
+    let group = format!("ContactGroups/{}", group["ContactGroups"][0]["ContactGroupID"].as_str().unwrap());
+    let both = json!({ "Contacts": [{ "ContactID": loser }, { "ContactID": winner }] });
+    assert_eq!(client.put(&format!("{group}/Contacts"), both).await.status, 200);
+    assert!(owners(&client).await.iter().all(|(_, owner)| *owner == loser));
+    client.advance(60);
+    let path = format!("contacts/{}/merge", people[1].id);
+    client.control("POST", &path, json!({ "loser": loser })).await;
+    for (kind, owner) in owners(&client).await {
+        assert_eq!(owner, winner, "{kind}");
+    }
+    let members = client.get(&group).await.json()["ContactGroups"][0]["Contacts"].clone();
+    assert_eq!((members.as_array().unwrap().len(), &members[0]["ContactID"]), (1, &winner));
+    let winner = client.get(&format!("Contacts/{}", people[1].id)).await.json()["Contacts"][0].clone();
+    assert_eq!(winner["IsCustomer"], true);
+    client.assert_books_hold().await;
+}
+
+#[tokio::test]
+async fn what_people_do_with_contacts_can_be_done_over_http() {
+    let client = Client::unlimited().await;
+    let people = client.ledger().seed_contacts_named(&["Acme", "Bolt"]);
+    let id = people[0].id;
+    let shown = async || client.get(&format!("Contacts/{id}")).await.json()["Contacts"][0].clone();
+    client.control("PATCH", &format!("contacts/{id}"), json!({ "ContactStatus": "ARCHIVED" })).await;
+    assert_eq!(shown().await["ContactStatus"], "ARCHIVED");
+    let restored = json!({ "ContactStatus": "ACTIVE", "FirstName": "Ann" });
+    client.control("PATCH", &format!("contacts/{id}"), restored).await;
+    assert_eq!(
+        (&shown().await["ContactStatus"], &shown().await["FirstName"]),
+        (&json!("ACTIVE"), &json!("Ann"))
+    );
+    client.control("POST", &format!("contacts/{id}/request-erasure"), Value::Null).await;
+    assert_eq!(shown().await["ContactStatus"], "GDPRREQUEST");
+    let listed = client.get("Contacts").await.json();
+    assert_eq!(names(&listed), ["Bolt"], "only who asks for all of them sees it");
+    let filter = encoded("ContactStatus==\"GDPRREQUEST\"");
+    let listed = client.get(&format!("Contacts?includeArchived=true&where={filter}")).await.json();
+    assert_eq!(names(&listed), ["Acme"]);
+    let edit = json!({ "ContactID": id.to_string(), "FirstName": "Bea" });
+    assert_eq!(client.post("Contacts", edit).await.status, 400);
+    client.control("DELETE", &format!("contacts/{id}"), Value::Null).await;
+    assert_eq!(client.get(&format!("Contacts/{id}")).await.status, 404);
+    let kind = [("content-type", "application/json")];
+    let winner = people[1].id;
+    for (path, body, status) in [
+        (format!("contacts/{id}"), json!({ "ContactStatus": "ACTIVE" }), 404),
+        (format!("contacts/{winner}"), json!({ "Name": "" }), 400),
+    ] {
+        let refused = client.send("PATCH", &format!("/_sandbox/{path}"), &kind, &body.to_string()).await;
+        assert_eq!(refused.status.as_u16(), status, "{path} {}", refused.text);
+    }
+    for loser in [id, winner] {
+        let body = json!({ "loser": loser }).to_string();
+        let refused = client.send("POST", &format!("/_sandbox/contacts/{winner}/merge"), &kind, &body).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+    }
 }
 
 #[tokio::test]

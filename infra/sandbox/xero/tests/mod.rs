@@ -25,6 +25,7 @@ mod repeating_invoices;
 mod reports;
 mod scopes;
 mod settings;
+mod standing;
 mod stock;
 mod tracking;
 mod webhook_trouble;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Client, Reply, digits};
 use crate::Settings;
 
-async fn call(client: &Client, method: &str, path: &str, body: Value) -> Reply {
+pub(super) async fn call(client: &Client, method: &str, path: &str, body: Value) -> Reply {
     let bearer = format!("Bearer {}", client.token);
     let headers = [("authorization", bearer.as_str()), ("accept", "application/json")];
     client.send(method, &format!("/projects.xro/2.0/{path}"), &headers, &body.to_string()).await

@@ -56,6 +56,18 @@ pub(crate) const KEPT_AS_SENT: [&str; 4] =
 pub enum ContactStatus {
     Active,
     Archived,
+    /// Somebody asked for their data to be erased; it can't be edited any more.
+    GdprRequest,
+}
+
+impl ContactStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Archived => "ARCHIVED",
+            Self::GdprRequest => "GDPRREQUEST",
+        }
+    }
 }
 
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -127,8 +139,7 @@ impl Contact {
             body.insert("HasValidationErrors".into(), false.into());
             return body;
         }
-        let status = if self.is_active() { "ACTIVE" } else { "ARCHIVED" };
-        body.insert("ContactStatus".into(), status.into());
+        body.insert("ContactStatus".into(), self.status.as_str().into());
         if let Some(winner) = self.merged_to {
             body.insert("MergedToContactID".into(), winner.to_string().into());
         }
@@ -264,7 +275,7 @@ impl Fields for &Contact {
     fn field(&self, path: &str) -> Option<Field<'_>> {
         Some(match path {
             "contactid" => Field::Id(self.id),
-            "contactstatus" => Field::text(if self.is_active() { "ACTIVE" } else { "ARCHIVED" }),
+            "contactstatus" => Field::text(self.status.as_str()),
             "issupplier" => Field::Flag(self.is_supplier),
             "iscustomer" => Field::Flag(self.is_customer),
             "updateddateutc" => Field::Moment(self.updated),

@@ -68,7 +68,7 @@ impl Headed for PurchaseOrder {
 
     /// Deleted orders go on holding their number.
     fn keys(&self) -> Vec<String> {
-        vec![number_key(&self.head.number)]
+        self.head.keys().chain([number_key(&self.head.number)]).collect()
     }
 }
 

@@ -61,7 +61,7 @@ impl Headed for Quote {
 
     /// Deleted quotes go on holding their number.
     fn keys(&self) -> Vec<String> {
-        vec![number_key(&self.head.number)]
+        self.head.keys().chain([number_key(&self.head.number)]).collect()
     }
 }
 

@@ -59,7 +59,7 @@ impl Headed for RepeatingInvoice {
     }
 
     fn keys(&self) -> Vec<String> {
-        Vec::new()
+        self.head.keys().collect()
     }
 }
 
