@@ -26,6 +26,7 @@ mod soql;
 mod stamps;
 mod steering;
 mod token_errors;
+mod versions;
 
 use std::str::FromStr;
 
