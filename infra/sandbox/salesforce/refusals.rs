@@ -52,14 +52,6 @@ impl Refusal {
         let error = duplicates::refused(&rule, vec![record], false);
         Self { object: Some(object.to_owned()), record: None, times: 1, error, allow_save }
     }
-
-    /// The name of the member as newer pages print it.
-    pub fn with_key_spelled_right(mut self) -> Self {
-        if let Some((name, _)) = self.error.extra.as_deref_mut() {
-            *name = "duplicateResult".into();
-        }
-        self
-    }
 }
 
 /// Looks at a record about to be saved and the one before; the text refuses it.

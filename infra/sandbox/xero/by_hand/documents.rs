@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::{Ledger, NotTaken};
 use crate::xero::documents::claims::InvoiceStatus;
-use crate::xero::documents::head::number_key;
 use crate::xero::documents::invoices::Invoices;
 use crate::xero::documents::invoices::invoice::Invoice;
 use crate::xero::documents::payments;
@@ -26,11 +25,6 @@ impl Ledger {
 
     pub fn invoice(&self, id: Uuid) -> Option<Invoice> {
         self.look(|organisation| organisation.shelves.invoices.get(id).cloned()).flatten()
-    }
-
-    /// A sales invoice; bills' numbers aren't unique.
-    pub fn invoice_numbered(&self, number: &str) -> Option<Invoice> {
-        self.look(|organisation| organisation.shelves.invoices.find(&number_key(number)).cloned()).flatten()
     }
 
     /// As `GET /Invoices?page=…` would show all of them.
