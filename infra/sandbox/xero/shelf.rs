@@ -26,7 +26,9 @@ pub(crate) trait Document: Clone + Serialize + DeserializeOwned {
     fn touch(&mut self, _at: Timestamp) {}
 
     /// What it is found by besides its id, e.g. `name:acme`. Equal keys of two documents are allowed.
-    fn keys(&self) -> Vec<String>;
+    fn keys(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What it does to the books as it stands now. Most kinds, and drafts, do nothing.
     fn entries(&self, _organisation: &Organisation) -> Vec<Entry> {

@@ -69,10 +69,6 @@ impl Document for BankTransfer {
         self.updated = at;
     }
 
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     /// What arrives is what leaves, at the rate of the day.
     fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
         if self.is_deleted {

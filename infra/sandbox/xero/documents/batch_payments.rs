@@ -46,10 +46,6 @@ impl Document for BatchPayment {
     fn updated(&self) -> Timestamp {
         self.updated
     }
-
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 impl BatchPayment {

@@ -87,10 +87,6 @@ impl Document for ManualJournal {
         self.updated = at;
     }
 
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
         if self.status != Status::Posted {
             return Vec::new();

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::periods::{Period, add};
 use super::{
-    Report, accounts_of, day_asked, header, linked, long_day, money_cell, only_read, row, section,
-    summary_row, text_cell,
+    Report, accounts_of, header, linked, long_day, money_cell, only_read, row, section, summary_row,
+    text_cell,
 };
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
@@ -32,11 +32,7 @@ impl Cash {
 
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     only_read(request)?;
-    let month = Period::month_of(organisation.today(request.now));
-    let period = Period {
-        from: day_asked(request, "fromDate")?.unwrap_or(month.from),
-        to: day_asked(request, "toDate")?.unwrap_or(month.to),
-    };
+    let period = Period::asked(organisation, request)?;
     let moved = moved(organisation, period);
     let mut totals = [Decimal::ZERO; 4];
     let mut rows = Vec::new();

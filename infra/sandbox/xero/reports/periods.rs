@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::refused;
+use super::{day_asked, refused};
 use crate::xero::answer::Refusal;
 use crate::xero::journal;
 use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
@@ -26,6 +26,15 @@ impl Period {
     /// The calendar month of a day.
     pub(super) fn month_of(day: Date) -> Self {
         Self { from: day.first_of_month(), to: day.last_of_month() }
+    }
+
+    /// From and to the days that are asked for, or else of this month.
+    pub(super) fn asked(organisation: &Organisation, request: &Request) -> Result<Self, Refusal> {
+        let month = Self::month_of(organisation.today(request.now));
+        Ok(Self {
+            from: day_asked(request, "fromDate")?.unwrap_or(month.from),
+            to: day_asked(request, "toDate")?.unwrap_or(month.to),
+        })
     }
 
     /// Ends of months stay ends of months.

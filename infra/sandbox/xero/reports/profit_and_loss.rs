@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::periods::{Figures, Period, add, columns};
 use super::{
-    Report, account_row, accounts_of, day_asked, header, long_day, named_cells, only_read, row, section,
-    summary_row,
+    Report, account_row, accounts_of, header, long_day, named_cells, only_read, row, section, summary_row,
 };
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
@@ -21,11 +20,7 @@ pub(super) const EXPENSES: &[&str] = &["EXPENSE", "OVERHEADS", "DEPRECIATN"];
 
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     only_read(request)?;
-    let month = Period::month_of(organisation.today(request.now));
-    let period = Period {
-        from: day_asked(request, "fromDate")?.unwrap_or(month.from),
-        to: day_asked(request, "toDate")?.unwrap_or(month.to),
-    };
+    let period = Period::asked(organisation, request)?;
     let columns = columns(request, period)?;
     let figures = Figures::within(organisation, &columns);
     let days: Vec<String> = columns.iter().map(|one| one.to.strftime("%-d %b %y").to_string()).collect();

@@ -31,10 +31,6 @@ impl Document for BrandingTheme {
     fn updated(&self) -> Timestamp {
         self.created
     }
-
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 impl Organisation {

@@ -76,10 +76,6 @@ impl Document for TrackingCategory {
     fn updated(&self) -> Timestamp {
         self.updated
     }
-
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 impl TrackingCategory {

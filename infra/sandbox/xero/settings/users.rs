@@ -35,10 +35,6 @@ impl Document for User {
     fn updated(&self) -> Timestamp {
         self.updated
     }
-
-    fn keys(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 pub(crate) struct Users;
