@@ -319,8 +319,8 @@ async fn ctrl_c_leaves_a_flow_on_its_way_to_go_on_and_names_those_that_were_not_
     let reads = Fault::on("GET", "/query", FaultKind::Delay(60_000)).skip(looks + 1).always();
     sandbox.salesforce.faults().add(reads);
 
-    let mut child =
-        line.command(&["flow", "enable", name, later, "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut enable = line.command(&["flow", "enable", name, later, "--json"]);
+    let mut child = enable.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let status = || line.json(&["flow", "status", name, "--json"]);
     while status()["going_live"].is_null() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was on its way");
