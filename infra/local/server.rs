@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use counterfoil::domain::connection::Provider;
 use counterfoil::flow::Stack;
+use counterfoil::flow::consent::{CONNECT, STEPS};
 use counterfoil::flow::receive::WebhookRequest;
 use counterfoil::runtime::{events, handlers};
 
@@ -36,10 +37,10 @@ pub(crate) fn console_router(stack: Stack) -> Router {
 }
 
 fn console_routes() -> Router<Stack> {
-    Router::new()
-        .route("/connect/{provider}", get(console))
-        .route("/connect/{provider}/callback", get(console))
-        .route("/connect/{provider}/organisations", post(console))
+    STEPS.iter().fold(Router::new(), |router, (method, step)| {
+        let path = format!("{CONNECT}{{provider}}/{step}");
+        router.route(path.trim_end_matches('/'), if *method == "POST" { post(console) } else { get(console) })
+    })
 }
 
 async fn webhook(State(stack): State<Stack>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
@@ -105,4 +106,27 @@ fn answered(answer: ApiGatewayV2httpResponse) -> Response<Body> {
 /// In API Gateway's words.
 async fn unknown() -> impl IntoResponse {
     (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"message":"Not Found"}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use counterfoil::runtime::local_stack;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_step_of_a_consent_has_a_route() {
+        let directory = tempfile::tempdir().unwrap();
+        let stack = local_stack::open(directory.path()).unwrap().stack;
+        for router in [router(stack.clone()), console_router(stack)] {
+            for (method, step) in STEPS {
+                let path = format!("{CONNECT}xero/{step}");
+                let asked = Request::builder().method(method).uri(path.trim_end_matches('/'));
+                let answer = router.clone().oneshot(asked.body(Body::empty()).unwrap()).await.unwrap();
+                assert_eq!(answer.status(), 400, "a page of ours, without a ticket: {method} {step}");
+            }
+        }
+    }
 }

@@ -40,6 +40,8 @@ pub struct Client {
     pub deadline: Timestamp,
     /// Its calls take the time that is left, where that is less than they may take.
     hurried: bool,
+    /// It asks why it was forbidden something, and isn't one that asks already.
+    wonders: bool,
     ports: Ports,
     budgets: Budgets,
     tokens: Tokens,
@@ -67,13 +69,13 @@ impl Client {
         connections: Connections,
         notices: Notices,
     ) -> Self {
-        let hurried = false;
         Self {
             connection,
             connector,
             priority,
             deadline,
-            hurried,
+            hurried: false,
+            wonders: true,
             ports,
             budgets,
             tokens,
@@ -217,27 +219,47 @@ impl Client {
                 }
             }
             Verdict::Unauthorised(failure) => self.parked(now, failure).await,
-            Verdict::Forbidden(failure) => {
-                // A right that is given later is not in the token that is held now.
-                self.tokens.forget(&self.connection).await;
-                self.parked(now, failure).await
-            }
+            // Seldom, and any call may come to it: it takes no room in the others.
+            Verdict::Forbidden(failure) => Box::pin(self.forbidden(now, failure)).await,
             Verdict::NotApplied(failure) => retry(now, failure),
             Verdict::InDoubt { failure, .. } => Fault::InDoubt(failure),
         }
     }
 
+    async fn forbidden(&self, now: Timestamp, failure: Failure) -> Fault {
+        if self.is_disconnected(&failure).await {
+            self.needs_reconnect().await;
+        }
+        // A right that is given later is not in the token that is held now.
+        self.tokens.forget(&self.connection).await;
+        self.parked(now, failure).await
+    }
+
     /// A fresh token was refused too, or a right is missing: only a person can mend that.
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
-        if failure.code == "tenant_not_authorised"
-            && let Err(error) = self.connections.needs_reconnect(&self.connection).await
-        {
-            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
-        }
         // Parked runs are found by their connection, which the message names first.
         let failure = Failure::new(failure.code, format!("{}: {}", self.connection.id, failure.message));
         Fault::Retry(Again { at: now + SignedDuration::from_mins(15), reason: Reason::Parked, failure })
+    }
+
+    /// Whether the whole account is closed to this connection, and not only what one call wanted.
+    async fn is_disconnected(&self, because: &Failure) -> bool {
+        if !self.wonders {
+            return false;
+        }
+        let asks = Self { wonders: false, ..self.clone() };
+        self.connector.is_disconnected(because, &asks).await.unwrap_or_else(|fault| {
+            // What is refused again is asked about again.
+            tracing::info!(connection = %self.connection.id, code = %fault.failure().code, "not known whether it is disconnected");
+            false
+        })
+    }
+
+    async fn needs_reconnect(&self) {
+        if let Err(error) = self.connections.needs_reconnect(&self.connection).await {
+            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
+        }
     }
 
     fn not_started(&self, now: Timestamp, why: &str) -> Fault {

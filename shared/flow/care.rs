@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::budget::Priority;
-use super::grant::{Check, Stored, care_after};
+use super::grant::{Check, GrantRow, Stored, care_after};
 use super::retire::{Ends, Retired, retire};
 use super::stack::Stack;
 use super::{FlowError, keep};
@@ -22,7 +22,7 @@ const CALLED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns whether anything was done; afterwards the grant isn't due any more.
-pub(super) async fn care(stack: &Stack, stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
+pub(super) async fn care(stack: &Stack, mut stored: Stored, deadline: Timestamp) -> Result<bool, FlowError> {
     let grant = stored.grant.clone();
     let mut shared = stack.connections.of_grant(&grant).await?;
     if shared.is_empty() {
@@ -30,6 +30,7 @@ pub(super) async fn care(stack: &Stack, stored: Stored, deadline: Timestamp) -> 
     }
     if stored.row.dead.is_some() {
         revive(stack, &grant).await?;
+        stored = stack.tokens.stored(&grant).await?.unwrap_or(stored);
         shared = stack.connections.of_grant(&grant).await?;
     }
     let active: Vec<Arc<Connection>> =
@@ -51,7 +52,10 @@ pub(super) async fn care(stack: &Stack, stored: Stored, deadline: Timestamp) -> 
     // What was done has written the row.
     let mut newest = stack.tokens.stored(&grant).await?.unwrap_or(stored);
     newest.row.checks = checks;
-    newest.row.care_at = Some(if well { care_after(&grant, now) } else { now + AGAIN_AFTER });
+    let planned = if well { care_after(&grant, now) } else { now + AGAIN_AFTER };
+    // What was done may have asked for an earlier look.
+    let asked_for = newest.row.care_at.filter(|at| *at > now);
+    newest.row.care_at = Some(asked_for.map_or(planned, |at| at.min(planned)));
     stack.tokens.note(newest).await
 }
 
@@ -65,8 +69,14 @@ async fn end(stack: &Stack, stored: &Stored, deadline: Timestamp) -> Result<bool
         }
         Retired::Done { left_there } => {
             tracing::info!(grant = %stored.grant, "ended, since nothing uses it");
-            if let (Some(failure), Some(connection)) = (left_there, &stored.row.connection) {
-                stack.notices.left_there(&stored.grant, connection, &failure).await;
+            match (left_there, &stored.row.connection) {
+                (Some(failure), Some(connection)) => {
+                    stack.notices.left_there(&stored.grant, connection, &failure).await;
+                }
+                (Some(failure), None) => {
+                    tracing::error!(grant = %stored.grant, %failure, "its provider was not told of its end");
+                }
+                (None, _) => {}
             }
             Ok(true)
         }
@@ -91,13 +101,14 @@ async fn revive(stack: &Stack, grant: &GrantId) -> Result<(), FlowError> {
     }
     stack.notices.grant_revived(grant, newest.row.generation, &back).await;
     keep::unpark(stack, true).await?;
-    stack.tokens.grants().change(grant, |row| row.dead.take().is_some()).await
+    stack.tokens.grants().change(grant, GrantRow::lives_again).await
 }
 
 /// Returns false when it must be tried again soon.
 async fn renew(stack: &Stack, stored: &Stored, connection: &Connection, deadline: Timestamp) -> bool {
     let used = stored.row.issued_at.is_some_and(|at| stack.now().duration_since(at) < USED_WITHIN);
-    if connection.grant != GrantKind::AuthorizationCode || used {
+    let is_unanswered = stored.row.spending.is_some();
+    if connection.grant != GrantKind::AuthorizationCode || (used && !is_unanswered) {
         return true;
     }
     let Some(connector) = stack.catalog.connector(connection.provider) else { return true };

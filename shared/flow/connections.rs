@@ -175,9 +175,35 @@ impl Connections {
         self.becomes(connection, ConnectionState::Active).await
     }
 
+    /// The consent of this connection was given anew, with these scopes.
+    pub(super) async fn is_given_anew(
+        &self,
+        connection: &Connection,
+        scopes: &[String],
+    ) -> Result<bool, FlowError> {
+        let now = self.ports.clock.now();
+        self.changes(connection, |newest| Connection {
+            granted_scopes: scopes.to_vec(),
+            connected_at: Some(now),
+            state: ConnectionState::Active,
+            ..newest
+        })
+        .await
+    }
+
     async fn becomes(&self, connection: &Connection, state: ConnectionState) -> Result<bool, FlowError> {
+        self.changes(connection, |newest| Connection { state, ..newest }).await
+    }
+
+    /// `connection` is as it was read: one that was connected again since, or removed, stays what it is.
+    async fn changes(
+        &self,
+        connection: &Connection,
+        to: impl FnOnce(Connection) -> Connection,
+    ) -> Result<bool, FlowError> {
         let Some(newest) = self.newest(&connection.id).await? else { return Ok(false) };
-        if newest.state == state {
+        let changed = to((*newest).clone());
+        if changed == *newest {
             return Ok(false);
         }
         let same = match connection.connected_at {
@@ -185,7 +211,7 @@ impl Connections {
             None => Condition::Missing(CONNECTED_AT.into()),
         };
         let when = Condition::All(vec![Condition::Exists, same]);
-        match self.put(&Connection { state, ..(*newest).clone() }, when).await {
+        match self.put(&changed, when).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused(_)) => Ok(false),
             Err(error) => Err(error.into()),

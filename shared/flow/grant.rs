@@ -24,13 +24,15 @@ pub const LEASE: SignedDuration = SignedDuration::from_secs(150);
 /// What one process was told, the others needn't ask for again at once.
 const BELIEVED_FOR: SignedDuration = SignedDuration::from_secs(30);
 /// A token that is refused as soon as it is given will most likely be refused again: only a person can mend that, or time.
-pub(super) const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// A grant that nothing was heard of for so long is looked after.
 const CARE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// What begins is looked at then, and by then a connection uses it.
 const BEGUN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// By then no process takes a connection for what it was: the connections are read again, and what was under way is over.
 const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
+/// Long before a provider that takes a refresh token again for a while takes it no more.
+const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A process that slept through its lease with a token is awake by then, or won't be.
 const LATE_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How often a row is read anew that others write as well.
@@ -49,8 +51,11 @@ pub struct GrantRow {
     pub refreshes: bool,
     /// Whether the last refresh brought a new refresh token; None while there was none.
     pub rotates: Option<bool>,
-    /// The generation whose refresh token was sent, while no answer is known: written before it is sent.
+    /// The generation whose refresh token was sent, while no answer is known or the vault hasn't got what came. Written
+    /// before it is sent, where it is taken only once.
     pub spending: Option<u64>,
+    /// Tokens of before aren't used any more: a right was missing that may have been given since.
+    pub dropped_at: Option<Timestamp>,
     pub trouble: Option<Trouble>,
     /// The generation with which it was declared dead, and its connections with it; until they come back.
     pub dead: Option<u64>,
@@ -123,17 +128,40 @@ impl GrantRow {
         true
     }
 
-    /// A person gave it again, and who connects brings its connections back.
+    /// A person gave it again, and who connects brings its connections back; where nobody comes that far, the keeper does.
     pub(super) fn begins_anew(&mut self, grant: &GrantId, at: Timestamp) {
-        self.dead = None;
         self.ending = None;
-        self.care_at = Some(care_after(grant, at));
+        self.care_at = Some(if self.dead.is_some() { at + BEGUN_AFTER } else { care_after(grant, at) });
+    }
+
+    /// Its connections are back. Returns whether that is news.
+    pub(super) fn lives_again(&mut self) -> bool {
+        self.dead.take_if(|dead| *dead < self.generation).is_some()
     }
 
     /// Declared dead. It is looked soon whether a token comes late all the same.
     pub(super) fn is_dead(&mut self, now: Timestamp) {
         self.dead = Some(self.generation);
         self.looked_at_by(now + LATE_AFTER);
+    }
+
+    /// A refresh token was sent that is taken again for a while, and nothing came of it: if nobody else does, the keeper
+    /// sends it again in time.
+    pub(super) fn is_unanswered(&mut self, generation: u64, now: Timestamp) {
+        self.spending = Some(generation);
+        self.care_at = Some(now + SENT_AGAIN_AFTER);
+    }
+
+    /// Its token lacks a right, and the next one may have it. Returns false where one was had for that a moment ago: a
+    /// vault keeps each for a day, and not more than a hundred of them.
+    /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
+    pub(super) fn drops_token(&mut self, now: Timestamp) -> bool {
+        let is_due = self.dropped_at.is_none_or(|at| now.duration_since(at) >= REFUSED_FOR);
+        if is_due {
+            self.dropped_at = Some(now);
+            self.trouble = None;
+        }
+        is_due
     }
 
     fn looked_at_by(&mut self, at: Timestamp) {
@@ -225,8 +253,14 @@ impl Grants {
         Stored::of(grant, item.as_ref())
     }
 
-    /// `believes`: what was found out a moment ago isn't asked for again.
-    pub(super) async fn turn(&self, grant: &GrantId, believes: bool) -> Result<Turn, FlowError> {
+    /// `believes`: what was found out a moment ago isn't asked for again. `begins`: for whom something of it is kept for the
+    /// first time, which is known before it is.
+    pub(super) async fn turn(
+        &self,
+        grant: &GrantId,
+        believes: bool,
+        begins: Option<&Connection>,
+    ) -> Result<Turn, FlowError> {
         let mut stored = self.read_one(grant).await?;
         let now = self.ports.clock.now();
         if stored.lease_until > now.as_millisecond() {
@@ -237,6 +271,9 @@ impl Grants {
         }
         stored.lease_until = (now + LEASE).as_millisecond();
         stored.row.care_at.get_or_insert_with(|| care_after(grant, now));
+        if let Some(connection) = begins {
+            stored.row.connection = Some(Box::new(connection.clone()));
+        }
         let revision = stored.revision;
         match self.write(&mut stored).await {
             Ok(()) => Ok(Turn::Ours(Box::new(stored))),
@@ -322,19 +359,6 @@ impl Grants {
     pub(super) async fn delete(&self, grant: &GrantId) -> Result<(), FlowError> {
         let delete = Write::Delete { key: key(grant), when: Condition::Always };
         Ok(write_patiently(&self.ports, vec![delete]).await?)
-    }
-
-    /// Asked at once, whatever was found out a moment ago.
-    pub(super) async fn ask_again(&self, grant: &GrantId) -> Result<(), FlowError> {
-        let mut stored = self.read_one(grant).await?;
-        let leased = stored.lease_until > self.ports.clock.now().as_millisecond();
-        if leased || stored.row.trouble.take().is_none() {
-            return Ok(());
-        }
-        match self.write(&mut stored).await {
-            Ok(()) | Err(TableError::Refused(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

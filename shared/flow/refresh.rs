@@ -10,6 +10,7 @@
 
 mod first;
 mod kept;
+mod late;
 mod renew;
 
 use std::collections::HashMap;
@@ -21,9 +22,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::first::NotKept;
 pub(in crate::flow) use self::kept::Kept;
+use self::late::Late;
 use self::renew::UNANSWERED;
 use super::connections::{Connections, client_secret_name, reconnect_failure, token_name};
-use super::grant::{GrantRow, Grants, REFUSED_FOR, Stored, Trouble, TroubleKind, Turn};
+use super::grant::{GrantRow, Grants, Stored, Trouble, TroubleKind, Turn};
 use super::notify::Notices;
 use super::{FlowError, fault_of};
 use crate::domain::connection::{Connection, ConnectionState, GrantId, GrantKind};
@@ -49,7 +51,14 @@ pub struct Tokens {
     connections: Connections,
     notices: Notices,
     grants: Grants,
-    held: Arc<Mutex<HashMap<GrantId, Held>>>,
+    memory: Arc<Memory>,
+}
+
+/// What only this process knows.
+#[derive(Default)]
+struct Memory {
+    held: Mutex<HashMap<GrantId, Held>>,
+    late: Mutex<HashMap<GrantId, Late>>,
 }
 
 type Held = Arc<tokio::sync::Mutex<Option<HeldToken>>>;
@@ -86,7 +95,7 @@ enum Want<'a> {
 
 impl Tokens {
     pub fn new(ports: Ports, connections: Connections, notices: Notices) -> Self {
-        Self { grants: Grants::new(ports.clone()), ports, connections, notices, held: Arc::default() }
+        Self { grants: Grants::new(ports.clone()), ports, connections, notices, memory: Arc::default() }
     }
 
     /// A token to use now. `refused`: the one that the provider no longer takes. No token call is begun that could end
@@ -98,6 +107,7 @@ impl Tokens {
         refused: Option<&Token>,
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
+        self.keep_late().await;
         let connected_again;
         let connection = if connection.state == ConnectionState::NeedsReconnect {
             // What this process believes may be from before a person mended it.
@@ -128,6 +138,13 @@ impl Tokens {
             return Err(self.fault_of_trouble(connection, trouble));
         }
         let kept = self.read(&grant).await?;
+        let dropped_at = stored.and_then(|stored| stored.row.dropped_at);
+        let want = match &kept {
+            Some(kept) if dropped_at.is_some_and(|at| kept.issued_at < at) => {
+                Want::NewerThan(kept.generation)
+            }
+            _ => want,
+        };
         let token = match self.fits(kept.as_ref(), want) {
             Some(token) => token,
             None => self.next(connection, connector, want, deadline).await?,
@@ -164,6 +181,7 @@ impl Tokens {
         connector: &dyn Connector,
         deadline: Timestamp,
     ) -> Result<(), Fault> {
+        self.keep_late().await;
         let held = self.held(&connection.grant_id());
         let mut held = held.lock().await;
         let Some(kept) = self.read(&connection.grant_id()).await? else { return Ok(()) };
@@ -179,28 +197,16 @@ impl Tokens {
     }
 
     /// The next call gets a new token, where that can be had without a person: a right that was given since may be in
-    /// it. A consent's token stays: its rights change with the consent only. So does one that was had a moment ago, or
-    /// every call that is refused for a right would ask for another.
+    /// it. A consent's token stays: its rights change with the consent only.
     pub async fn forget(&self, connection: &Connection) {
         if connection.grant == GrantKind::AuthorizationCode {
             return;
         }
         let grant = connection.grant_id();
-        let held = self.held(&grant);
-        let mut held = held.lock().await;
-        let forgotten = async {
-            let stored = self.stored(&grant).await?;
-            let issued_at = stored.and_then(|stored| stored.row.issued_at);
-            if issued_at.is_some_and(|at| self.ports.clock.now().duration_since(at) < REFUSED_FOR) {
-                return Ok(());
-            }
-            *held = None;
-            kept::drop_access(&self.ports, &grant).await?;
-            self.grants.ask_again(&grant).await
-        };
-        if let Err(error) = forgotten.await {
-            let error: FlowError = error;
-            // It is refused once more and forgotten then.
+        *self.held(&grant).lock().await = None;
+        let now = self.ports.clock.now();
+        if let Err(error) = self.grants.change(&grant, |row| row.drops_token(now)).await {
+            // It is refused once more and dropped then.
             tracing::warn!(%grant, %error, "the token could not be dropped");
         }
     }
@@ -270,9 +276,11 @@ impl Tokens {
 
     /// Nothing of a grant is left in the vault. Its row stays: whoever is late with a token writes nothing.
     pub(super) async fn remove(&self, grant: &GrantId) -> Result<(), FlowError> {
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);
-        self.ports.vault.remove(&client_secret_name(grant)).await?;
-        Ok(self.ports.vault.remove(&token_name(grant)).await?)
+        self.memory.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(grant);
+        self.is_late_no_more(grant);
+        // The token first: as long as it is there it may have to be ended, which takes the client's secret.
+        self.ports.vault.remove(&token_name(grant)).await?;
+        Ok(self.ports.vault.remove(&client_secret_name(grant)).await?)
     }
 
     /// Nothing is left of a grant that was only tried.
@@ -282,7 +290,7 @@ impl Tokens {
     }
 
     fn held(&self, grant: &GrantId) -> Held {
-        let mut all = self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all = self.memory.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(all.entry(grant.clone()).or_default())
     }
 
@@ -311,6 +319,9 @@ impl Tokens {
         want: Want<'_>,
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
+        if let Some(failure) = self.is_late(&connection.grant_id()) {
+            return Err(self.later(failure));
+        }
         match self.turn(connection, want, deadline).await? {
             Won::Token(token) => Ok(token),
             Won::Turn(mut stored) => {
@@ -332,7 +343,8 @@ impl Tokens {
             if now + needed > deadline {
                 return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure: no_time() }));
             }
-            match self.grants.turn(&grant, believes).await.map_err(|error| self.fault(&error))? {
+            let turn = self.grants.turn(&grant, believes, (!believes).then_some(connection)).await;
+            match turn.map_err(|error| self.fault(&error))? {
                 Turn::Ours(stored) => return Ok(Won::Turn(*stored)),
                 Turn::Nobody(trouble) => return Err(self.fault_of_trouble(connection, &trouble)),
                 Turn::Another(revision) => {

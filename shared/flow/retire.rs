@@ -54,7 +54,7 @@ pub(super) async fn retire(
     deadline: Timestamp,
 ) -> Result<Retired, FlowError> {
     let grants = stack.tokens.grants();
-    let Turn::Ours(mut stored) = grants.turn(grant, false).await? else { return Ok(Retired::NotNow) };
+    let Turn::Ours(mut stored) = grants.turn(grant, false, None).await? else { return Ok(Retired::NotNow) };
     let retired = in_turn(stack, &mut stored, ends, deadline).await;
     grants.release(*stored).await;
     retired
@@ -115,10 +115,12 @@ async fn forget(stack: &Stack, grant: &GrantId) -> Result<u64, FlowError> {
 
 /// Asks the provider to end it. What it doesn't know has ended already.
 async fn revoke(stack: &Stack, stored: &Stored, deadline: Timestamp) -> Result<(), Failure> {
-    let Some(connection) = stored.row.connection.as_deref() else { return Ok(()) };
-    let Some(connector) = stack.catalog.connector(connection.provider) else { return Ok(()) };
     let token = stack.tokens.to_revoke(&stored.grant).await.map_err(|error| error.failure())?;
     let Some(token) = token else { return Ok(()) };
+    let Some(connection) = stored.row.connection.as_deref() else {
+        return Err(Failure::new("unknown_app", "it isn't known any more whose app it was given to"));
+    };
+    let Some(connector) = stack.catalog.connector(connection.provider) else { return Ok(()) };
     let unreadable = |error: Unavailable| FlowError::from(error).failure();
     let secret: Option<SecretString> =
         stack.ports.vault.read(&client_secret_name(&stored.grant)).await.map_err(unreadable)?;

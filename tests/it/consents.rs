@@ -2,6 +2,7 @@
 //! once are sent once; a consent that has ended parks what needs it, says so once, and loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use counterfoil::domain::connection::{Connection, ConnectionState};
@@ -17,6 +18,7 @@ use futures::future::join_all;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
+use crate::broken::Broken;
 use crate::passing;
 use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
 use crate::vaults::Stopping;
@@ -217,6 +219,83 @@ async fn an_outage_of_the_token_endpoint_spends_no_refresh_token() {
     world.sandbox.salesforce.faults().remove(outage);
     world.flowing(token(&world.stack, "crm", Some(&old))).await.expect("a token");
     assert_eq!(state(&world, "crm").await, ConnectionState::Active);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateways_error_may_hide_a_refresh_that_was_made_and_a_token_that_is_good_once_is_not_sent_again() {
+    let world = World::new().await;
+    with_crm(&world, true).await;
+    let old = token(&world.stack, "crm", None).await.expect("a token");
+    let after = Fault::on("POST", SALESFORCE_TOKEN, FaultKind::InternalErrorAfterApply);
+    world.sandbox.salesforce.faults().add(after);
+    for _ in 0..3 {
+        world.flowing(token(&world.stack, "crm", Some(&old))).await.expect_err("no answer");
+        world.advance(Duration::from_mins(1));
+    }
+    assert_eq!(spent(&world).len(), 1, "sent again, it would end what was given");
+    assert!(token(&world.another_process(), "crm", None).await.is_err(), "a person is asked");
+    assert_eq!(mails(&world), ["[Counterfoil] crm needs you: refresh_unanswered"]);
+}
+
+// ------------------------------------------------------------ a vault that is full
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_that_the_vault_did_not_take_is_told_of_and_kept_by_whatever_its_process_does_next() {
+    // Another process needs the token before it is kept, or none does.
+    for declared_dead in [false, true] {
+        let world = World::new().await;
+        let crm = with_crm(&world, true).await;
+        let old = token(&world.stack, "crm", None).await.expect("a token");
+        let pair = kept(&world, &crm).await;
+        let broken = Broken::process(&world);
+        broken.vault_room.0.store(0, Ordering::SeqCst);
+        let new = seconds_pass(&world, token(&broken.stack, "crm", Some(&old))).await.expect("it is used");
+        assert_ne!(new.access.expose_secret(), old.access.expose_secret());
+        assert_eq!(mails(&world), ["[Counterfoil] crm will need you soon: refresh_unanswered"]);
+        world.advance(Duration::from_mins(1));
+        let again = seconds_pass(&world, token(&broken.stack, "crm", None)).await.expect("it is held");
+        assert_eq!(
+            (again.access.expose_secret(), kept(&world, &crm).await),
+            (new.access.expose_secret(), pair)
+        );
+        if declared_dead {
+            let other = world.another_process();
+            world.flowing(token(&other, "crm", Some(&old))).await.expect_err("it may be spent");
+            assert_eq!(state(&world, "crm").await, ConnectionState::NeedsReconnect);
+        }
+
+        broken.vault_room.0.store(i64::MAX, Ordering::SeqCst);
+        world.advance(Duration::from_mins(1));
+        // Whatever it is: the other connection's token.
+        seconds_pass(&world, token(&broken.stack, "books", None)).await.expect("a token");
+        let row = world.stack.tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
+        assert_eq!((row.generation, row.spending), (3, None));
+        assert!(mails(&world).contains(&"[Counterfoil] crm works again".to_owned()), "{:?}", mails(&world));
+        world.keep().await;
+        assert_eq!(state(&world, "crm").await, ConnectionState::Active);
+        let other = world.another_process();
+        let next =
+            world.flowing(token(&other, "crm", Some(&new))).await.expect("another process goes on with it");
+        assert_ne!(next.access.expose_secret(), new.access.expose_secret());
+        assert_eq!(spent(&world).len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_that_never_reaches_the_vault_costs_no_connection_to_xero() {
+    let world = World::new().await;
+    with_books(&world).await;
+    world.advance(Duration::from_mins(31));
+    let broken = Broken::process(&world);
+    broken.vault_room.0.store(0, Ordering::SeqCst);
+    seconds_pass(&world, token(&broken.stack, "books", None)).await.expect("it is used");
+    drop(broken);
+    for _ in 0..45 {
+        world.advance(Duration::from_mins(1));
+        world.keep().await;
+    }
+    world.flowing(token(&world.another_process(), "books", None)).await.expect("a token");
+    assert_eq!((state(&world, "books").await, mails(&world).len()), (ConnectionState::Active, 0));
 }
 
 // ------------------------------------------------------------ killed, and asleep

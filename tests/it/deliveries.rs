@@ -125,13 +125,13 @@ async fn a_bad_day(seed: u64) {
         let operations = if turn % 2 == 0 { 10 + draw(160) } else { 100_000 };
         let life = Life::of(i64::try_from(operations).expect("a count"));
         let stack = mortal(&world, &life);
-        let work = async {
+        let work = Box::pin(async {
             // Whatever fails on the way comes back.
             let _ = poll::wake(&stack, "salesforce.updated_record", "test").await;
             let _ = pump::wakes(&stack, "salesforce.updated_record").await;
             let _ = keep::keep(&stack, world.clock_now() + Times::default().function).await;
             while pump::runs(&stack, QueueName::Runs).await.is_ok_and(|some| some > 0) {}
-        };
+        });
         world.flowing(life.live(work)).await;
         if draw(3) == 0 {
             let again: Vec<_> = world.runs().await.into_iter().map(|run| run.row.message).collect();

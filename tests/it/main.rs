@@ -17,6 +17,7 @@ mod deliveries;
 mod each;
 mod every_change;
 mod flow_steps;
+mod forbidden;
 mod going_live;
 mod http_poll;
 mod keeping;

@@ -17,11 +17,11 @@ const UPDATED: &str = "salesforce.updated_record";
 const CONTACT: &str = "xero.new_or_updated_contact";
 
 /// A flow that does nothing but take notice.
-fn noticing(name: &str, trigger: &str, options: &str) -> String {
+pub(crate) fn noticing(name: &str, trigger: &str, options: &str) -> String {
     format!("flow: {name}\ntrigger: {{ type: {trigger}{options} }}\nsteps:\n  - set: {{ seen: yes }}\n")
 }
 
-async fn scheduled(stack: &Stack, world: &World, trigger: &str) -> poll::Report {
+pub(crate) async fn scheduled(stack: &Stack, world: &World, trigger: &str) -> poll::Report {
     poll::wake(stack, trigger, "schedule").await.expect("woken");
     world.flowing(pump::wakes(stack, trigger)).await.expect("polled").expect("woken")
 }
@@ -37,7 +37,7 @@ fn expired() -> FaultKind {
     Fault::status(401, json!([{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}]))
 }
 
-fn lacks_scope() -> FaultKind {
+pub(crate) fn lacks_scope() -> FaultKind {
     let headers = vec![("www-authenticate".to_owned(), "Bearer error=\"insufficent_scope\"".to_owned())];
     FaultKind::Status { code: 401, body: Value::Null, headers }
 }
@@ -48,7 +48,7 @@ fn tokens_asked_for(world: &World) -> usize {
 }
 
 /// An hour of polls each minute by two processes in turn, all of which are refused.
-async fn an_hour_of_refusals(world: &World, trigger: &str) -> (usize, usize) {
+pub(crate) async fn an_hour_of_refusals(world: &World, trigger: &str) -> (usize, usize) {
     forget_calls(world);
     let other = world.another_process();
     for minute in 0..60 {

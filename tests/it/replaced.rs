@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use counterfoil::domain::connection::{Connection, GrantKind, Provider};
+use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::Stack;
 use counterfoil::flow::connect::{self, Wanted};
@@ -18,12 +19,13 @@ use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, Provider as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use crate::browser::{Page, Person};
+use crate::browser::{ADDRESS, Page, Person};
 use crate::connecting::{connection, invited, outcome, world};
 use crate::consents::{mails, token};
 use crate::trouble::{Life, mortal, mortal_ports};
-use crate::vaults::{Names, behind};
+use crate::vaults::{Clinging, Names, behind};
 use crate::world::{World, XERO, new_stack};
 
 const REVOCATION: &str = "/connect/revocation";
@@ -83,6 +85,19 @@ async fn two_days_pass(world: &World) {
     for _ in 0..16 {
         world.advance(Duration::from_hours(3));
         world.keep().await;
+    }
+}
+
+/// Waits until it stands still or has come to its end. Returns whether it stands.
+async fn stands_before_the_end(life: &Life, visit: &JoinHandle<Page>) -> bool {
+    let ends = async {
+        while !visit.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = life.stands() => true,
+        () = ends => false,
     }
 }
 
@@ -177,6 +192,24 @@ async fn a_provider_that_takes_no_end_for_a_day_is_told_of_and_the_vault_forgets
     answers(&world, "ledger").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_that_takes_one_removal_and_not_the_other_makes_no_ended_grant_look_alive() {
+    for refused in 0..2 {
+        let mut world = world_of_two().await;
+        let before = connected_by(&world, ADA, "ledger").await;
+        connected_by(&world, BOB, "ledger").await;
+        let clinging = Arc::new(Clinging(AtomicI64::new(refused)));
+        world.stack = new_stack(&behind(&clinging, world.ports()));
+        world.advance(Duration::from_mins(5));
+        world.keep().await;
+        assert_ne!(in_vault(&world, &before).await, (false, false), "one of them stays");
+        two_days_pass(&world).await;
+        assert_eq!(in_vault(&world, &before).await, (false, false));
+        assert_eq!(mails(&world), Vec::<String>::new(), "it has ended there, whatever became of the secrets");
+        assert!(revocations(&world) <= 2, "{}", revocations(&world));
+    }
+}
+
 /// Ada lost her connection to Bob and consents anew, for another name, while the keeper ends what she had: between any
 /// two operations of her page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,15 +227,7 @@ async fn who_consents_anew_while_the_same_consent_is_ended_is_told_and_never_lef
         let life = Life::that_stands_after(operations);
         let mut person = person.answered_by(&mortal(&world, &life));
         let visit = tokio::spawn(async move { person.open(&back).await });
-        let ends = async {
-            while !visit.is_finished() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let stands = tokio::select! {
-            () = life.stands() => true,
-            () = ends => false,
-        };
+        let stands = stands_before_the_end(&life, &visit).await;
         if stands {
             world.advance(Duration::from_secs(1));
             world.keep().await;
@@ -283,6 +308,94 @@ async fn a_process_that_dies_at_any_operation_of_a_take_over_leaves_no_grant_beh
         assert!(revocations(&world) >= 1, "died after {operations}");
         answers(&world, "ledger").await;
         if lived {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_consent_whose_process_dies_at_any_operation_does_not_stand_at_the_provider_when_its_tokens_are_known()
+ {
+    let mut ended = 0;
+    for operations in 0.. {
+        let mut world = world_of_two().await;
+        let names = Arc::<Names>::default();
+        world.stack = new_stack(&behind(&names, world.ports()));
+        let lived = bob_takes_over(&world, &names, operations).await;
+        let has_token = names.beginning_with("consent/").iter().any(|name| name.ends_with("/token"));
+        let is_used = connection(&world, "ledger").await.is_some();
+        two_days_pass(&world).await;
+        let is_left = has_token && !is_used;
+        assert_eq!(revocations(&world), usize::from(is_left), "died after {operations}");
+        ended += u32::from(is_left);
+        if lived {
+            break;
+        }
+    }
+    assert!(ended > 2, "there is a while in which nothing but the vault has them");
+}
+
+/// Ada's consent has died, and with it two connections; she gives it anew for one of them, in a process of so many
+/// operations.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_that_is_given_anew_and_cut_off_at_any_operation_brings_all_its_connections_back() {
+    for operations in 0.. {
+        let world = world().await;
+        let ledger = connected_by(&world, ADA, "ledger").await;
+        connected_by(&world, ADA, "shop").await;
+        world.sandbox.xero.revoke_refresh_tokens();
+        world.advance(Duration::from_mins(31));
+        world.flowing(token(&world.stack, "shop", None)).await.expect_err("it has ended");
+        let generation = async || {
+            let row = world.stack.tokens.rows(&[ledger.grant_id()]).await.expect("rows").remove(0);
+            row.generation
+        };
+        let before = generation().await;
+
+        let again = consent::again(&world.stack, &ledger, None, ADDRESS).await.expect("invited");
+        let mut person = Person::new(&world.stack);
+        let back = allowed_by(&mut person, ADA, &again).await;
+        let life = Life::of(operations);
+        let mut person = person.answered_by(&mortal(&world, &life));
+        let lived = world.flowing(life.live(person.open(&back))).await.is_some();
+        two_days_pass(&world).await;
+        for name in ["ledger", "shop"] {
+            let state = connection(&world, name).await.expect("there").state;
+            let is_kept = generation().await > before;
+            assert_eq!(state == ConnectionState::Active, is_kept, "{name}, cut off after {operations}");
+            if is_kept {
+                answers(&world, name).await;
+            }
+        }
+        if lived {
+            return;
+        }
+    }
+}
+
+/// Ada connects her ledger anew, and Bob takes over the shop that she had connected too: between any two operations of her
+/// page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_person_connected_while_a_shared_consent_was_renewed_stays_that_persons() {
+    for operations in 0.. {
+        let world = world_of_two().await;
+        let ledger = connected_by(&world, ADA, "ledger").await;
+        connected_by(&world, ADA, "shop").await;
+        let again = consent::again(&world.stack, &ledger, None, ADDRESS).await.expect("invited");
+        let mut person = Person::new(&world.stack);
+        let back = allowed_by(&mut person, ADA, &again).await;
+        world.advance(Duration::from_secs(1));
+
+        let life = Life::that_stands_after(operations);
+        let mut person = person.answered_by(&mortal(&world, &life));
+        let visit = tokio::spawn(async move { person.open(&back).await });
+        let stands = stands_before_the_end(&life, &visit).await;
+        let shop = connected_by(&world, BOB, "shop").await;
+        life.go_on();
+        let page = world.flowing(visit).await.expect("it ends");
+        assert!(page.text.contains("<b>ledger</b> is connected to"), "{operations}: {}", page.text);
+        assert_eq!(connection(&world, "shop").await, Some(shop), "{operations}");
+        if !stands {
             return;
         }
     }

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use crate::browser::{ADDRESS, Page, Person};
 use crate::connecting::{CLIENT, SECRET, allow, connection, invited, token_calls, world};
 use crate::passing;
-use crate::vaults::Down;
+use crate::vaults::{Down, Slow};
 use crate::world::World;
 
 /// API Gateway ends at 29 s, and five are kept for the answer.
@@ -104,6 +104,23 @@ async fn a_vault_that_is_down_before_the_code_is_exchanged_uses_nothing_up() {
     assert!(down.status == 503 && down.text.contains("vault_unavailable"), "{}", down.text);
     assert_eq!(token_calls(&world), before);
     vault.after.store(i64::MAX, Ordering::SeqCst);
+    let done = in_time(&world, person.open(&back)).await;
+    assert!(done.text.contains("<b>new</b> is connected to"), "{}", done.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vault_that_takes_the_pages_time_uses_nothing_up() {
+    let world = world().await;
+    let before = token_calls(&world);
+    let invited = invited(&world, "new", Provider::Xero).await;
+    let (vault, stack) = Slow::process(&world);
+    let mut person = hurried(&stack);
+    let back = allow(&mut person, &invited).await;
+    vault.seconds.store(16, Ordering::SeqCst);
+    let late = in_time(&world, person.open(&back)).await;
+    assert!(late.status == 400 && late.text.contains("no_time_left"), "{}", late.text);
+    assert_eq!(token_calls(&world), before);
+    vault.seconds.store(0, Ordering::SeqCst);
     let done = in_time(&world, person.open(&back)).await;
     assert!(done.text.contains("<b>new</b> is connected to"), "{}", done.text);
 }

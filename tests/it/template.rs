@@ -1,6 +1,7 @@
 //! What the template says that the product counts on, read as text: names and settings that no type holds together.
 
 use counterfoil::domain::connection::Provider;
+use counterfoil::flow::consent::{CONNECT, STEPS};
 use counterfoil::ports::queue::POLLED;
 
 const TEMPLATE: &str = include_str!("../../infra/aws/template.yaml");
@@ -58,4 +59,42 @@ fn only_changes_of_records_wake_pollers_and_only_as_events() {
     let targets: Vec<&str> = rule.lines().filter(|line| line.contains("Id: ")).collect();
     assert_eq!(targets.len(), 3);
     assert!(targets.iter().all(|target| target.contains(r#"Input: '{"v":1,"why":"event"}'"#)), "{targets:?}");
+}
+
+#[test]
+fn every_step_of_a_consent_has_a_route_to_the_console() {
+    for (method, step) in STEPS {
+        let path = format!("{CONNECT}{{provider}}/{step}");
+        let key = format!("      RouteKey: {method} {}\n", path.trim_end_matches('/'));
+        let (_, after) = TEMPLATE.split_once(&key).unwrap_or_else(|| panic!("no route: {key}"));
+        let route = after.split_once("\n\n").expect("its end").0;
+        assert!(route.contains("integrations/${ConsoleIntegration}"), "{key} {route}");
+    }
+}
+
+#[test]
+fn both_dispatchers_may_send_to_both_dead_letter_queues_as_a_run_says_itself_whether_it_is_bulk() {
+    for role in ["DispatcherRole", "DispatcherBulkRole"] {
+        let sends: Vec<&str> = resource(role).split("Action: sqs:SendMessage\n").skip(1).collect();
+        for queue in ["RunsDeadQueue", "RunsBulkDeadQueue"] {
+            let own = format!("!GetAtt {queue}.Arn");
+            let is_allowed =
+                |after: &&str| after.lines().next().is_some_and(|resources| resources.contains(&own));
+            assert!(sends.iter().any(is_allowed), "{role} {queue}");
+        }
+    }
+}
+
+#[test]
+fn whoever_may_renew_tokens_may_tell_the_owner_that_a_grant_has_ended() {
+    let is_name = |line: &&str| line.starts_with("  ") && line[2..].starts_with(char::is_alphabetic);
+    let names = TEMPLATE.lines().filter(is_name).filter_map(|line| line.trim().strip_suffix(':'));
+    let renews = |name: &&str| resource(name).contains("secretsmanager:PutSecretValue");
+    let who: Vec<&str> =
+        names.filter(|name| name.ends_with("Role") || *name == "OperatorPolicy").filter(renews).collect();
+    assert!(who.len() > POLLED.len() && who.contains(&"OperatorPolicy"), "{who:?}");
+    for name in who {
+        let tells = resource(name).split_once("Action: sns:Publish\n").map(|(_, after)| after.trim_start());
+        assert!(tells.is_some_and(|after| after.starts_with("Resource: !Ref OwnerTopic")), "{name}");
+    }
 }

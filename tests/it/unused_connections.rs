@@ -8,12 +8,12 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::budget::Priority;
 use counterfoil::flow::connections::token_name;
 use counterfoil::flow::stack::Times;
-use counterfoil::flow::{disconnect, health};
+use counterfoil::flow::{connect, disconnect, health};
 use counterfoil::ports::http::Method;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use serde_json::Value;
 
-use crate::consents::{SALESFORCE_TOKEN, mails, spent, state, token, with_books, with_crm};
+use crate::consents::{SALESFORCE_TOKEN, mails, spent, state, token, with_books, with_crm, xero_fault};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,6 +51,39 @@ async fn a_refresh_that_was_lost_while_nothing_was_needed_is_told_and_the_access
     assert_eq!(mails(&world), ["[Counterfoil] crm will need you soon: refresh_unanswered"]);
     assert!(token(&world.another_process(), "crm", None).await.is_ok());
     assert_eq!((spent(&world).len(), state(&world, "crm").await), (1, ConnectionState::Active));
+}
+
+/// The keeper comes by each minute.
+async fn minutes_pass(world: &World, minutes: u64) {
+    for _ in 0..minutes {
+        world.advance(Duration::from_mins(1));
+        world.keep().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_of_xeros_is_asked_for_again_in_time_while_nobody_uses_the_connection() {
+    // The keeper's own refresh, after days; and one of a person's look, after an hour.
+    for idle in [Duration::from_hours(3 * 24 + 4), Duration::from_hours(1)] {
+        let world = World::new().await;
+        let books = with_books(&world).await;
+        world.advance(idle);
+        xero_fault(&world, Fault::on("POST", "/connect/token", FaultKind::ReplyLost));
+        if idle < Duration::from_hours(24) {
+            let looked = world.flowing(connect::identify(&world.another_process(), &books)).await;
+            looked.expect_err("the answer is lost");
+        }
+        // An outage in between tells nothing of what was lost.
+        let outage = Fault::on("POST", "/connect/token", Fault::status(503, Value::Null));
+        xero_fault(&world, outage);
+        minutes_pass(&world, 15).await;
+        let sent = spent(&world);
+        assert!(sent.len() == 3 && sent.iter().all(|one| *one == sent[0]), "{sent:?}");
+        // The grace of the one before is over.
+        minutes_pass(&world, 60).await;
+        world.flowing(token(&world.stack, "books", None)).await.expect("a token");
+        assert_eq!((state(&world, "books").await, mails(&world).len()), (ConnectionState::Active, 0));
+    }
 }
 
 // ------------------------------------------------------------ others, and the end

@@ -1,7 +1,7 @@
 //! Vaults with something in between: full, down, watched, or at whose operations a process stops.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -119,6 +119,42 @@ impl Between for Down {
         }
         self.clock.sleep(Duration::from_secs(20)).await;
         Err(Unavailable::new("vault", "no answer"))
+    }
+}
+
+/// A vault that takes so many seconds for each answer.
+pub(crate) struct Slow {
+    pub(crate) seconds: AtomicU64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Slow {
+    pub(crate) fn process(world: &World) -> (Arc<Self>, Stack) {
+        let ports = world.ports();
+        let slow = Arc::new(Self { seconds: AtomicU64::new(0), clock: Arc::clone(&ports.clock) });
+        let stack = new_stack(&behind(&slow, ports));
+        (slow, stack)
+    }
+}
+
+#[async_trait]
+impl Between for Slow {
+    async fn before(&self, _operation: Operation) -> Result<(), Unavailable> {
+        self.clock.sleep(Duration::from_secs(self.seconds.load(Ordering::SeqCst))).await;
+        Ok(())
+    }
+}
+
+/// A vault that doesn't take one of its removals.
+pub(crate) struct Clinging(pub(crate) AtomicI64);
+
+#[async_trait]
+impl Between for Clinging {
+    async fn before(&self, operation: Operation) -> Result<(), Unavailable> {
+        if operation == Operation::Remove && self.0.fetch_sub(1, Ordering::SeqCst) == 0 {
+            return Err(Unavailable::new("vault", "it is busy"));
+        }
+        Ok(())
     }
 }
 

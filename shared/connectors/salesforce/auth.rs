@@ -211,6 +211,10 @@ fn grant_fault(status: u16, error: &str, description: &str) -> GrantFault {
     let dead = |advice| GrantFault::Dead(failure("grant_refused", advice));
     let ours = |advice| GrantFault::Misconfigured(failure("grant_misconfigured", advice));
     match (status, error) {
+        // Whoever stands between heard nothing in time, or nothing of use: what it asked may have been done all the same.
+        (500..=502 | 504.., "") => {
+            GrantFault::Lost(failure("token_unavailable", "Whether it was given isn't known."))
+        }
         (500.., _)
         | (_, "unknown_error" | "server_error" | "temporarily_unavailable" | "rate_limit_exceeded") => {
             GrantFault::Unavailable(failure("token_unavailable", "It is tried again."))
@@ -387,8 +391,14 @@ mod tests {
             (400, "unknown_error", "retry your request", "later"),
             (400, "OAUTH_APP_BLOCKED", "this app is blocked by admin", "ours"),
             (400, "something_new", "", "ours"),
-            (500, "", "", "later"),
+            (500, "", "", "lost"),
+            (502, "", "", "lost"),
+            (504, "", "", "lost"),
+            (500, "server_error", "", "later"),
+            (502, "unknown_error", "retry your request", "later"),
+            (503, "", "", "later"),
             (503, "invalid_grant", "", "later"),
+            (429, "rate_limit_exceeded", "", "later"),
             (404, "", "", "later"),
         ];
         for (status, error, description, whose) in rows {

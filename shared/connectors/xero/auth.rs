@@ -115,6 +115,8 @@ pub(super) fn read_token(exchange: Result<Response, HttpError>, now: Timestamp) 
     match response.status {
         200 => token(&body, now).ok_or_else(|| lost("its answer holds no token")),
         400 | 401 => Err(refused(body["error"].as_str().unwrap_or_default(), response.status)),
+        // Whoever stands between heard nothing in time, or nothing of use: what it asked may have been done all the same.
+        status @ (500..=502 | 504..) if body["error"].is_null() => Err(lost(&format!("HTTP {status}"))),
         status => Err(unavailable(&format!("HTTP {status}"))),
     }
 }
@@ -341,7 +343,8 @@ mod tests {
             };
             assert_eq!(failure.code, error);
         }
-        for (status, body) in [(500, ""), (429, ""), (503, "<html>"), (400, "nonsense")] {
+        let named = r#"{"error":"server_error"}"#;
+        for (status, body) in [(429, ""), (503, "<html>"), (400, "nonsense"), (500, named)] {
             assert!(matches!(fault(status, body), GrantFault::Unavailable(_)), "{status} {body}");
         }
         let not_sent = read_token(Err(HttpError::NotSent("refused".into())), now());
@@ -354,6 +357,9 @@ mod tests {
         assert!(matches!(no_answer, Err(GrantFault::Lost(_))));
         for body in ["", "<html>", "{}", r#"{"access_token":"a","refr"#] {
             assert!(matches!(read_token(answer(200, body), now()), Err(GrantFault::Lost(_))), "{body}");
+        }
+        for (status, body) in [(500, ""), (502, "<html>"), (504, "")] {
+            assert!(matches!(read_token(answer(status, body), now()), Err(GrantFault::Lost(_))), "{status}");
         }
     }
 

@@ -14,6 +14,9 @@ use crate::domain::outcome::Failure;
 use crate::ports::connector::{LimitKind, Verdict};
 use crate::ports::http::{HttpError, Method, Response};
 
+/// The code of a refusal that may be about the organisation as a whole.
+pub(super) const NOT_AUTHORISED: &str = "tenant_not_authorised";
+
 pub(super) fn classify(method: Method, exchange: &Result<Response, HttpError>) -> Verdict {
     let verdict = match exchange {
         Err(HttpError::NotSent(why)) => {
@@ -38,10 +41,7 @@ fn answered(response: &Response) -> Verdict {
         200..=299 => in_doubt(true, "unreadable_answer", "Xero's answer is not whole, or not JSON"),
         400 => bad_request(response),
         401 => unauthorised(response),
-        403 => Verdict::Forbidden(Failure::new(
-            "tenant_not_authorised",
-            "Xero doesn't let this connection into the organisation: it was disconnected, its user was removed or may not do this, or a demo company was reset. Connect it again",
-        )),
+        403 => forbidden(response),
         404 => refused("not_found", "Xero knows no record of that id"),
         // Our own call under this key is still being worked on: it may yet be applied.
         409 => in_doubt(false, "still_running", "Xero is still working on an earlier try of the call"),
@@ -96,6 +96,23 @@ fn unauthorised(response: &Response) -> Verdict {
         ));
     }
     Verdict::Unauthorised(Failure::new("unauthorised", "Xero no longer takes the token"))
+}
+
+/// A body that says so is about the organisation, or so it seems; any other one, or none, about what the user may do.
+fn forbidden(response: &Response) -> Verdict {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let said = member(&body, "Detail").and_then(Value::as_str).unwrap_or_default();
+    Verdict::Forbidden(if said.starts_with("AuthenticationUnsuccessful") {
+        Failure::new(
+            NOT_AUTHORISED,
+            "Xero doesn't let this connection into the organisation: it was disconnected, its user was removed or may not do this, or a demo company was reset. Connect it again",
+        )
+    } else {
+        Failure::new(
+            "forbidden",
+            "Xero doesn't let this connection's user do this: give the user a role in Xero that may, or connect as another",
+        )
+    })
 }
 
 /// 429 has no body; which limit it was is in a header, spelled in several ways over the years.
@@ -251,7 +268,15 @@ mod tests {
                 r#"{"title":"Forbidden","status":403,"detail":"AuthenticationUnsuccessful"}"#,
                 "forbidden tenant_not_authorised",
             ),
-            (403, vec![], "", "forbidden tenant_not_authorised"),
+            (
+                403,
+                vec![],
+                r#"{"Type":null,"Title":"Forbidden","Status":403,"Detail":"AuthenticationUnsuccessful"}"#,
+                "forbidden tenant_not_authorised",
+            ),
+            (403, vec![], "", "forbidden forbidden"),
+            (403, vec![], "<html>", "forbidden forbidden"),
+            (403, vec![], r#"{"title":"Forbidden","status":403,"detail":"x"}"#, "forbidden forbidden"),
             (404, vec![("content-type", "text/html; charset=utf-8")], "", "refused not_found"),
             (405, vec![], "", "refused not_implemented"),
             (501, vec![], "", "refused not_implemented"),

@@ -1,6 +1,7 @@
 //! Who answers at the other end of a connection.
 
 use super::auth::TENANT;
+use super::classify::NOT_AUTHORISED;
 use super::limits::{DAY, usage};
 use super::wire::{ACCOUNTING, envelope, text};
 use crate::domain::Value;
@@ -74,6 +75,15 @@ pub(super) async fn organisations(
     Ok(organisations.iter().filter(is_organisation).filter_map(identity).collect())
 }
 
+/// Xero says the same of an organisation that was disconnected and of much else that is refused; its list tells them apart.
+pub(super) async fn is_disconnected(because: &Failure, account: &dyn Account) -> Result<bool, Fault> {
+    let known = account.connection().account.as_str();
+    if because.code != NOT_AUTHORISED || known.is_empty() {
+        return Ok(false);
+    }
+    Ok(organisations(account, None).await?.iter().all(|one| one.account != known))
+}
+
 /// Without a person's consent there is no user: documents are known as the app's.
 fn own_user(connection: &Connection) -> String {
     match connection.grant {
@@ -108,6 +118,19 @@ mod tests {
         assert_eq!(asked[0].headers, [(TENANT.to_owned(), "tenant-1".to_owned())]);
         account.connection.account = "another".into();
         assert_eq!(identify(&account).await.unwrap_err().failure().code, "no_organisation");
+    }
+
+    #[tokio::test]
+    async fn only_xeros_list_tells_that_an_organisation_is_disconnected() {
+        let mut account = organisation_account(&Arc::new(TestTable::default()));
+        let xero = Xero::new();
+        let [doubt, role] = [NOT_AUTHORISED, "forbidden"].map(|code| Failure::new(code, "refused"));
+        assert_eq!(xero.is_disconnected(&doubt, &account).await, Ok(false), "it is in the list");
+        account.connection.account = "another".into();
+        assert_eq!(xero.is_disconnected(&doubt, &account).await, Ok(true));
+        account.reads.lock().unwrap().clear();
+        assert_eq!(xero.is_disconnected(&role, &account).await, Ok(false));
+        assert_eq!(account.reads_of("/connections").len(), 0, "nothing is in doubt");
     }
 
     #[tokio::test]

@@ -165,6 +165,10 @@ impl Connector for Xero {
         notification::hear(notification, keys)
     }
 
+    async fn is_disconnected(&self, because: &Failure, account: &dyn Account) -> Result<bool, Fault> {
+        identify::is_disconnected(because, account).await
+    }
+
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {
         identify::identify(account).await
     }

@@ -15,6 +15,9 @@ use crate::domain::outcome::Failure;
 use crate::ports::connector::ConsentAsk;
 use crate::ports::notification::Reply;
 
+/// The step of the address that people are given, behind the provider's name.
+pub(super) const BEGIN: &str = "";
+
 /// Whose way this is: what a state says when it comes back, and every ticket after it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Begun {

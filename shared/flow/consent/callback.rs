@@ -22,6 +22,9 @@ use crate::domain::outcome::Failure;
 use crate::ports::connector::{GrantFault, Token, TokenAsk};
 use crate::ports::notification::Reply;
 
+/// The step that the provider sends browsers to, behind its name.
+pub(super) const CALLBACK: &str = "callback";
+
 pub(super) async fn callback(
     stack: &Stack,
     provider: Provider,
@@ -42,11 +45,12 @@ pub(super) async fn callback(
     if invitation.wanted.provider != provider || !is_its {
         return Err(other_provider(provider).into());
     }
+    // Before anything is used up: a vault that doesn't answer now would keep no tokens either, and one that is slow may
+    // leave no time to go on.
+    let secret = invitation.secret(stack).await?;
     if stack.now() + TOKEN_TIME > deadline {
         return Err(no_time_left().into());
     }
-    // Before anything is used up: a vault that doesn't answer now would keep no tokens either.
-    let secret = invitation.secret(stack).await?;
     if !ticket::take(stack, Step::State, &state).await? {
         return Err(over().into());
     }

@@ -13,6 +13,7 @@ use super::super::connections::client_secret_name;
 use super::super::rows::{document_of, item_of};
 use super::super::scopes;
 use super::super::stack::Stack;
+use super::callback::CALLBACK;
 use super::ticket::{self, Step};
 use super::{CONNECT, PATIENCE};
 use crate::domain::connection::{Connection, GrantId, GrantKind};
@@ -125,7 +126,7 @@ async fn asked_for(
 impl Invitation {
     /// Exactly this is asked with, and exactly this the code is exchanged with.
     pub(super) fn redirect_uri(&self) -> String {
-        format!("{}{CONNECT}{}/callback", self.address, self.wanted.provider.as_str())
+        format!("{}{CONNECT}{}/{CALLBACK}", self.address, self.wanted.provider.as_str())
     }
 
     /// The vault's name of the client's secret, until a consent has it.

@@ -6,10 +6,11 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::grant::GrantRow;
 use super::super::stack::Stack;
 use super::super::{FlowError, connect, keep};
 use super::invitation::{Invitation, Outcome};
-use crate::domain::connection::{Connection, ConnectionState, GrantId};
+use crate::domain::connection::{Connection, GrantId};
 use crate::domain::ids::{ConnectionId, ConsentId};
 use crate::ports::clock::within;
 use crate::ports::connector::Identity;
@@ -72,13 +73,8 @@ async fn renew_the_others(
 ) -> Result<(), FlowError> {
     let is_other = |one: &&Arc<Connection>| joined.iter().all(|joined| joined.id != one.id);
     for one in sharing.iter().filter(is_other) {
-        let renewed = Connection {
-            granted_scopes: given.scopes.clone(),
-            connected_at: Some(stack.now()),
-            state: ConnectionState::Active,
-            ..(**one).clone()
-        };
-        stack.connections.save(&renewed).await?;
+        stack.connections.is_given_anew(one, &given.scopes).await?;
     }
-    Ok(())
+    // Not before: what is cut off on the way is brought back by the keeper.
+    stack.tokens.grants().change(&GrantId::Consent(given.consent), GrantRow::lives_again).await
 }

@@ -37,8 +37,16 @@ use crate::ports::notification::Reply;
 /// How long a person may take for each step.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Where browsers come: the provider's name follows.
+/// Where browsers come: the provider's name follows, and then the step.
 pub const CONNECT: &str = "/connect/";
+
+/// The steps, each with its method: every server that answers for us has a route for each.
+pub const STEPS: [(&str, &str); 4] = [
+    ("GET", begin::BEGIN),
+    ("GET", callback::CALLBACK),
+    ("POST", accounts::ACCOUNTS),
+    ("POST", choose::ORGANISATIONS),
+];
 
 /// A browser's request.
 pub struct Visit {
@@ -77,16 +85,13 @@ pub async fn answer(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Reply 
 
 async fn step(stack: &Stack, visit: &Visit, deadline: Timestamp) -> Result<Reply, FlowError> {
     let path = visit.path.strip_prefix(CONNECT).unwrap_or_default();
-    let (name, step) = path.split_once('/').unwrap_or((path, ""));
-    match (Provider::of(name), visit.method.as_str(), step) {
-        (Some(provider), "GET", "") => begin::begin(stack, provider, visit).await,
-        (Some(provider), "GET", "callback") => callback::callback(stack, provider, visit, deadline).await,
-        (Some(provider), "POST", accounts::ACCOUNTS) => {
-            accounts::again(stack, provider, visit, deadline).await
-        }
-        (Some(provider), "POST", choose::ORGANISATIONS) => {
-            choose::choose(stack, provider, visit, deadline).await
-        }
+    let (name, step) = path.split_once('/').unwrap_or((path, begin::BEGIN));
+    let is_a_step = STEPS.contains(&(visit.method.as_str(), step));
+    match (Provider::of(name).filter(|_| is_a_step), step) {
+        (Some(provider), begin::BEGIN) => begin::begin(stack, provider, visit).await,
+        (Some(provider), callback::CALLBACK) => callback::callback(stack, provider, visit, deadline).await,
+        (Some(provider), accounts::ACCOUNTS) => accounts::again(stack, provider, visit, deadline).await,
+        (Some(provider), choose::ORGANISATIONS) => choose::choose(stack, provider, visit, deadline).await,
         _ => Ok(page::refused(404, &Failure::new("not_found", "There is nothing here."))),
     }
 }

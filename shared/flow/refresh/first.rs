@@ -60,13 +60,16 @@ impl Tokens {
             let message = "the same consent was being ended just now: connect once more";
             return Err(NotKept::Lost(Failure::new("tokens_not_kept", message)));
         }
-        stored.row.connection = Some(Box::new(connection.clone()));
         let until = deadline - TIME_TO_KEEP;
         let keeping = self.keep_pair(&mut stored, connector, token, secret, until);
         let first = match within(self.ports.clock.as_ref(), until, keeping).await {
             Some(Ok(first)) => {
+                self.is_late_no_more(&grant);
                 stored.row.begins_anew(&grant, token.issued_at);
-                self.try_at_once(&mut stored, connection, connector, first, deadline).await
+                let tried = self.try_at_once(&mut stored, connection, connector, first, deadline).await;
+                // What its refresh brought is no news of anything that was thought to be lost.
+                stored.row.begins_anew(&grant, token.issued_at);
+                tried
             }
             Some(Err(fault)) => Err(yet(fault.failure())),
             None => Err(yet(&not_kept("no answer in time"))),
@@ -89,7 +92,8 @@ impl Tokens {
             written.map_err(|error| self.later(not_kept(&error.to_string())))?;
         }
         let before = self.read(&stored.grant).await?;
-        match self.persist(stored, connector, before.as_ref(), token, until).await {
+        let grace = connector.refresh_rules().grace;
+        match self.persist(stored, grace, before.as_ref(), token, until).await {
             Ok(Some(first)) => Ok(first),
             Ok(None) => Err(self.later(not_kept("another process dropped them"))),
             Err(error) => Err(self.later(not_kept(&error.to_string()))),

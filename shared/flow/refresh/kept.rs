@@ -16,7 +16,7 @@ use crate::ports::{Ports, Unavailable};
 /// A token, or a pair, in its generation.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::flow) struct Kept {
-    /// Empty: it is not to be used any more.
+    /// Empty: it is not to be used any more (of before that was noted elsewhere).
     access: String,
     pub(super) issued_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -140,11 +140,4 @@ pub(super) async fn write(
         ports.clock.sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(5));
     }
-}
-
-/// The access token isn't used any more; a refresh token would stay.
-pub(super) async fn drop_access(ports: &Ports, grant: &GrantId) -> Result<(), Unavailable> {
-    let Some(kept) = read(ports, grant).await? else { return Ok(()) };
-    let next = Kept { access: String::new(), generation: kept.generation + 1, ..kept };
-    write(ports, grant, next, ports.clock.now()).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::FlowError;
 use super::super::connections::client_secret_name;
@@ -48,7 +48,9 @@ impl Tokens {
                 .exchange(connection, connector, &TokenAsk::Machine, secret.as_ref(), deadline)
                 .await
             {
-                Ok(token) => self.keep(stored, connector, before.as_ref(), &token, want, deadline).await,
+                Ok(token) => {
+                    self.keep(stored, connection, connector, before.as_ref(), &token, want, deadline).await
+                }
                 Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
                 Err(fault) => Err(self.refused(stored, connection, fault).await),
             };
@@ -58,7 +60,8 @@ impl Tokens {
             let failure = Failure::new("no_refresh_token", "the vault has no refresh token for it");
             return Err(self.ended(stored, connection, failure).await);
         };
-        let once = connector.refresh_rules().grace.is_none() && stored.row.rotates != Some(false);
+        let grace = connector.refresh_rules().grace;
+        let once = grace.is_none() && stored.row.rotates != Some(false);
         if once {
             if stored.row.spending == Some(before.generation) {
                 return Err(self.unanswered(stored, connection, want).await);
@@ -86,16 +89,25 @@ impl Tokens {
         match answer {
             Ok(token) => {
                 stored.row.rotates = Some(token.refresh.is_some());
-                self.keep(stored, connector, Some(&before), &token, want, deadline).await
+                self.keep(stored, connection, connector, Some(&before), &token, want, deadline).await
             }
             Err(GrantFault::Lost(failure)) if once => {
                 tracing::warn!(%grant, code = %failure.code, "the answer to a refresh was lost");
                 Err(self.unanswered(stored, connection, want).await)
             }
-            Err(GrantFault::Lost(failure)) => Err(self.unavailable(stored, failure)),
             Err(fault) => {
-                // An answer that gives nothing spends nothing.
-                stored.row.spending = None;
+                let may_be_spent = match fault {
+                    GrantFault::Lost(_) => true,
+                    // An answer that gives nothing spends nothing; an earlier one may have.
+                    GrantFault::Unavailable(_) => !once && stored.row.spending.is_some(),
+                    GrantFault::Dead(_) | GrantFault::Misconfigured(_) => false,
+                };
+                match grace {
+                    Some(_) if may_be_spent => {
+                        stored.row.is_unanswered(before.generation, self.ports.clock.now());
+                    }
+                    _ => stored.row.spending = None,
+                }
                 Err(self.refused(stored, connection, fault).await)
             }
         }
@@ -117,16 +129,19 @@ impl Tokens {
     }
 
     /// Durable before anyone uses it, and before the lease is let go; where that can't be had, it is used all the same.
+    #[expect(clippy::too_many_arguments, reason = "what came, for whom, after what, and by when")]
     async fn keep(
         &self,
         stored: &mut Stored,
+        connection: &Connection,
         connector: &dyn Connector,
         before: Option<&Kept>,
         token: &Token,
         want: Want<'_>,
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
-        let persisted = self.persist(stored, connector, before, token, deadline);
+        let grace = connector.refresh_rules().grace;
+        let persisted = self.persist(stored, grace, before, token, deadline);
         let persisted = match want {
             // A person waits for the answer, and the pair isn't lost.
             Want::First => within(self.ports.clock.as_ref(), deadline, persisted)
@@ -140,6 +155,12 @@ impl Tokens {
             }
             Err(error) => {
                 tracing::error!(grant = %stored.grant, %error, "a new token could not be kept; it is used while this process lives");
+                // Who connects right now is told at once.
+                if !matches!(want, Want::First)
+                    && let Some(before) = before
+                {
+                    Box::pin(self.comes_late(stored, connection, grace, before.generation, token)).await;
+                }
                 Ok(token.clone())
             }
         }
@@ -149,12 +170,12 @@ impl Tokens {
     pub(super) async fn persist(
         &self,
         stored: &mut Stored,
-        connector: &dyn Connector,
+        grace: Option<SignedDuration>,
         before: Option<&Kept>,
         token: &Token,
         deadline: Timestamp,
     ) -> Result<Option<Token>, Unavailable> {
-        let mut next = Kept::next(token, before, connector.refresh_rules().grace);
+        let mut next = Kept::next(token, before, grace);
         // A vault that was emptied goes on with the numbers all the same.
         next.generation = next.generation.max(stored.row.generation + 1);
         let now = self.ports.clock.now();

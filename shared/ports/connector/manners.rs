@@ -118,6 +118,12 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// Whether a call was forbidden for this since the account as a whole was taken from the connection, and not only what
+    /// this call wanted: called where that is in doubt.
+    async fn is_disconnected(&self, _because: &Failure, _account: &dyn Account) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
     /// Who answers at the other end: called when a connection is added or checked.
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault>;
     /// Fields and picklists of an object; or, without one, accounts, tax rates, tracking: codes to paste.

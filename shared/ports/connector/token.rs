@@ -54,7 +54,7 @@ pub enum GrantFault {
     Misconfigured(Failure),
     /// Refused for now, or never sent: keep what there is and try later.
     Unavailable(Failure),
-    /// No answer that can be read: it may have been given, and a refresh token may be spent.
+    /// No answer of the provider's that can be read: it may have been given, and a refresh token may be spent.
     Lost(Failure),
 }
 
