@@ -23,6 +23,8 @@ pub struct Pushed {
     pub unchanged: bool,
     /// The flow is enabled and watches for something else now: that begins at this instant.
     pub live_again: Option<Timestamp>,
+    /// What happened from then until it begins is told of by neither version.
+    pub passed_over: Option<Timestamp>,
 }
 
 /// A longer limit is not for a person to wait for: the keeper goes on after it.
@@ -98,10 +100,10 @@ async fn switched(
                 ..head
             })
         };
-        return goes_live(stack, stack.flows.change(&was.name, with_this).await?).await;
+        return goes_live(stack, was, stack.flows.change(&was.name, with_this).await?).await;
     }
     let unchanged = version == was.live_version;
-    let pushed = |head| Pushed { head, unchanged, live_again: None };
+    let pushed = |head| Pushed { head, unchanged, live_again: None, passed_over: None };
     // Also one that is disabled, where it was about to.
     let is_to_live = is_live || was.going_live.is_some();
     let stays = unchanged && is_live == is_to_live;
@@ -109,7 +111,7 @@ async fn switched(
         return Ok(Some(pushed(was.clone())));
     }
     if !stays && is_to_live && (!is_live || begins_anew(stack, was, was.live_version, compiled).await?) {
-        return goes_live(stack, going_live::begin(stack, was, version, compiled).await?).await;
+        return goes_live(stack, was, going_live::begin(stack, was, version, compiled).await?).await;
     }
     let without_another = |head: FlowHead| {
         let given_up = head.next_life().map(going_live::given_up);
@@ -121,11 +123,21 @@ async fn switched(
     Ok(stack.flows.change_with(&was.name, without_another).await?.map(pushed))
 }
 
-async fn goes_live(stack: &Stack, begun: Option<FlowHead>) -> Result<Option<Pushed>, FlowError> {
+async fn goes_live(
+    stack: &Stack,
+    was: &FlowHead,
+    begun: Option<FlowHead>,
+) -> Result<Option<Pushed>, FlowError> {
     let Some(head) = begun else { return Ok(None) };
     let head = through(stack, head).await?;
     let live_again = head.live_from.filter(|_| head.going_live.is_none());
-    Ok(Some(Pushed { head, unchanged: false, live_again }))
+    let passed_over = match live_again {
+        Some(live_from) if was.state != FlowState::Disabled => {
+            going_live::passed_over(stack, was, live_from).await?
+        }
+        _ => None,
+    };
+    Ok(Some(Pushed { head, unchanged: false, live_again, passed_over }))
 }
 
 /// Whether a flow would watch for something else than with that version, or tell of other events of it. What a version

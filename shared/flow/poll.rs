@@ -14,16 +14,17 @@ mod lease;
 mod live;
 mod own;
 mod pace;
+mod place;
 mod read;
 mod seed;
 
 pub(super) use announce::{message, versioned};
 pub use feed::{FeedRules, feed_trouble};
-pub use lease::Failed;
-pub(super) use lease::{fingerprint, watch_key};
 pub use live::{Standing, standing};
 pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
+pub use place::Failed;
+pub(super) use place::{fingerprint, watch_key};
 pub(super) use seed::wanted as remembered_at_first;
 
 use std::collections::{BTreeMap, BTreeSet};

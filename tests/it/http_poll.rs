@@ -586,3 +586,19 @@ async fn a_poll_that_dies_at_any_operation_loses_and_doubles_nothing() {
         operations += 1;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_since_the_last_look_is_told_of_though_another_version_takes_over() {
+    let world = World::new().await;
+    world.web.answers(URL, &json!([item(1, "a")]));
+    live(&world, ORDERS).await;
+    five_minutes(&world).await;
+    world.web.answers(URL, &json!([item(1, "a"), item(2, "a")]));
+    world.advance(Duration::from_mins(1));
+    live(&world, &orders("minutes: 5")).await;
+    five_minutes(&world).await;
+    assert_eq!(keys(&world).await, ["2@a"], "by the version before, which knew that it was new");
+    world.web.answers(URL, &json!([item(1, "a"), item(2, "a"), item(3, "a")]));
+    five_minutes(&world).await;
+    assert_eq!(keys(&world).await, ["2@a", "3"]);
+}

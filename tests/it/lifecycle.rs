@@ -64,6 +64,30 @@ async fn a_second_pause_reads_on_from_the_second_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_during_a_pause_is_queued_once_also_where_nobody_else_listens() {
+    let world = World::new().await;
+    let accounts = "  type: salesforce.updated_record\n  object: Account\n  fields: [Id, Name]";
+    world.given_flow(&noticing("notice", accounts)).await;
+    world.settle().await;
+    lifecycle::pause(&world.stack, "notice").await.expect("paused");
+    world.advance(Duration::from_hours(1));
+    for n in 0..3 {
+        world.sandbox.salesforce.insert("Account", json!({"Name": format!("During {n}")}));
+    }
+    world.advance(Duration::from_hours(1));
+    lifecycle::resume(&world.stack, "notice").await.expect("resumed");
+    let mut events = 0;
+    for _ in 0..3 {
+        world.advance(Duration::from_mins(1));
+        events += world.poll().await.iter().map(|report| report.events).sum::<u32>();
+    }
+    assert_eq!(events, 3);
+    world.sandbox.salesforce.insert("Account", json!({"Name": "After"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_won_while_a_flow_is_disabled_is_never_seen() {
     let world = World::new().await;
     world.given_flow(FLOW).await;

@@ -44,6 +44,7 @@ mod secrets;
 mod slow_pages;
 mod storms;
 mod table_writes;
+mod taking_over;
 mod template;
 mod tokens;
 mod transitions;

@@ -6,25 +6,51 @@ use super::super::FlowError;
 use super::super::flows::{FlowHead, FlowState};
 use super::super::stack::Stack;
 use super::lease::Lease;
+use super::place::Place;
 use super::read::union_of;
-use super::{Listener, OVERLAP, PollError, Report, Watch, forget_own_place};
+use super::{Listener, OVERLAP, PollError, Report, Watch, forget_own_place, watches};
+use crate::domain::connection::Connection;
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, PollAsk, Trigger};
 
 /// A flow that read on by itself after a pause has caught up: from now on it shares the watch of the others.
 pub(super) async fn caught_up(
     stack: &Stack,
+    connection: &Connection,
     watch: &Watch,
-    listeners: &[Listener],
+    lease: &Lease,
     now: Timestamp,
 ) -> Result<(), FlowError> {
     if !watch.own {
         return Ok(());
     }
-    for listener in listeners {
+    for listener in &watch.listeners {
+        Box::pin(brings_its_place(stack, connection, listener, &lease.place)).await?;
         // Events that both watches see are one run: the run id says so.
         reads_from(stack, &listener.head, None, now).await?;
     }
+    Ok(())
+}
+
+/// Where nobody else listens, the watch that is shared has stood still since the flow left it: it goes on from where the
+/// flow has read to, instead of reading all that once more.
+async fn brings_its_place(
+    stack: &Stack,
+    connection: &Connection,
+    listener: &Listener,
+    own: &Place,
+) -> Result<(), FlowError> {
+    let shared = listener.watch_key(&connection.id, false);
+    let trigger = &listener.compiled.flow.trigger.id;
+    let (watches, _) = watches(stack, trigger, &mut Report::default()).await?;
+    if watches.iter().flat_map(|(_, watches)| watches).any(|watch| watch.key == shared) {
+        return Ok(());
+    }
+    let Some(mut lease) = Lease::<Place>::take(stack, &shared).await? else { return Ok(()) };
+    if !lease.place.tells_others(std::iter::once(&listener.head)) {
+        lease.place = own.clone();
+    }
+    while lease.release(stack, false).await? {}
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! Pairs are remembered in rows that don't expire ([`super::known`]), after the queue has their messages. What a page
 //! held when it was read last is kept beside the lease, so that a page that is as it was costs neither reads nor writes.
 
+mod place;
 mod reader;
 mod trail;
 
@@ -12,9 +13,9 @@ use std::collections::BTreeMap;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
+use place::{KnownPage, Place, Trouble};
 use reader::Reader;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use trail::Trail;
 
 use super::super::FlowError;
@@ -22,7 +23,7 @@ use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
-use super::lease::{self, Kept, Lease};
+use super::lease::{self, Lease};
 use super::{PollError, Report, known};
 use crate::domain::ids::Life;
 use crate::domain::outcome::{Again, Failure, Fault};
@@ -79,67 +80,6 @@ pub(in crate::flow) fn watched(options: &Object) -> Object {
     watched
 }
 
-/// What is kept of a feed between two polls.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Place {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    read_at: Option<Timestamp>,
-    /// The server asked not to be asked before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    not_before: Option<Timestamp>,
-    /// Where the last poll's time ended, or the server wanted a pause: the next one goes on from here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    goes_on_at: Option<Trail>,
-    /// Pages whose items are all told of, by their address.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pages: BTreeMap<u64, KnownPage>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    trouble: Option<Trouble>,
-}
-
-impl Kept for Place {}
-
-impl Place {
-    /// Keeps no pages but those of this trail and of the last list that was read whole; not too many of these.
-    fn forget_pages(&mut self, trail: &Trail, max_pages: u32) {
-        let on_trail = |address: &u64| *address == trail.address() || trail.addresses.contains(address);
-        let most = usize::try_from(max_pages).unwrap_or(usize::MAX);
-        let of_trail = self.pages.keys().filter(|address| on_trail(address)).count();
-        let mut others = most.saturating_sub(of_trail);
-        self.pages.retain(|address, page| {
-            if on_trail(address) {
-                return true;
-            }
-            let stays = page.of_whole && others > 0;
-            others -= usize::from(stays);
-            stays
-        });
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct KnownPage {
-    #[serde(flatten)]
-    validators: Validators,
-    /// Of its ids and versions, in their order.
-    pairs: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    /// It was on the way when the list was last read to its end.
-    #[serde(default)]
-    of_whole: bool,
-}
-
-/// It fails, since when, how often in a row, and whether the owner knows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Trouble {
-    code: String,
-    message: String,
-    since: Timestamp,
-    polls: u32,
-    told: bool,
-}
-
 fn key(life: Life) -> Key {
     Key::new(format!("W#{}", life.flow), life.its("feed"))
 }
@@ -182,14 +122,41 @@ async fn poll_one(
     compiled: &Compiled,
     deadline: Timestamp,
 ) -> Result<Report, FlowError> {
-    let mut report = Report::default();
-    let Some(rules) = &compiled.feed else { return Ok(report) };
-    let now = stack.now();
+    let Some(rules) = &compiled.feed else { return Ok(Report::default()) };
     let place: Place = lease::read(stack, &key(head.life())).await?;
-    if !is_due(&place, rules, now) {
-        return Ok(report);
+    if !is_due(&place, rules, stack.now()) {
+        return Ok(Report::default());
     }
-    report.watches = 1;
+    look(stack, source, head, compiled, rules, deadline).await
+}
+
+/// Whether it is due or not: another version takes its place.
+pub(super) async fn last_look(
+    stack: &Stack,
+    source: &dyn Feed,
+    head: &FlowHead,
+    compiled: &Compiled,
+    deadline: Timestamp,
+) -> Result<(), FlowError> {
+    let Some(rules) = &compiled.feed else { return Ok(()) };
+    let place: Place = lease::read(stack, &key(head.life())).await?;
+    // One that is on its way goes on first, and then there is the list's beginning.
+    for _ in 0..=usize::from(place.goes_on_at.is_some()) {
+        look(stack, source, head, compiled, rules, deadline).await?;
+    }
+    Ok(())
+}
+
+async fn look(
+    stack: &Stack,
+    source: &dyn Feed,
+    head: &FlowHead,
+    compiled: &Compiled,
+    rules: &FeedRules,
+    deadline: Timestamp,
+) -> Result<Report, FlowError> {
+    let now = stack.now();
+    let mut report = Report { watches: 1, ..Report::default() };
     let Some(mut lease) = Lease::<Place>::take(stack, &key(head.life())).await? else {
         report.busy = 1;
         return Ok(report);
@@ -371,27 +338,4 @@ pub(super) async fn remember_all(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_that_neither_this_trail_nor_the_last_whole_list_came_by_are_forgotten_and_no_more_kept_than_a_list_has()
-     {
-        let mut trail = Trail::from("https://shop.example".into());
-        trail.addresses = [1, 2].into();
-        let page = |of_whole| KnownPage { validators: Validators::default(), pairs: 0, next: None, of_whole };
-        let left = |max_pages| {
-            let pages = [(1, false), (2, true), (3, false), (4, true), (5, true)];
-            let pages = pages.into_iter().map(|(address, of_whole)| (address, page(of_whole))).collect();
-            let mut place = Place { pages, ..Place::default() };
-            place.forget_pages(&trail, max_pages);
-            place.pages.into_keys().collect::<Vec<_>>()
-        };
-        assert_eq!(left(100), [1, 2, 4, 5]);
-        assert_eq!(left(3), [1, 2, 4]);
-        assert_eq!(left(1), [1, 2]);
-    }
 }

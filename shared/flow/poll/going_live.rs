@@ -3,8 +3,10 @@
 //! lease goes on from there, the command that began it or the keeper.
 //!
 //! Until it is live the flow is as it was before, also where another version of it is live; what happens from the
-//! provider's time at the beginning on is told of afterwards. What is remembered belongs to the life that is about to
+//! provider's time at the beginning on is told of afterwards, and what the version before had yet to read of the same. What is remembered belongs to the life that is about to
 //! begin, so that giving it up leaves nothing behind that anybody would read.
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ use super::super::run::write_patiently;
 use super::super::scopes;
 use super::super::stack::Stack;
 use super::lease::{Kept, LEASE_LOST, Lease};
+use super::live::told_before;
 use super::seed::{self, Seed};
 use super::{PollError, feed, forget_own_place, listens_to};
 use crate::domain::ids::{FlowId, Life};
@@ -128,6 +131,10 @@ pub(in crate::flow) async fn begin(
         // What is remembered of a list is the next life's.
         let next = FlowHead { life, ..was.clone() };
         feed::remember_all(stack, &next, compiled, source.as_ref()).await?;
+        // What came before that is told of by the version before, which knows what it has told.
+        if let Some(before) = version_before(stack, was).await?.filter(|_| was.state == FlowState::Enabled) {
+            feed::last_look(stack, source.as_ref(), was, &before, now + stack.times.function).await?;
+        }
         return at_once(stack.now()).await;
     }
     let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else { return at_once(now).await };
@@ -139,7 +146,9 @@ pub(in crate::flow) async fn begin(
     let account = stack.client(connection, Priority::Live, now + LONGEST_BEGINNING)?;
     // Nothing is newer than a day ahead: this one call asks for the provider's time, and whether the fields are right.
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
-    let live_from = trigger.poll(ask, &account).await?.provider_now;
+    let provider_now = trigger.poll(ask, &account).await?.provider_now;
+    let live_from =
+        goes_on_from(stack, was, compiled).await?.map_or(provider_now, |from| from.min(provider_now));
     if seed::wanted(trigger.as_ref(), &interest).is_none() {
         return at_once(live_from).await;
     }
@@ -156,6 +165,55 @@ pub(in crate::flow) async fn begin(
     let put = Write::put(Lease::first(key, going), Condition::Absent);
     let on_its_way = |head: FlowHead| Some((begun(head)?, before().chain([put.clone()]).collect()));
     stack.flows.change_with(&was.name, on_its_way).await
+}
+
+/// The live version of a flow that isn't disabled, where this build can read it.
+async fn version_before(stack: &Stack, head: &FlowHead) -> Result<Option<Arc<Compiled>>, FlowError> {
+    if head.state == FlowState::Disabled {
+        return Ok(None);
+    }
+    match stack.flows.compiled(head.id, head.live_version).await {
+        Err(FlowError::Asked(_)) => Ok(None),
+        compiled => compiled,
+    }
+}
+
+/// Where the version before has read to, when the new one asks for other records by the same kind of event: what it had
+/// yet to read is the new one's, and what both tell of is the same run. With `changed`, what a record was before is known
+/// only of what has been read, so that begins now.
+async fn goes_on_from(
+    stack: &Stack,
+    was: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Timestamp>, FlowError> {
+    let Some(before) = version_before(stack, was).await? else { return Ok(None) };
+    let (Some(Ok(then)), Some(Ok(now))) = (&before.interest, &compiled.interest) else { return Ok(None) };
+    let of =
+        |compiled: &Compiled| (compiled.flow.trigger.id.clone(), compiled.flow.trigger.connection.clone());
+    let is_the_same = of(&before) == of(compiled)
+        && then.object == now.object
+        && then.events == now.events
+        && then.changed.is_none()
+        && now.changed.is_none();
+    if is_the_same { told_before(stack, was, &before).await } else { Ok(None) }
+}
+
+/// From when on, until its new life begins, what happened is told of by neither version: the one before had yet to
+/// read it. `None`: nothing is.
+pub(in crate::flow) async fn passed_over(
+    stack: &Stack,
+    was: &FlowHead,
+    live_from: Timestamp,
+) -> Result<Option<Timestamp>, FlowError> {
+    let told = match version_before(stack, was).await? {
+        Some(before) => match told_before(stack, was, &before).await {
+            // Its connection is gone: how far it had read isn't known.
+            Err(FlowError::Asked(_)) => was.begins(),
+            told => told?,
+        },
+        None => was.begins(),
+    };
+    Ok(told.filter(|told| *told < live_from))
 }
 
 /// How a life begins.
@@ -184,7 +242,8 @@ impl Beginning<'_> {
         let NextLife { version, life } = head.going_live?;
         let now = self.stack.now();
         let is_paused = head.state == FlowState::Paused;
-        let by_itself = self.is_polled() && (is_paused || now.duration_since(self.began_at) > A_WHILE);
+        let takes_a_while = now.duration_since(self.began_at.min(self.live_from)) > A_WHILE;
+        let by_itself = self.is_polled() && (is_paused || takes_a_while);
         let forgotten = self.compiled.feed.is_some().then(|| feed::forget(head.life()));
         let head = FlowHead {
             state: if is_paused { FlowState::Paused } else { FlowState::Enabled },

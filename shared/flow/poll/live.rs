@@ -7,7 +7,8 @@ use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
 use super::super::stack::Stack;
-use super::lease::{self, Failed, Lease, Place, watch_key};
+use super::lease::{self, Lease};
+use super::place::{Failed, Place, watch_key};
 use super::{OVERLAP, listens_to};
 use crate::domain::connection::Provider;
 use crate::ports::table::Key;
@@ -20,6 +21,16 @@ pub(in crate::flow) async fn read_up_to(
 ) -> Result<Option<Timestamp>, FlowError> {
     let Some(place) = place_of(stack, head, compiled).await? else { return Ok(None) };
     Ok(place.start(std::iter::once(head)).map(|start| start - OVERLAP).max(head.begins()))
+}
+
+/// Everything older was told to a polled flow, or is none of its. `None`: not polled.
+pub(super) async fn told_before(
+    stack: &Stack,
+    head: &FlowHead,
+    compiled: &Compiled,
+) -> Result<Option<Timestamp>, FlowError> {
+    let Some(place) = place_of(stack, head, compiled).await? else { return Ok(None) };
+    Ok(place.start(std::iter::once(head)).max(head.begins()))
 }
 
 /// How the poll of a flow is doing.

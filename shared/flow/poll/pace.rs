@@ -10,6 +10,7 @@ use super::super::FlowError;
 use super::super::stack::Stack;
 use super::super::wake::Why;
 use super::lease;
+use super::place::Place;
 use crate::domain::connection::Connection;
 use crate::ports::table::Key;
 
@@ -47,7 +48,7 @@ impl Pace {
         if self.0 <= WORTH_IT || why == Why::AtOnce {
             return Ok(None);
         }
-        let place: lease::Place = lease::read(stack, watch).await?;
+        let place: Place = lease::read(stack, watch).await?;
         Ok(self.opens(place.paced_until, why, stack.now()))
     }
 

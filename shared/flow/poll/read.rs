@@ -10,8 +10,9 @@ use super::super::flows::FlowHead;
 use super::super::stack::Stack;
 use super::alone::{apart, caught_up, left_behind, set_apart};
 use super::announce::Announcing;
-use super::lease::{Failed, Lease, Place, Reading, together};
+use super::lease::Lease;
 use super::pace::Pace;
+use super::place::{Failed, Place, Reading, together};
 use super::{Listener, PollError, Report, SETTLED_AFTER, Watch, own};
 use crate::domain::connection::Connection;
 use crate::domain::outcome::{Fault, Reason};
@@ -179,7 +180,7 @@ async fn read(
                 }
                 // Else the others may be past what was committed late meanwhile: the next read catches up.
                 if begins {
-                    caught_up(stack, watch, listeners, up_to).await?;
+                    caught_up(stack, account.connection(), watch, lease, up_to).await?;
                 }
                 return Ok(());
             }

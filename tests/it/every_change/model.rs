@@ -115,6 +115,12 @@ pub(super) struct Watched {
 }
 
 impl Watched {
+    /// Whether it goes on where another version has read to: what both tell of has the same keys.
+    pub(super) fn may_take_over(&self, before: &Self) -> bool {
+        let same = std::mem::discriminant(&self.told) == std::mem::discriminant(&before.told);
+        same && !matches!(self.told, Told::Changed(_))
+    }
+
     fn takes(&self, version: &Version) -> bool {
         self.only.is_none_or(|(field, value)| version.values[field] == value)
     }

@@ -210,10 +210,13 @@ impl Hour {
             let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
             // From now on, as the provider says when it is asked first.
             let (asked, told) = (read.first().unwrap_or(&moment), read.get(1).unwrap_or(&moment));
-            if live_from < whole(asked.at) || live_from > told.at {
+            let watched = flow.wanted.watched(flow.version, live_from);
+            // What the version before had yet to read is told of by this one, unless it depends on what was before.
+            let takes_over = deed != Deed::Enable && watched.may_take_over(&flow.checked.watched);
+            let earliest = if takes_over { flow.checked.watched.live_from } else { whole(asked.at) };
+            if live_from < earliest || live_from > told.at {
                 return Err(format!("{name} is live from {live_from}, and it was asked at {}", asked.at));
             }
-            let watched = flow.wanted.watched(flow.version, live_from);
             let collection = flow.wanted.collection;
             let checked = self.people.history(|history| {
                 let empty = BTreeMap::new();

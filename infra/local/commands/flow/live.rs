@@ -135,6 +135,12 @@ pub(super) async fn live_anew(stack: &Stack, done: &Pushed) -> anyhow::Result<()
     if let Some(from) = done.live_again {
         output::note(format!("{name}: it watches for something else now, and does so from {from} on"));
     }
+    if let Some(since) = done.passed_over {
+        output::note(format!(
+            "{name}: what happened since {since:.0} and the version before had not told of yet is told of by neither; \
+             `counterfoil flow backfill {name} --since {since:.0}` looks for it"
+        ));
+    }
     if let Some(progress) = going_live::progress(stack, &done.head).await? {
         output::note(format!("{name} is {}", on_its_way(&progress)));
         output::note(goes_on(&done.head));

@@ -93,7 +93,9 @@ impl Went<Pushed> {
     pub(super) fn pushed(self) -> Option<(Pushed, bool)> {
         match self {
             Self::Through(pushed) => Some((pushed, false)),
-            Self::OnItsWay(head) => Some((Pushed { head, unchanged: false, live_again: None }, true)),
+            Self::OnItsWay(head) => {
+                Some((Pushed { head, unchanged: false, live_again: None, passed_over: None }, true))
+            }
             Self::Nowhere => None,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::lease::fingerprint;
+use super::super::place::fingerprint;
 use crate::domain::outcome::Failure;
 
 /// It ends where it would go in circles, and where it has become too long.

@@ -1,0 +1,104 @@
+//! Another version takes over from one that is live: what the one before had yet to read isn't lost between the two, and
+//! where it is, that is said.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use counterfoil::domain::Value;
+use counterfoil::flow::lifecycle::{self, Pushed};
+use counterfoil_sandbox::xero::Invoice;
+use serde_json::json;
+
+use crate::world::World;
+
+const INVOICES: &str = "type: xero.new_or_updated_invoice";
+const ACCOUNTS: &str = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
+
+/// A flow that does nothing but take notice.
+fn noticing(trigger: &str) -> String {
+    format!("flow: notice\ntrigger: {{ {trigger} }}\nsteps:\n  - set: {{ seen: yes }}\n")
+}
+
+async fn push(world: &World, trigger: &str) -> Pushed {
+    let text = noticing(trigger);
+    lifecycle::push(&world.stack, "notice", "flow.yaml", &text, BTreeMap::new()).await.expect("pushed")
+}
+
+async fn seen(world: &World, field: &str) -> Vec<Value> {
+    let runs = world.runs().await.into_iter();
+    runs.map(|run| run.row.message.event.expect("an event").record[field].clone()).collect()
+}
+
+fn approved(world: &World) -> Invoice {
+    let ledger = world.sandbox.xero.ledger();
+    let contact = ledger.add_contact_named("Acme Ltd").expect("a contact").id;
+    let line = json!({"Description": "Desk", "Quantity": 1, "UnitAmount": "100.00", "AccountCode": "200"});
+    let fields = json!({"Type": "ACCREC", "Status": "AUTHORISED", "Contact": {"ContactID": contact},
+        "Date": "2026-11-20", "DueDate": "2026-12-20", "LineItems": [line]});
+    ledger.add_invoice(fields).expect("an invoice")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invoice_that_was_approved_between_the_last_poll_and_a_push_with_another_status_is_told_of_once() {
+    for (before, after) in [
+        ("status: AUTHORISED", "status: [AUTHORISED, PAID]"),
+        ("only: new, status: AUTHORISED", "only: new"),
+        ("only: new", "only: new, status: [AUTHORISED, PAID]"),
+    ] {
+        let world = World::new().await;
+        world.given_flow(&noticing(&format!("{INVOICES}, {before}"))).await;
+        world.settle().await;
+        world.advance(Duration::from_mins(3));
+        let invoice = approved(&world);
+        world.advance(Duration::from_mins(1));
+        let pushed = push(&world, &format!("{INVOICES}, {after}")).await;
+        assert!(pushed.live_again.is_some() && pushed.passed_over.is_none(), "{pushed:?}");
+        for _ in 0..3 {
+            world.settle().await;
+        }
+        assert_eq!(seen(&world, "InvoiceNumber").await, [json!(invoice.head.number)], "{before}, {after}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_flow_has_yet_to_catch_up_with_is_told_of_by_the_version_that_takes_over() {
+    let industry = |condition: &str| format!("{ACCOUNTS}, where: \"Industry {condition}\"");
+    for is_resumed in [true, false] {
+        let world = World::new().await;
+        world.given_flow(&noticing(&industry("= 'Energy'"))).await;
+        world.settle().await;
+        lifecycle::pause(&world.stack, "notice").await.expect("paused");
+        world.advance(Duration::from_mins(5));
+        world.sandbox.salesforce.insert("Account", json!({"Name": "Volt", "Industry": "Energy"}));
+        world.advance(Duration::from_hours(5));
+        if is_resumed {
+            lifecycle::resume(&world.stack, "notice").await.expect("resumed");
+        }
+        let pushed = push(&world, &industry("IN ('Energy', 'Media')")).await;
+        assert!(pushed.live_again.is_some() && pushed.passed_over.is_none(), "{pushed:?}");
+        lifecycle::resume(&world.stack, "notice").await.expect("resumed");
+        for _ in 0..3 {
+            world.settle().await;
+        }
+        assert_eq!(seen(&world, "Name").await, ["Volt"]);
+        let head = world.stack.flows.newest("notice").await.expect("there");
+        assert_eq!(head.catch_up_from, None, "it has caught up");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_neither_version_tells_of_is_said() {
+    let world = World::new().await;
+    let rated = |rating: &str| format!("{ACCOUNTS}, changed: {{ Rating: {{ to: {rating} }} }}");
+    world.given_flow(&noticing(&rated("Hot"))).await;
+    world.settle().await;
+    let polled = world.clock_now();
+    world.advance(Duration::from_mins(3));
+    let pushed = push(&world, &rated("[Hot, Warm]")).await;
+    let (since, until) = (pushed.passed_over.expect("said"), pushed.live_again.expect("live"));
+    assert!(since < polled && polled.duration_since(since) < jiff::SignedDuration::from_secs(5));
+    assert!(until.duration_since(polled) > jiff::SignedDuration::from_secs(178));
+    let same = noticing(&rated("[Hot, Warm]")).replace("yes", "no");
+    let pushed = lifecycle::push(&world.stack, "notice", "flow.yaml", &same, BTreeMap::new()).await;
+    assert_eq!(pushed.expect("pushed").passed_over, None, "it goes on as it was");
+}
