@@ -189,7 +189,8 @@ async fn polled(
         watches.rotate_left(turn);
     }
     for (connection, watches) in all {
-        let Some(why) = woken.why(&connection.account) else { continue };
+        let Some(wanted) = woken.wants(&connection.account) else { continue };
+        let why = wanted.why;
         let whom = Whom { trigger: trigger.to_owned(), account: Some(connection.account.clone()) };
         let count = counts.get(&connection.account).map_or(1, BTreeSet::len);
         let pace = match Pace::of(stack, &connection, count).await {
@@ -202,6 +203,9 @@ async fn polled(
         for watch in watches {
             let mut one = Report { watches: 1, ..Report::default() };
             let polling = async {
+                if lease::is_met(stack, &watch.key, wanted.since).await? {
+                    return Ok(None);
+                }
                 if let Some(opens) = pace.not_before(stack, &watch.key, why).await? {
                     one.put_off = 1;
                     return Ok(Some(opens));

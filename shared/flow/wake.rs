@@ -33,6 +33,9 @@ pub(super) struct WakeUp {
     /// Whose watches are meant; `None`: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    /// What it tells of has happened by then: a poll that begins later has no need of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<Timestamp>,
 }
 
 /// Why a watch is to be polled, the weakest reason first.
@@ -53,7 +56,7 @@ const EVENT: &str = "event";
 
 impl WakeUp {
     pub(super) fn of_all(why: &str) -> Self {
-        Self { v: 1, why: why.to_owned(), account: None }
+        Self { v: 1, why: why.to_owned(), account: None, due: None }
     }
 
     pub(super) fn message(&self, delay: Duration) -> Outgoing {
@@ -62,18 +65,35 @@ impl WakeUp {
     }
 }
 
+/// A poll that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) why: Why,
+    /// One that has begun since will do. `None`: none will.
+    pub(super) since: Option<Timestamp>,
+}
+
+impl Wanted {
+    /// For both reasons.
+    fn and(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        let since = self.since.zip(other.since).map(|(one, other)| one.max(other));
+        Self { why: self.why.max(other.why), since }
+    }
+}
+
 /// What the wake-ups of a batch ask for, all together.
 #[derive(Debug, Default)]
 pub(super) struct Woken {
-    everyone: Option<Why>,
-    accounts: BTreeMap<String, Why>,
+    everyone: Option<Wanted>,
+    accounts: BTreeMap<String, Wanted>,
     /// Some of them are events: they ask for a wake-up.
     pub(super) by_events: bool,
 }
 
 impl Woken {
     pub(super) fn at_once() -> Self {
-        Self { everyone: Some(Why::AtOnce), ..Self::default() }
+        Self { everyone: Some(Wanted { why: Why::AtOnce, since: None }), ..Self::default() }
     }
 
     /// One that can't be read is taken at its word that somebody waits.
@@ -90,20 +110,24 @@ impl Woken {
                 SOON => Why::News,
                 _ => Why::AtOnce,
             };
+            let wanted = Wanted { why, since: wake_up.due.filter(|_| why == Why::News) };
             match wake_up.account {
-                None => woken.everyone = woken.everyone.max(Some(why)),
+                None => woken.everyone = Some(wanted.and(woken.everyone)),
                 Some(account) => {
-                    let known = woken.accounts.entry(account).or_insert(why);
-                    *known = why.max(*known);
+                    let known = woken.accounts.get(&account).copied();
+                    woken.accounts.insert(account, wanted.and(known));
                 }
             }
         }
         woken
     }
 
-    /// Why this account is to be polled; `None`: it isn't.
-    pub(super) fn why(&self, account: &str) -> Option<Why> {
-        self.everyone.max(self.accounts.get(account).copied())
+    /// The poll of this account that is asked for; `None`: none is.
+    pub(super) fn wants(&self, account: &str) -> Option<Wanted> {
+        match self.accounts.get(account) {
+            Some(wanted) => Some(wanted.and(self.everyone)),
+            None => self.everyone,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -169,7 +193,8 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
             continue;
         }
         let next = Sent::next(last, now, not_before);
-        let wake_up = WakeUp { account: whom.account.clone(), ..WakeUp::of_all(SOON) };
+        let (account, due) = (whom.account.clone(), Some(next.due));
+        let wake_up = WakeUp { account, due, ..WakeUp::of_all(SOON) };
         let delay = next.due.duration_since(now).unsigned_abs();
         messages.entry(queue).or_default().push(wake_up.message(delay));
         sent.push((whom, next));
@@ -177,8 +202,8 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
     let sends = messages.into_iter().map(|(queue, messages)| stack.ports.queue.send(queue, messages));
     try_join_all(sends).await.map_err(|error: Unavailable| FlowError::from(error))?;
 
-    // Only now: what a row says is on its way. Two processes may send at once, and a batch of wake-ups is one poll; so is
-    // one whose row can't be written.
+    // Only now: what a row says is on its way. Two processes may send at once, also when a row can't be written: who takes
+    // up the one knows by when it was due that the poll of the other has met it.
     let noted = sent.iter().map(|(whom, next)| note(stack, whom, *next));
     join_all(noted).await;
     wakes.extend(sent.into_iter().map(|(whom, next)| (whom, next.due)));
@@ -252,12 +277,26 @@ mod tests {
         let soon = r#"{"v":1,"why":"soon","account":"a"}"#;
         let turn = r#"{"v":1,"why":"schedule"}"#;
         let woken = Woken::by([turn, soon]);
-        assert_eq!((woken.why("a"), woken.why("b")), (Some(Why::News), Some(Why::Turn)));
-        assert_eq!(Woken::by([soon]).why("b"), None);
+        let why = |woken: &Woken, account| woken.wants(account).map(|wanted| wanted.why);
+        assert_eq!((why(&woken, "a"), why(&woken, "b")), (Some(Why::News), Some(Why::Turn)));
+        assert_eq!(Woken::by([soon]).wants("b"), None);
         for other in [r#"{"v":1,"why":"manual"}"#, "{}", ""] {
-            assert_eq!(Woken::by([other]).why("b"), Some(Why::AtOnce), "{other}");
+            assert_eq!(why(&Woken::by([other]), "b"), Some(Why::AtOnce), "{other}");
         }
         let events = Woken::by([r#"{"v":1,"why":"event"}"#; 3]);
         assert!(events.by_events && events.is_empty());
+    }
+
+    #[test]
+    fn a_poll_since_the_last_of_some_wake_ups_will_do_unless_it_is_somebodys_turn() {
+        let soon = |second: i64| {
+            let wake_up = WakeUp { due: Some(at(second)), ..WakeUp::of_all(SOON) };
+            wake_up.message(Duration::ZERO).body
+        };
+        let since = |bodies: &[&str]| Woken::by(bodies.iter().copied()).wants("a").expect("wanted").since;
+        let (early, late) = (soon(3), soon(6));
+        assert_eq!(since(&[&early, &late]), Some(at(6)));
+        assert_eq!(since(&[&late, r#"{"v":1,"why":"schedule"}"#]), None);
+        assert_eq!(since(&[r#"{"v":1,"why":"soon"}"#, &late]), None, "it doesn't say when it was due");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::{hear, lifecycle, poll};
-use counterfoil::ports::queue::QueueName;
+use counterfoil::ports::queue::{Outgoing, QueueName, Settle};
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::Provider as _;
 use counterfoil_sandbox::xero::Tier;
@@ -70,6 +70,36 @@ async fn an_hour_of_change_events_costs_about_a_call_a_minute() {
     let queries = calls.iter().filter(|call| call.path.starts_with("/services/data/")).count();
     println!("an hour of 3 change events each 2 seconds: {queries} calls");
     assert!((55..=65).contains(&queries), "{queries} calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wake_ups_of_several_processes_for_the_same_moment_are_one_poll_also_when_they_come_one_by_one() {
+    let world = world().await;
+    let contact = "xero.new_or_updated_contact";
+    world.given_flow(&noticing(contact, "")).await;
+    let own = world.sandbox.xero.ledger().tenant_id().to_string();
+    let body = json!({"events": [{"eventCategory": "CONTACT", "tenantId": own}]}).to_string();
+    world.sandbox.xero.harness().counters.clear();
+    let queue = QueueName::wake(contact).expect("it is polled");
+    let ports = &world.stack.ports;
+    for turn in 1..=2 {
+        assert_eq!(signed(&world.stack, "key", &body).await.status, 200);
+        world.advance(Duration::from_secs(70));
+        let received = ports.queue.receive(queue, 10, pump::VISIBILITY).await.expect("received");
+        let [sent] = received.try_into().expect("one");
+        ports.queue.settle(queue, vec![(sent.receipt, Settle::Delete)]).await.expect("settled");
+        for _ in 0..4 {
+            let same = Outgoing { body: sent.body.clone(), ..Outgoing::default() };
+            ports.queue.send(queue, vec![same]).await.expect("sent");
+            take_up(&world, contact).await;
+            world.advance(Duration::from_millis(20));
+        }
+        assert_eq!(world.sandbox.xero.calls_to("GET /Contacts"), turn);
+    }
+    // Its turn is its turn all the same.
+    poll::wake(&world.stack, contact, "schedule").await.expect("woken");
+    take_up(&world, contact).await;
+    assert_eq!(world.sandbox.xero.calls_to("GET /Contacts"), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,10 +15,21 @@ use super::place::Place;
 use crate::domain::outcome::Failure;
 use crate::ports::table::{Condition, Field, Index, Item, Key, MAX_TRANSACTION, TableError, Write};
 
+/// The field of a row that says when its lease was taken last, in milliseconds.
+const BEGUN_AT: &str = "begun_at";
+
 /// What is kept of a watch, read without its lease.
 pub(super) async fn read<P: Kept + Default>(stack: &Stack, key: &Key) -> Result<P, FlowError> {
     let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
     Ok(item.as_ref().map(document_of).transpose()?.unwrap_or_default())
+}
+
+/// Whether a poll that has gone well, or is under way, has begun since then.
+pub(super) async fn is_met(stack: &Stack, watch: &Key, since: Option<Timestamp>) -> Result<bool, FlowError> {
+    let Some(since) = since else { return Ok(false) };
+    let item = stack.ports.table.get(std::slice::from_ref(watch)).await?.into_iter().next().flatten();
+    let begun_at = item.and_then(|item| item.integer(BEGUN_AT));
+    Ok(begun_at.is_some_and(|begun_at| since.as_millisecond() < begun_at))
 }
 
 /// `P`: what is kept of the watch.
@@ -26,6 +38,8 @@ pub(super) struct Lease<P = Place> {
     generation: i64,
     pub(super) place: P,
     pub(super) known: BTreeSet<u64>,
+    /// When it was taken; 0: what was done under it failed.
+    begun_at: i64,
     /// A wake-up is known to have come meanwhile.
     again: bool,
 }
@@ -98,6 +112,7 @@ impl<P: Kept> Lease<P> {
                 generation: generation + 1,
                 known: place.met(),
                 place,
+                begun_at: now.as_millisecond(),
                 again: false,
             };
             let when = match item {
@@ -120,7 +135,7 @@ impl<P: Kept> Lease<P> {
     }
 
     fn begun(key: Key, generation: i64, place: P) -> Self {
-        Self { key, generation, known: BTreeSet::new(), place, again: false }
+        Self { key, generation, known: BTreeSet::new(), place, begun_at: 0, again: false }
     }
 
     /// The row of something that nobody has worked on yet.
@@ -133,6 +148,7 @@ impl<P: Kept> Lease<P> {
         item.fields.insert("generation".into(), self.generation.into());
         item.fields.insert("lease_until".into(), lease_until.into());
         item.fields.insert("again".into(), i64::from(self.again).into());
+        item.fields.insert(BEGUN_AT.into(), self.begun_at.into());
         if let Some(due) = self.place.due(lease_until) {
             item.indexes.insert(Index::Due, due);
         }
@@ -157,6 +173,9 @@ impl<P: Kept> Lease<P> {
     /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
     pub(super) async fn release(&mut self, stack: &Stack, failed: bool) -> Result<bool, FlowError> {
         let asked = std::mem::take(&mut self.again);
+        if failed {
+            self.begun_at = 0;
+        }
         if (failed || !asked) && self.put(stack, 0, !failed).await? {
             return Ok(false);
         }
