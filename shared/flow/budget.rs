@@ -115,8 +115,7 @@ impl Budgets {
         let mut remembered = remembered.lock().await;
         loop {
             if remembered.budget.is_none() {
-                let item =
-                    self.ports.table.get(std::slice::from_ref(&account)).await?.into_iter().next().flatten();
+                let item = self.ports.table.get_one(&account).await?;
                 remembered.revision = item.as_ref().and_then(|i| i.integer("revision")).unwrap_or(0);
                 remembered.budget = Some(item.and_then(|item| document_of(&item).ok()).unwrap_or_default());
             }

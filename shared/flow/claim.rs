@@ -101,24 +101,20 @@ pub async fn take_up(
         (Some(event), Some(_)) if message.rerun.is_some() => event.clone(),
         (_, Some(stored)) => stored.clone(),
         (Some(event), None) => event.clone(),
-        (None, None) => {
-            match stack.ports.table.get(&[event_key(message.run)]).await?.into_iter().next().flatten() {
-                Some(item) => document_of::<Event>(&item)?,
-                None => {
-                    tracing::error!(run = %message.run, "a message without an event; its row is gone");
-                    return Ok(Taken::Settled(Settle::Delete));
-                }
+        (None, None) => match stack.ports.table.get_one(&event_key(message.run)).await? {
+            Some(item) => document_of::<Event>(&item)?,
+            None => {
+                tracing::error!(run = %message.run, "a message without an event; its row is gone");
+                return Ok(Taken::Settled(Settle::Delete));
             }
-        }
+        },
     };
     // The same event delivered again is of the day of the first: `today` doesn't change under a run.
     let enqueued_at = stored.as_ref().map_or(message.enqueued_at, |stored| stored.row.message.enqueued_at);
     let message = RunMessage { event: Some(event.clone()), enqueued_at, ..message };
     // The event of a large message was elsewhere, so its order row has not been read yet.
     let order_item = match (&order_item, &event.record_id) {
-        (None, Some(record)) => {
-            stack.ports.table.get(&[order_key(message.flow, record)]).await?.into_iter().next().flatten()
-        }
+        (None, Some(record)) => stack.ports.table.get_one(&order_key(message.flow, record)).await?,
         _ => order_item,
     };
 

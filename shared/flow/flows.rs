@@ -175,7 +175,7 @@ impl Flows {
     }
 
     async fn stored(&self, name: &str) -> Result<Option<FlowHead>, FlowError> {
-        let item = self.ports.table.get(&[key(name)]).await?.into_iter().next().flatten();
+        let item = self.ports.table.get_one(&key(name)).await?;
         Ok(item.as_ref().map(document_of).transpose()?)
     }
 
@@ -258,7 +258,7 @@ impl Flows {
     }
 
     pub async fn version(&self, id: FlowId, number: u32) -> Result<Option<FlowVersion>, FlowError> {
-        let item = self.ports.table.get(&[version_key(id, number)]).await?.into_iter().next().flatten();
+        let item = self.ports.table.get_one(&version_key(id, number)).await?;
         Ok(item.map(|item| document_of(&item)).transpose()?)
     }
 

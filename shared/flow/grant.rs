@@ -249,7 +249,7 @@ impl Grants {
     }
 
     async fn read_one(&self, grant: &GrantId) -> Result<Stored, FlowError> {
-        let item = self.ports.table.get(&[key(grant)]).await?.into_iter().next().flatten();
+        let item = self.ports.table.get_one(&key(grant)).await?;
         Stored::of(grant, item.as_ref())
     }
 

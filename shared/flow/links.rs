@@ -50,7 +50,7 @@ pub async fn standing(
     let ground = |error: FlowError| fault_of(&error, now);
     let table = &stack.ports.table;
     let stored_key = link_key(connection, &rule.name, key);
-    let item = table.get(&[stored_key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten();
+    let item = table.get_one(&stored_key).await.map_err(|e| ground(e.into()))?;
     let claim = Link {
         connection: connection.clone(),
         name: rule.name.clone(),
@@ -82,9 +82,7 @@ pub async fn standing(
         LinkState::Making => {
             let owner = link.run.map(run_key);
             let maker = match owner {
-                Some(key) => {
-                    table.get(&[key]).await.map_err(|e| ground(e.into()))?.into_iter().next().flatten()
-                }
+                Some(key) => table.get_one(&key).await.map_err(|e| ground(e.into()))?,
                 None => None,
             };
             let left = match maker.and_then(|item| StoredRun::read(&item).ok()) {

@@ -72,7 +72,7 @@ async fn by_record(stack: &Stack, record: &str) -> Result<Vec<StoredRun>, FlowEr
                 runs.push(StoredRun::read(&item)?);
             } else if item.key.partition.starts_with("L#")
                 && let Some(run) = link_of(&item)?.run
-                && let Some(item) = stack.ports.table.get(&[run_key(run)]).await?.into_iter().next().flatten()
+                && let Some(item) = stack.ports.table.get_one(&run_key(run)).await?
             {
                 runs.push(StoredRun::read(&item)?);
             }

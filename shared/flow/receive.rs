@@ -337,7 +337,7 @@ async fn first_or_same(
     match super::run::write_patiently(&stack.ports, vec![Write::put(item, Condition::Absent)]).await {
         Ok(()) => Ok((key, false)),
         Err(TableError::Refused(_)) => {
-            let item = stack.ports.table.get(&[topic]).await?.into_iter().next().flatten();
+            let item = stack.ports.table.get_one(&topic).await?;
             let known: Option<BTreeMap<String, String>> = item.as_ref().map(document_of).transpose()?;
             let known = known.and_then(|mut names| names.remove("key"));
             Ok((known.map_or(key, EventKey::new), true))

@@ -38,7 +38,7 @@ pub struct Again {
 
 /// Reads a run, or says that there is none.
 pub async fn stored(stack: &Stack, run: RunId) -> Result<StoredRun, FlowError> {
-    let item = stack.ports.table.get(&[run_key(run)]).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(&run_key(run)).await?;
     let item = item.ok_or_else(|| {
         Failure::new(
             "unknown_run",
@@ -149,7 +149,7 @@ pub async fn cancel(stack: &Stack, run: RunId) -> Result<(), FlowError> {
         Some(OrderOf { record: event.record_id.clone()?, stamp: event.stamp?, order })
     });
     let order_item = match order_key_of(&stored.row) {
-        Some(key) => stack.ports.table.get(&[key]).await?.into_iter().next().flatten(),
+        Some(key) => stack.ports.table.get_one(&key).await?,
         None => None,
     };
     let taken = Run::take_up(

@@ -181,7 +181,7 @@ async fn next_held(
 async fn chain_goes_on(stack: &Stack, run: &Run, still_held: bool) -> Result<Vec<Write>, FlowError> {
     let Some(of) = &run.order else { return Ok(Vec::new()) };
     let key = order_key(run.flow, &of.record);
-    let item = stack.ports.table.get(std::slice::from_ref(&key)).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(&key).await?;
     let order = OrderRow::read(item.as_ref());
     let when = order.unchanged(item.is_none(), run.id);
     Ok(vec![Write::put(OrderRow { held: still_held, ..order }.item(key), when)])
@@ -189,7 +189,7 @@ async fn chain_goes_on(stack: &Stack, run: &Run, still_held: bool) -> Result<Vec
 
 async fn reread_order(stack: &Stack, run: &Run) -> Result<(), FlowError> {
     if let Some(key) = run.order_key() {
-        let item = stack.ports.table.get(&[key]).await?.into_iter().next().flatten();
+        let item = stack.ports.table.get_one(&key).await?;
         run.learn_order(OrderRow::read(item.as_ref())).await;
     }
     Ok(())

@@ -290,6 +290,10 @@ pub async fn all_pages(table: &dyn Table, mut query: Query) -> Result<Vec<Item>,
 pub trait Table: Send + Sync {
     /// In the order asked for; each read is consistent with writes that returned before it.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError>;
+    /// The same, of one key.
+    async fn get_one(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        Ok(self.get(std::slice::from_ref(key)).await?.into_iter().next().flatten())
+    }
     /// Consistent on the table itself; an index may lag behind.
     async fn query(&self, query: Query) -> Result<Page, TableError>;
     /// All or none; up to [`MAX_TRANSACTION`], each of another item.

@@ -25,6 +25,6 @@ pub async fn listen_at(stack: &Stack, address: Option<&str>) -> Result<(), FlowE
 
 /// Where people are let in. It may be left over from a process that has ended without a word.
 pub async fn address(stack: &Stack) -> Result<Option<String>, FlowError> {
-    let item = stack.ports.table.get(&[key()]).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(&key()).await?;
     Ok(item.and_then(|item| item.text(FIELD).map(str::to_owned)))
 }

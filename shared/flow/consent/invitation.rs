@@ -167,7 +167,7 @@ fn key(id: ConsentId) -> Key {
 
 /// What has become of an invitation; None: it was swept away.
 pub async fn outcome(stack: &Stack, id: ConsentId) -> Result<Option<Outcome>, FlowError> {
-    let found = stack.ports.table.get(&[key(id)]).await?.into_iter().next().flatten();
+    let found = stack.ports.table.get_one(&key(id)).await?;
     Ok(found.as_ref().map(document_of).transpose()?)
 }
 

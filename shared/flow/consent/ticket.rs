@@ -60,7 +60,7 @@ pub(super) async fn look<T: DeserializeOwned>(
     step: Step,
     ticket: &str,
 ) -> Result<Option<T>, FlowError> {
-    let found = stack.ports.table.get(&[key(step, ticket)]).await?.into_iter().next().flatten();
+    let found = stack.ports.table.get_one(&key(step, ticket)).await?;
     Ok(found.as_ref().map(document_of).transpose()?)
 }
 

@@ -82,7 +82,7 @@ impl Sequences {
             return Ok(Place::InOrder);
         }
         let row = of.row();
-        let item = self.ports.table.get(std::slice::from_ref(&row)).await?.into_iter().next().flatten();
+        let item = self.ports.table.get_one(&row).await?;
         let highest: Option<Highest> = item.as_ref().map(document_of).transpose()?;
         Ok(highest.map_or(Place::InOrder, |highest| highest.place_of(first, self.ports.clock.now())))
     }

@@ -3,8 +3,9 @@
 //! lease goes on from there, the command that began it or the keeper.
 //!
 //! Until it is live the flow is as it was before, also where another version of it is live; what happens from the
-//! provider's time at the beginning on is told of afterwards, and what the version before had yet to read of the same. What is remembered belongs to the life that is about to
-//! begin, so that giving it up leaves nothing behind that anybody would read.
+//! provider's time at the beginning on is told of afterwards, and what the version before had yet to read of the same.
+//! What is remembered belongs to the life that is about to begin, so that giving it up leaves nothing behind that anybody
+//! would read.
 
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ pub struct Progress {
 
 pub async fn progress(stack: &Stack, head: &FlowHead) -> Result<Option<Progress>, FlowError> {
     let (Some(life), Some(next)) = (head.next_life(), head.going_live) else { return Ok(None) };
-    let item = stack.ports.table.get(&[going_live_key(life)]).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(&going_live_key(life)).await?;
     let Some(going) = item.as_ref().map(document_of::<GoingLive>).transpose()? else { return Ok(None) };
     let GoingLive { live_from, read, waits, .. } = going;
     Ok(Some(Progress { version: next.version, live_from, read, waits }))

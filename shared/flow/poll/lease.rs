@@ -20,14 +20,14 @@ const BEGUN_AT: &str = "begun_at";
 
 /// What is kept of a watch, read without its lease.
 pub(super) async fn read<P: Kept + Default>(stack: &Stack, key: &Key) -> Result<P, FlowError> {
-    let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(key).await?;
     Ok(item.as_ref().map(document_of).transpose()?.unwrap_or_default())
 }
 
 /// Whether a poll that has gone well, or is under way, has begun since then.
 pub(super) async fn is_met(stack: &Stack, watch: &Key, since: Option<Timestamp>) -> Result<bool, FlowError> {
     let Some(since) = since else { return Ok(false) };
-    let item = stack.ports.table.get(std::slice::from_ref(watch)).await?.into_iter().next().flatten();
+    let item = stack.ports.table.get_one(watch).await?;
     let begun_at = item.and_then(|item| item.integer(BEGUN_AT));
     Ok(begun_at.is_some_and(|begun_at| since.as_millisecond() < begun_at))
 }
@@ -66,7 +66,7 @@ impl<P: Kept + Default> Lease<P> {
     /// Begins anew. The generation goes on, so that who still has the lease has lost it.
     pub(super) async fn forget(stack: &Stack, key: &Key) -> Result<(), FlowError> {
         loop {
-            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+            let item = stack.ports.table.get_one(key).await?;
             let Some(generation) = item.and_then(|item| item.integer("generation")) else { return Ok(()) };
             let anew = Self::begun(key.clone(), generation + 1, P::default());
             let put = Write::put(anew.item(0), Condition::equals("generation", generation));
@@ -91,7 +91,7 @@ impl<P: Kept> Lease<P> {
     ) -> Result<Option<Self>, FlowError> {
         for _ in 0..3 {
             let now = stack.now();
-            let item = stack.ports.table.get(std::slice::from_ref(key)).await?.into_iter().next().flatten();
+            let item = stack.ports.table.get_one(key).await?;
             let place = item.as_ref().map(document_of).transpose()?.or_else(&absent);
             let Some(place) = place else { return Ok(None) };
             let generation = item.as_ref().and_then(|item| item.integer("generation")).unwrap_or(0);
