@@ -227,8 +227,10 @@ impl Client {
     }
 
     async fn forbidden(&self, now: Timestamp, failure: Failure) -> Fault {
-        if self.is_disconnected(&failure).await {
-            self.needs_reconnect().await;
+        if self.is_disconnected(&failure).await
+            && let Err(error) = self.connections.needs_reconnect(&self.connection).await
+        {
+            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
         }
         // A right that is given later is not in the token that is held now.
         self.tokens.forget(&self.connection).await;
@@ -254,12 +256,6 @@ impl Client {
             tracing::info!(connection = %self.connection.id, code = %fault.failure().code, "not known whether it is disconnected");
             false
         })
-    }
-
-    async fn needs_reconnect(&self) {
-        if let Err(error) = self.connections.needs_reconnect(&self.connection).await {
-            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
-        }
     }
 
     fn not_started(&self, now: Timestamp, why: &str) -> Fault {

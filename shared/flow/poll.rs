@@ -24,7 +24,7 @@ pub use live::{Standing, standing};
 pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
 pub use place::Failed;
-pub(super) use place::{fingerprint, watch_key};
+pub(super) use place::{fingerprint, fingerprint_of, watch_key};
 pub(super) use seed::wanted as remembered_at_first;
 
 use std::collections::{BTreeMap, BTreeSet};

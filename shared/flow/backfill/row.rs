@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::FlowError;
-use super::super::poll::{Listener, fingerprint, watch_key};
+use super::super::poll::{Listener, fingerprint_of, watch_key};
 use super::super::rows::{document_of, due_entry, item_of};
 use super::super::run::write_patiently;
 use super::super::stack::Stack;
@@ -103,13 +103,13 @@ impl Place {
     }
 
     pub(super) fn has_met(&self, change: &Change) -> bool {
-        let hash = hash(change);
+        let hash = fingerprint_of(change);
         self.met.contains(&hash) || self.ahead.contains_key(&hash)
     }
 
     /// These are queued.
     pub(super) fn passes(&mut self, changes: &[Change]) {
-        self.ahead.extend(changes.iter().map(|change| (hash(change), change.stamp.as_second())));
+        self.ahead.extend(changes.iter().map(|change| (fingerprint_of(change), change.stamp.as_second())));
     }
 
     /// A page is through: what follows is no older than where reading may be gone on with, and what is older need not be
@@ -127,10 +127,6 @@ impl Place {
         self.met.extend(self.ahead.iter().filter(|(_, second)| **second == from).map(|(hash, _)| *hash));
         self.ahead.retain(|_, second| *second > from);
     }
-}
-
-fn hash(change: &Change) -> u64 {
-    fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
 }
 
 impl Backfill {
@@ -242,7 +238,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) async fn read(stack: &Stack, flow: FlowId) -> Result<Option<Self>, FlowError> {
-        let item = stack.ports.table.get(&[key(flow)]).await?.into_iter().next().flatten();
+        let item = stack.ports.table.get_one(&key(flow)).await?;
         let Some(item) = item else { return Ok(None) };
         Ok(Some(Self {
             backfill: document_of(&item)?,

@@ -214,7 +214,8 @@ fn versions<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {
         .fold(0, |all, one| all ^ one)
 }
 
-fn fingerprint_of(change: &Change) -> u64 {
+/// A hash that stands for a record in its version.
+pub(in crate::flow) fn fingerprint_of(change: &Change) -> u64 {
     fingerprint(&[change.id.as_str(), &change.stamp.to_string()])
 }
 
