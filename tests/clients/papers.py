@@ -19,15 +19,19 @@ def line(amount: str, account_code: str = "200") -> LineItem:
     )
 
 
-def invoice(xero: Xero, customer: Contact, amount: str = "100", kind: str = "ACCREC") -> Invoice:
-    """Approved and due today, with one line."""
+def approved(xero: Xero, contact: Contact, kind: str, of: LineItem) -> Invoice:
+    """An invoice or a bill, due today, with one line."""
     wanted = Invoice(
         type=kind,
-        contact=customer,
+        contact=contact,
         date=TODAY,
         due_date=TODAY,
         status="AUTHORISED",
-        line_items=[line(amount, "200" if kind == "ACCREC" else "400")],
+        line_items=[of],
     )
     (made,) = xero.create_invoices(Invoices(invoices=[wanted])).invoices
     return made
+
+
+def invoice(xero: Xero, customer: Contact, amount: str = "100", kind: str = "ACCREC") -> Invoice:
+    return approved(xero, customer, kind, line(amount, "200" if kind == "ACCREC" else "400"))

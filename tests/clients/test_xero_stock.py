@@ -1,6 +1,5 @@
 """xero-python: tracked items, which are bought, sold and counted."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,6 @@ from xero_python.accounting import (
     CreditNote,
     CreditNotes,
     Invoice,
-    Invoices,
     Item,
     Items,
     LineItem,
@@ -20,8 +18,7 @@ from xero_python.accounting import (
 from xero_python.exceptions import AccountingBadRequestException
 
 from conftest import World, Xero
-
-TODAY = date.today()
+from papers import TODAY, approved
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +58,7 @@ def line(quantity: int, price: int) -> LineItem:
 
 
 def trade(xero: Xero, partner: Contact, kind: str, quantity: int, price: int) -> Invoice:
-    wanted = Invoice(
-        type=kind,
-        contact=partner,
-        date=TODAY,
-        due_date=TODAY,
-        status="AUTHORISED",
-        line_items=[line(quantity, price)],
-    )
-    return xero.create_invoices(Invoices(invoices=[wanted])).invoices[0]
+    return approved(xero, partner, kind, line(quantity, price))
 
 
 def stock(xero: Xero, item: Item) -> tuple[Decimal, Decimal]:

@@ -440,21 +440,28 @@ async fn dies_on_the_way(world: &World, flow: &str) {
     assert!(head(world, flow).await.going_live.is_some());
 }
 
+/// The flow `hot` is on its way to become live, beside `first` that listens to the same object; a minute after it began, the
+/// account `Meanwhile` was made.
+async fn on_its_way_beside_another() -> World {
+    let world = World::with(|settings| settings.salesforce.page_size = 2).await;
+    let salesforce = &world.sandbox.salesforce;
+    for n in 0..5 {
+        salesforce.insert("Account", json!({"Name": format!("Hot {n}"), "Rating": "Hot"}));
+    }
+    world.advance(Duration::from_secs(5));
+    let updated = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
+    world.given_flow(&noticing("first", updated)).await;
+    push(&world.stack, "hot", HOT).await;
+    dies_on_the_way(&world, "hot").await;
+    world.advance(Duration::from_mins(1));
+    salesforce.insert("Account", json!({"Name": "Meanwhile", "Rating": "Hot"}));
+    world
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_while_a_flow_takes_long_to_go_live_is_told_also_where_others_share_the_poll() {
     for minutes_to_go in [25, 300] {
-        let world = World::with(|settings| settings.salesforce.page_size = 2).await;
-        let salesforce = &world.sandbox.salesforce;
-        for n in 0..5 {
-            salesforce.insert("Account", json!({"Name": format!("Hot {n}"), "Rating": "Hot"}));
-        }
-        world.advance(Duration::from_secs(5));
-        let updated = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
-        world.given_flow(&noticing("first", updated)).await;
-        push(&world.stack, "hot", HOT).await;
-        dies_on_the_way(&world, "hot").await;
-        world.advance(Duration::from_mins(1));
-        salesforce.insert("Account", json!({"Name": "Meanwhile", "Rating": "Hot"}));
+        let world = on_its_way_beside_another().await;
         world.advance(Duration::from_mins(minutes_to_go));
         world.settle().await;
         minutes(&world, 2).await;
@@ -472,18 +479,7 @@ async fn what_happens_while_a_flow_takes_long_to_go_live_is_told_also_where_othe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flow_that_is_paused_before_its_first_poll_keeps_what_happened_while_it_went_live() {
-    let world = World::with(|settings| settings.salesforce.page_size = 2).await;
-    let salesforce = &world.sandbox.salesforce;
-    for n in 0..5 {
-        salesforce.insert("Account", json!({"Name": format!("Hot {n}"), "Rating": "Hot"}));
-    }
-    world.advance(Duration::from_secs(5));
-    let updated = "type: salesforce.updated_record, object: Account, fields: [Id, Name]";
-    world.given_flow(&noticing("first", updated)).await;
-    push(&world.stack, "hot", HOT).await;
-    dies_on_the_way(&world, "hot").await;
-    world.advance(Duration::from_mins(1));
-    salesforce.insert("Account", json!({"Name": "Meanwhile", "Rating": "Hot"}));
+    let world = on_its_way_beside_another().await;
     for _ in 0..5 {
         world.advance(Duration::from_mins(9));
         world.settle().await;

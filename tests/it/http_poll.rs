@@ -492,11 +492,7 @@ async fn a_poll_that_wakes_after_its_lease_writes_nothing() {
         let zombie = mortal(&world, &life);
         poll::wake(&world.stack, "http.poll", "test").await.expect("woken");
         let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&zombie, "http.poll"))));
-        let stands = tokio::select! {
-            biased;
-            _ = &mut polling => false,
-            () = life.stands() => true,
-        };
+        let stands = life.stands_within(&mut polling).await;
         if stands {
             let had_the_lease = world.poll().await.iter().any(|report| report.busy == 1);
             five_minutes(&world).await;
@@ -536,11 +532,7 @@ async fn a_poll_that_was_begun_in_a_life_before_tells_this_one_of_nothing() {
         let late = mortal(&world, &life);
         poll::wake(&world.stack, "http.poll", "test").await.expect("woken");
         let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&late, "http.poll"))));
-        let stands = tokio::select! {
-            biased;
-            _ = &mut polling => false,
-            () = life.stands() => true,
-        };
+        let stands = life.stands_within(&mut polling).await;
         if !stands {
             break;
         }

@@ -73,11 +73,7 @@ impl Office {
             process.flows.heads().await.expect("read");
         }
         let mut work = Box::pin(one(&first));
-        let stands = tokio::select! {
-            biased;
-            () = self.flowing(&mut work) => false,
-            () = life.stands() => true,
-        };
+        let stands = life.stands_within(&mut Box::pin(self.flowing(&mut work))).await;
         if stands {
             // Who waits for the one lets it go on.
             let goes_on = async {

@@ -439,11 +439,7 @@ async fn a_poll_that_wakes_after_its_lease_writes_nothing() {
         let zombie = mortal(&world, &life);
         poll::wake(&world.stack, UPDATED, "test").await.expect("woken");
         let mut polling = Box::pin(world.flowing(life.live(pump::wakes(&zombie, UPDATED))));
-        let stood = tokio::select! {
-            biased;
-            _ = &mut polling => false,
-            () = life.stands() => true,
-        };
+        let stood = life.stands_within(&mut polling).await;
         if stood {
             world.advance(Duration::from_secs(300));
             world.settle().await;

@@ -19,7 +19,6 @@ use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, Provider as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use crate::browser::{ADDRESS, Page, Person};
 use crate::connecting::{connection, invited, outcome, world};
@@ -85,19 +84,6 @@ async fn two_days_pass(world: &World) {
     for _ in 0..16 {
         world.advance(Duration::from_hours(3));
         world.keep().await;
-    }
-}
-
-/// Waits until it stands still or has come to its end. Returns whether it stands.
-async fn stands_before_the_end(life: &Life, visit: &JoinHandle<Page>) -> bool {
-    let ends = async {
-        while !visit.is_finished() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        () = life.stands() => true,
-        () = ends => false,
     }
 }
 
@@ -227,7 +213,7 @@ async fn who_consents_anew_while_the_same_consent_is_ended_is_told_and_never_lef
         let life = Life::that_stands_after(operations);
         let mut person = person.answered_by(&mortal(&world, &life));
         let visit = tokio::spawn(async move { person.open(&back).await });
-        let stands = stands_before_the_end(&life, &visit).await;
+        let stands = life.stands_before_the_end(&visit).await;
         if stands {
             world.advance(Duration::from_secs(1));
             world.keep().await;
@@ -389,7 +375,7 @@ async fn what_another_person_connected_while_a_shared_consent_was_renewed_stays_
         let life = Life::that_stands_after(operations);
         let mut person = person.answered_by(&mortal(&world, &life));
         let visit = tokio::spawn(async move { person.open(&back).await });
-        let stands = stands_before_the_end(&life, &visit).await;
+        let stands = life.stands_before_the_end(&visit).await;
         let shop = connected_by(&world, BOB, "shop").await;
         life.go_on();
         let page = world.flowing(visit).await.expect("it ends");

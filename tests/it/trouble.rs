@@ -16,6 +16,7 @@ use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write
 use counterfoil::ports::{Ports, Unavailable};
 use counterfoil_sandbox::Provider as _;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::main_job::{FLOW, opportunity, win};
 use crate::vaults::{Between, Operation, behind};
@@ -84,6 +85,28 @@ impl Life {
     /// Returns once it stands still.
     pub(crate) async fn stands(&self) {
         self.stands.notified().await;
+    }
+
+    /// Does the work until it stands still. False: it was through before.
+    pub(crate) async fn stands_within<T>(&self, work: &mut (impl Future<Output = T> + Unpin)) -> bool {
+        tokio::select! {
+            biased;
+            _ = work => false,
+            () = self.stands() => true,
+        }
+    }
+
+    /// Waits until it stands still. False: the task that lives by it was through before.
+    pub(crate) async fn stands_before_the_end<T>(&self, task: &JoinHandle<T>) -> bool {
+        let ends = async {
+            while !task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = self.stands() => true,
+            () = ends => false,
+        }
     }
 
     pub(crate) fn go_on(&self) {

@@ -151,15 +151,7 @@ async fn a_wake_up_that_meets_a_poll_without_time_for_another_is_followed_by_one
         let life = Life::that_stands_after(operations);
         let process = mortal(&world, &life);
         let polling = tokio::spawn(async move { pump::wakes(&process, UPDATED).await });
-        let ends = async {
-            while !polling.is_finished() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let stands = tokio::select! {
-            () = life.stands() => true,
-            () = ends => false,
-        };
+        let stands = life.stands_before_the_end(&polling).await;
         let mut is_met = false;
         if stands {
             world.advance(Duration::from_secs(70));
