@@ -28,6 +28,10 @@ use sequences::{Place, Sequences, Subscription};
 /// <https://developer.xero.com/documentation/guides/webhooks/configuring-your-server>
 const ANSWERED_WITHIN: SignedDuration = SignedDuration::from_secs(3);
 
+/// A number that is missing has mostly been overtaken: what it tells of is heard within seconds, and wakes whom it is
+/// about. Looking at everything isn't needed before it is known to be lost.
+const LATE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+
 /// What a process remembers of notifications, so that each costs the table one write and the vault nothing.
 #[derive(Debug, Clone)]
 pub struct Hearing {
@@ -107,7 +111,9 @@ async fn taken(
     if is_unread || numbered.is_some_and(|(_, place, _)| place != Place::InOrder) {
         let why = if is_unread { "a notification can't be read" } else { "notifications were missed" };
         tracing::warn!(provider = provider.as_str(), why, "everything is looked at");
-        woken = wake::each(polled_of(provider).map(|trigger| (trigger, None)));
+        let not_before = (!is_unread).then(|| stack.now() + LATE_WITHIN);
+        let all = wake::each(polled_of(provider).map(|trigger| (trigger, None)));
+        woken.extend(all.into_keys().map(|whom| (whom, not_before)));
     }
     wake::soon(stack, woken).await?;
     // Last: a gap whose wake-ups failed is seen again when the notification comes again.

@@ -1,7 +1,7 @@
 //! A poller is woken in a moment: by a notification, or by a poll that saw what is still too young to be told of.
 //!
-//! One wake-up covers all that comes before it is due. Two may follow each other at once; while they keep coming, in
-//! whatever rhythm, there is one a minute.
+//! One wake-up covers all that comes before it is due, one of everyone also what an account would be woken for no earlier.
+//! Two may follow each other at once; while they keep coming, in whatever rhythm, there is one a minute.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -143,6 +143,11 @@ pub(super) struct Whom {
 }
 
 impl Whom {
+    /// All accounts, this one among them.
+    fn everyone(&self) -> Self {
+        Self { trigger: self.trigger.clone(), account: None }
+    }
+
     fn key(&self) -> Key {
         Key::new(format!("H#{}", self.trigger), self.account.as_deref().unwrap_or("everyone"))
     }
@@ -180,19 +185,23 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
     if wanted.is_empty() {
         return Ok(());
     }
-    let keys: Vec<Key> = wanted.iter().map(|(whom, _)| whom.key()).collect();
-    let rows = stack.ports.table.get(&keys).await?;
+    let told_of: BTreeSet<Whom> =
+        wanted.iter().flat_map(|(whom, _)| [whom.everyone(), whom.clone()]).collect();
+    let mut rows = rows_of(stack, told_of).await?;
 
     let mut messages: BTreeMap<QueueName, Vec<Outgoing>> = BTreeMap::new();
-    let mut sent = Vec::new();
-    for ((whom, not_before), row) in wanted.into_iter().zip(rows) {
+    let (mut sent, mut known) = (Vec::new(), Vec::new());
+    for (whom, not_before) in wanted {
         let Some(queue) = QueueName::wake(&whom.trigger) else { continue };
-        let last: Option<Sent> = row.as_ref().map(document_of).transpose()?;
-        if let Some(last) = last.filter(|last| now < last.due) {
-            wakes.insert(whom, last.due);
+        let last = rows.get(&whom).copied();
+        let next = Sent::next(last, now, not_before);
+        let of_all = rows.get(&whom.everyone()).copied();
+        let on_its_way = [last, of_all].into_iter().flatten().filter(|sent| now < sent.due);
+        if let Some(due) = on_its_way.map(|sent| sent.due).find(|due| *due <= next.due) {
+            known.push((whom, due));
             continue;
         }
-        let next = Sent::next(last, now, not_before);
+        rows.insert(whom.clone(), next);
         let (account, due) = (whom.account.clone(), Some(next.due));
         let wake_up = WakeUp { account, due, ..WakeUp::of_all(SOON) };
         let delay = next.due.duration_since(now).unsigned_abs();
@@ -206,8 +215,16 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
     // up the one knows by when it was due that the poll of the other has met it.
     let noted = sent.iter().map(|(whom, next)| note(stack, whom, *next));
     join_all(noted).await;
-    wakes.extend(sent.into_iter().map(|(whom, next)| (whom, next.due)));
+    wakes.extend(sent.into_iter().map(|(whom, next)| (whom, next.due)).chain(known));
     Ok(())
+}
+
+/// The wake-up of each that is on its way, or was the last.
+async fn rows_of(stack: &Stack, of: BTreeSet<Whom>) -> Result<BTreeMap<Whom, Sent>, FlowError> {
+    let keys: Vec<Key> = of.iter().map(Whom::key).collect();
+    let rows = stack.ports.table.get(&keys).await?;
+    let there = of.into_iter().zip(rows).filter_map(|(whom, row)| Some((whom, row?)));
+    there.map(|(whom, row)| Ok((whom, document_of(&row)?))).collect()
 }
 
 async fn note(stack: &Stack, whom: &Whom, sent: Sent) {

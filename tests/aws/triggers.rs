@@ -119,7 +119,7 @@ const IN_TIME: Duration = Duration::from_secs(5);
 
 /// Beyond that, the answer's time is printed and not asserted: it is the emulator's and this machine's as much as ours.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_three_polls_while_it_lasts() {
+async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_three_polls() {
     let deployed = Deployed::new().await;
     deployed.given_xero_signs_with_our_key().await;
     let head = deployed.given_flow(&noticing("xero.new_or_updated_contact")).await;
@@ -137,16 +137,21 @@ async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_thr
         assert_eq!(notify(sequence).await.0, 200, "the function is warm");
     }
     // The polls that these have woken are over.
-    deployed
-        .eventually("a quiet moment", async || {
-            deployed.is_quiet("xero.new_or_updated_contact").await.then_some(())
-        })
-        .await;
+    let quiet = async || {
+        let is_quiet = async || deployed.is_quiet("xero.new_or_updated_contact").await.then_some(());
+        deployed.eventually("a quiet moment", is_quiet).await;
+        // What a poller has just taken up isn't counted, and may have another follow.
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        deployed.eventually("a quiet moment", is_quiet).await;
+    };
+    quiet().await;
     ledger.add_contact_named("Acme Ltd").expect("a contact");
     let began = SystemClock.now();
     let answers: Vec<(u16, Duration)> =
         stream::iter(21..=1_020).map(notify).buffer_unordered(4).collect().await;
     deployed.run(&head, Status::Succeeded).await;
+    // What looks at everything comes a minute after the first notification that was overtaken.
+    quiet().await;
     let calls = deployed.sandbox.xero.calls().into_iter();
     let polled = calls.filter(|call| call.at >= began && call.method == "GET" && call.route == "/Contacts");
     let polled: Vec<i64> = polled.map(|call| call.at.duration_since(began).as_secs()).collect();

@@ -102,6 +102,52 @@ async fn wake_ups_of_several_processes_for_the_same_moment_are_one_poll_also_whe
     assert_eq!(world.sandbox.xero.calls_to("GET /Contacts"), 3);
 }
 
+/// Each overtakes the one before, so that each other one looks as if notifications were missed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_notifications_out_of_order_in_half_a_minute_cost_three_polls_in_all() {
+    let world = world().await;
+    let contact = "xero.new_or_updated_contact";
+    world.given_flow(&noticing(contact, "")).await;
+    let processes = [world.another_process(), world.another_process(), world.another_process()];
+    world.sandbox.xero.harness().counters.clear();
+    for sequence in 1..=1_000_u64 {
+        let process = &processes[usize::try_from(sequence % 3).expect("small")];
+        let overtaking = if sequence % 2 == 1 { sequence + 1 } else { sequence - 1 };
+        assert_eq!(xero_to(process, &world, "key", overtaking).await.status, 200);
+        world.advance(Duration::from_millis(30));
+        take_up(&world, contact).await;
+    }
+    let polls = || world.sandbox.xero.calls_to("GET /Contacts");
+    assert_eq!(polls(), 2, "while it lasts");
+    for _ in 0..300 {
+        world.advance(Duration::from_secs(1));
+        take_up(&world, contact).await;
+    }
+    assert_eq!(polls(), 3, "and one that looks at everything");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_missing_notification_told_of_is_found_in_a_minute_and_others_do_not_wait_for_that() {
+    let world = world().await;
+    let contact = "xero.new_or_updated_contact";
+    world.given_flow(&noticing(contact, "")).await;
+    world.given_flow(&noticing("xero.new_or_updated_quote", "")).await;
+    world.sandbox.xero.harness().counters.clear();
+    for sequence in [1, 3] {
+        assert_eq!(xero(&world, "key", sequence).await.status, 200);
+    }
+    world.advance(Duration::from_secs(4));
+    let polled = async || {
+        for trigger in [contact, "xero.new_or_updated_quote"] {
+            take_up(&world, trigger).await;
+        }
+        ["GET /Contacts", "GET /Quotes"].map(|route| world.sandbox.xero.calls_to(route))
+    };
+    assert_eq!(polled().await, [1, 0]);
+    world.advance(Duration::from_secs(57));
+    assert_eq!(polled().await, [2, 1]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_event_brings_the_change_in_seconds() {
     let world = World::new().await;
