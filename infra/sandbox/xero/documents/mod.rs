@@ -1,6 +1,6 @@
 //! What is written in the books: a file or a folder for each kind, its row is in `endpoints.rs`.
 //!
-//! A folder has the kind's shape, its rules of writing and, in `mod.rs`, how it is read over the API. What
+//! The kind's file has how it is read over the API, its folder the shape and the rules of writing. What
 //! several kinds share: `head` (contact, day, currency, sums), `lines`, `tax`, `claims` (what is owed until it is
 //! paid), `settlement` (by what it is).
 

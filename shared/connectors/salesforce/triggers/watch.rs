@@ -1,14 +1,17 @@
 //! How all triggers read: one query over what their flows want together, page by page, in order of the stamp.
 
-use jiff::{SignedDuration, Timestamp};
+mod place;
 
+use jiff::Timestamp;
+
+use self::place::{Begin, Cursor};
 use super::super::classify::{classify, fault_of};
 use super::super::{metadata, query, record, record_url, soql};
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
 use crate::domain::record_id::RecordId;
 use crate::domain::time::Stamp;
 use crate::domain::{Object, Value};
-use crate::ports::connector::{Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage, Resume};
+use crate::ports::connector::{Account, Bound, Call, Change, Counted, Interest, PollAsk, PollPage};
 use crate::ports::http::{Method, Response};
 
 /// Fields of every record: what a change is known by.
@@ -79,71 +82,6 @@ pub(super) async fn poll(by: By, ask: PollAsk<'_>, account: &dyn Account) -> Res
         provider_now,
     })
 }
-
-/// Where a query of its own begins: at a stamp, or behind a record in the order of (stamp, id).
-struct Begin {
-    stamp: Timestamp,
-    /// Of the records with this very stamp only those with a greater id.
-    after: Option<RecordId>,
-}
-
-impl Begin {
-    fn at(stamp: Timestamp) -> Self {
-        Self { stamp, after: None }
-    }
-
-    fn resume(self) -> Resume {
-        let after = self.after.map(|id| format!(" {id}"));
-        Resume { place: format!("{}{}", self.stamp, after.unwrap_or_default()), from: self.stamp }
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (stamp, id) = text.split_once(' ')?;
-        Some(Self { stamp: stamp.parse().ok()?, after: Some(RecordId::salesforce(id)?) })
-    }
-
-    fn condition(&self, by: By) -> String {
-        let (field, stamp) = (by.field(), soql::instant(self.stamp));
-        match &self.after {
-            None => format!("{field} >= {stamp}"),
-            Some(id) => {
-                format!("{field} >= {stamp} AND ({field} > {stamp} OR Id > {})", soql::quoted(id.as_str()))
-            }
-        }
-    }
-}
-
-/// The next page of a query that is under way: good for minutes, and for what was there when it was asked.
-struct Cursor {
-    address: String,
-    /// By Salesforce's clock: when the query's first page was answered.
-    began: Timestamp,
-}
-
-impl Cursor {
-    fn text(self) -> String {
-        format!("{} {}", self.address, self.began)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (address, began) = text.split_once(' ')?;
-        Some(Self {
-            address: address.starts_with('/').then(|| address.to_owned())?,
-            began: began.parse().ok()?,
-        })
-    }
-
-    /// Where a later query goes on. A record that is edited while the query is read may come in its new version at its
-    /// old place, so only one whose stamp is older than the query tells how far it is.
-    fn passed(&self, changes: &[Change]) -> Option<Begin> {
-        let is_in_place = |change: &&Change| change.stamp < self.began - LONGEST_ANSWER;
-        let last = changes.iter().rfind(is_in_place)?;
-        Some(Begin { stamp: last.stamp, after: Some(last.id.clone()) })
-    }
-}
-
-/// An answer's date is that of its end.
-const LONGEST_ANSWER: SignedDuration = SignedDuration::from_secs(10);
 
 pub(super) async fn fetch(
     by: By,
@@ -334,6 +272,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::options;
+    use super::place::LONGEST_ANSWER;
     use super::*;
     use crate::connectors::salesforce::fake::{DATE, OWN_USER, Scripted, records};
     use crate::ports::connector::Events;

@@ -43,7 +43,7 @@ use crate::output;
 use crate::stand_ins::{Shape, StandIns};
 use crate::watch::until_quiet;
 
-const FLOW: &str = include_str!("bench.yaml");
+const FLOW: &str = include_str!("bench/bench.yaml");
 const FLOW_FILE: &str = "bench.yaml";
 /// What the flow's JavaScript step does, for measuring it alone.
 const JAVASCRIPT: &str = "return { due: date(record.date).plus({ days: 20 }).toString(), \
