@@ -8,6 +8,7 @@ use std::time::Duration;
 use counterfoil::domain::connection::{Connection, Provider};
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::{hear, lifecycle, poll};
+use counterfoil::ports::http::Method;
 use counterfoil::ports::queue::{Outgoing, QueueName, Settle};
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::Provider as _;
@@ -20,7 +21,7 @@ use crate::broken::Broken;
 use crate::main_job::{FLOW, opportunity, win};
 use crate::notifications::{signed, woken, xero, xero_to};
 use crate::secrets::Log;
-use crate::trouble::{Life, mortal};
+use crate::trouble::{Fatal, Life, mortal};
 use crate::world::World;
 
 const UPDATED: &str = "salesforce.updated_record";
@@ -335,6 +336,37 @@ async fn a_subscription_that_is_made_anew_counts_from_one_and_its_gaps_are_notic
     world.advance(Duration::from_hours(25));
     xero(&world, "key", 3).await;
     assert_eq!(depth().await, 3, "a day later it is none of the old ones");
+}
+
+/// What a poll that ended with its process has begun is no answer to who woke it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wake_up_whose_poller_died_is_taken_up_again_when_it_comes_again() {
+    let world = world().await;
+    let contact = "xero.new_or_updated_contact";
+    world.given_flow(&noticing(contact, "")).await;
+    world.sandbox.xero.harness().counters.clear();
+    assert_eq!(xero(&world, "key", 1).await.status, 200);
+    world.advance(Duration::from_secs(4));
+    let life = Life::until(Fatal::Before(Method::Get, "/Contacts"));
+    assert!(world.flowing(life.live(pump::wakes(&mortal(&world, &life), contact))).await.is_none());
+    world.advance(pump::VISIBILITY + Duration::from_secs(1));
+    assert_eq!(take_up(&world, contact).await.pages, 1);
+    assert_eq!(world.sandbox.xero.calls_to("GET /Contacts"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_begin_anew_in_one_process_are_no_gap_in_another_that_remembers_the_old_ones() {
+    let world = world().await;
+    let other = world.another_process();
+    assert_eq!(xero(&world, "key", 1_000).await.status, 200);
+    assert_eq!(xero_to(&other, &world, "key", 1).await.status, 200);
+    let depth = async || woken(&world, "xero.new_payment").await;
+    assert_eq!(depth().await, 1);
+    for sequence in 2..=5 {
+        world.advance(Duration::from_mins(2));
+        assert_eq!(xero(&world, "key", sequence).await.status, 200);
+    }
+    assert_eq!(depth().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -84,6 +84,10 @@ impl Sequences {
         let row = of.row();
         let item = self.ports.table.get_one(&row).await?;
         let highest: Option<Highest> = item.as_ref().map(document_of).transpose()?;
+        if let Some(highest) = &highest {
+            // Another process has heard a later one, or one with which they began anew.
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(of, highest.last);
+        }
         Ok(highest.map_or(Place::InOrder, |highest| highest.place_of(first, self.ports.clock.now())))
     }
 

@@ -50,6 +50,7 @@ async fn brings_its_place(
     if !lease.place.tells_others(std::iter::once(&listener.head)) {
         lease.place = own.clone();
     }
+    lease.polls_nothing();
     while lease.release(stack, false).await? {}
     Ok(())
 }

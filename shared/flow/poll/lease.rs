@@ -24,12 +24,13 @@ pub(super) async fn read<P: Kept + Default>(stack: &Stack, key: &Key) -> Result<
     Ok(item.as_ref().map(document_of).transpose()?.unwrap_or_default())
 }
 
-/// Whether a poll that has gone well, or is under way, has begun since then.
+/// Whether a poll that has gone well, or is under way, has begun since then. One whose lease has lapsed is neither.
 pub(super) async fn is_met(stack: &Stack, watch: &Key, since: Option<Timestamp>) -> Result<bool, FlowError> {
     let Some(since) = since else { return Ok(false) };
-    let item = stack.ports.table.get_one(watch).await?;
-    let begun_at = item.and_then(|item| item.integer(BEGUN_AT));
-    Ok(begun_at.is_some_and(|begun_at| since.as_millisecond() < begun_at))
+    let Some(item) = stack.ports.table.get_one(watch).await? else { return Ok(false) };
+    let integer = |field| item.integer(field).unwrap_or(0);
+    let has_lapsed = (1..=stack.now().as_millisecond()).contains(&integer("lease_until"));
+    Ok(!has_lapsed && since.as_millisecond() < integer(BEGUN_AT))
 }
 
 /// `P`: what is kept of the watch.
@@ -38,7 +39,7 @@ pub(super) struct Lease<P = Place> {
     generation: i64,
     pub(super) place: P,
     pub(super) known: BTreeSet<u64>,
-    /// When it was taken; 0: what was done under it failed.
+    /// When it was taken; 0: what was done under it failed, or was no poll.
     begun_at: i64,
     /// A wake-up is known to have come meanwhile.
     again: bool,
@@ -168,6 +169,11 @@ impl<P: Kept> Lease<P> {
             }
         }
         Err(lease_lost())
+    }
+
+    /// It was taken for something else than a poll.
+    pub(super) fn polls_nothing(&mut self) {
+        self.begun_at = 0;
     }
 
     /// Saves and lets go. True: a wake-up came meanwhile, the lease is still ours, poll once more.
