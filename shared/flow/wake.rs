@@ -154,7 +154,7 @@ impl Whom {
 }
 
 /// The wake-up that is on its way, or was the last.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Sent {
     due: Timestamp,
     /// Until when the wake-ups so far have used up their share of a minute each.
@@ -162,17 +162,23 @@ struct Sent {
 }
 
 impl Sent {
+    /// What is put off uses up no more than what isn't.
     fn next(last: Option<Self>, now: Timestamp, not_before: Option<Timestamp>) -> Self {
         let used_until = last.map_or(now, |last| last.used_until);
-        let due = later(now, AT_FIRST).max(used_until - EACH).max(not_before.unwrap_or(now));
-        let due = due.min(later(now, MAX_DELAY));
-        Self { due, used_until: used_until.max(due) + EACH }
+        let may_be = later(now, AT_FIRST).max(used_until - EACH);
+        let due = may_be.max(not_before.unwrap_or(now)).min(later(now, MAX_DELAY));
+        Self { due, used_until: used_until.max(may_be) + EACH }
+    }
+
+    /// Whether it is on its way, and stands for one that would come no earlier.
+    fn covers(self, other: Self, now: Timestamp) -> bool {
+        now < self.due && self.due <= other.due
     }
 }
 
-/// Until when a process knows a poller to be woken: it needn't ask the table before then.
+/// The wake-ups that a process knows to be on their way: it needn't ask the table for these.
 #[derive(Debug, Clone, Default)]
-pub struct Wakes(Arc<Mutex<HashMap<Whom, Timestamp>>>);
+pub struct Wakes(Arc<Mutex<HashMap<Whom, Sent>>>);
 
 /// Wakes pollers soon, or not before the instant that is given, but for those that are about to be woken. The wake-ups
 /// are durable when this returns.
@@ -180,8 +186,11 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
     let now = stack.now();
     // Held until the messages are sent: who comes meanwhile waits, and is covered by them.
     let mut wakes = stack.wakes.0.lock().await;
-    let asleep = |whom: &Whom| wakes.get(whom).is_none_or(|due| *due <= now);
-    let wanted: Vec<_> = wanted.into_iter().filter(|(whom, _)| asleep(whom)).collect();
+    let is_known = |whom: &Whom, not_before: Option<Timestamp>| {
+        wakes.get(whom).is_some_and(|sent| sent.covers(Sent::next(Some(*sent), now, not_before), now))
+    };
+    let wanted: Vec<_> =
+        wanted.into_iter().filter(|(whom, not_before)| !is_known(whom, *not_before)).collect();
     if wanted.is_empty() {
         return Ok(());
     }
@@ -196,9 +205,9 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
         let last = rows.get(&whom).copied();
         let next = Sent::next(last, now, not_before);
         let of_all = rows.get(&whom.everyone()).copied();
-        let on_its_way = [last, of_all].into_iter().flatten().filter(|sent| now < sent.due);
-        if let Some(due) = on_its_way.map(|sent| sent.due).find(|due| *due <= next.due) {
-            known.push((whom, due));
+        if let Some(covers) = [last, of_all].into_iter().flatten().find(|sent| sent.covers(next, now)) {
+            let used_until = last.map_or(now, |last| last.used_until);
+            known.push((whom, Sent { due: covers.due, used_until }));
             continue;
         }
         rows.insert(whom.clone(), next);
@@ -215,7 +224,7 @@ pub(super) async fn soon(stack: &Stack, wanted: BTreeMap<Whom, Option<Timestamp>
     // up the one knows by when it was due that the poll of the other has met it.
     let noted = sent.iter().map(|(whom, next)| note(stack, whom, *next));
     join_all(noted).await;
-    wakes.extend(sent.into_iter().map(|(whom, next)| (whom, next.due)).chain(known));
+    wakes.extend(sent.into_iter().chain(known));
     Ok(())
 }
 
@@ -287,6 +296,15 @@ mod tests {
     fn who_is_put_off_is_woken_when_it_may_be_and_a_queue_holds_nothing_back_longer_than_it_can() {
         let due = |not_before| Sent::next(None, at(0), Some(at(not_before))).due;
         assert_eq!([due(0), due(200), due(5_000)], [at(3), at(200), at(900)]);
+    }
+
+    #[test]
+    fn who_is_put_off_stands_for_nobody_who_is_not() {
+        let put_off = Sent::next(None, at(0), Some(at(600)));
+        let news = Sent::next(Some(put_off), at(20), None);
+        assert_eq!((news.due, put_off.covers(news, at(20))), (at(23), false));
+        let again = Sent::next(Some(put_off), at(20), Some(at(600)));
+        assert!(put_off.covers(again, at(20)));
     }
 
     #[test]
