@@ -175,7 +175,7 @@ pub(crate) struct Order {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Select, Refused> {
-    if text.len() > LONGEST {
+    if text.chars().count() > LONGEST {
         let message = format!("SOQL statements cannot be longer than {LONGEST} characters.");
         return Err(Refused::new(400, "MALFORMED_QUERY", message));
     }

@@ -2,7 +2,7 @@
 //!
 //! https://developer.salesforce.com/docs/platform/api-rest/guide/requests-composite.html
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -26,12 +26,11 @@ pub(super) fn answer(
     let Some(method) = method.filter(|_| rest::known_version(org, version)) else {
         return Err(Refused::not_found());
     };
-    let uri: Uri = format!("/?{}", query.replace(' ', "%20")).parse().unwrap_or_default();
     let headers = headers(request);
     let inner = Asked {
         method,
         path,
-        query: serde_urlencoded::from_str(uri.query().unwrap_or_default()).unwrap_or_default(),
+        query: serde_urlencoded::from_str(query).unwrap_or_default(),
         headers: &headers,
         body,
         base: asked.base.clone(),

@@ -218,3 +218,31 @@ async fn a_halted_batch_says_412_and_a_tree_keeps_to_its_size() {
     }
     assert_eq!(door.org().records("Account").len(), 0);
 }
+
+#[tokio::test]
+async fn a_query_too_long_for_an_address_fits_in_a_composite_or_a_batch() {
+    let door = Door::new();
+    door.org().insert("Account", json!({ "Name": "Acmé" }));
+    let soql = |length: usize| {
+        let start = "SELECT Id FROM Account WHERE Name IN ('Acmé', '";
+        format!("{start}{}')", "é".repeat(length - start.chars().count() - 2))
+    };
+    let answers = async |soql: &str| {
+        let query = serde_urlencoded::to_string([("q", soql)]).unwrap();
+        let url = format!("v67.0/query?{query}");
+        let inner = json!({ "method": "GET", "url": format!("/services/data/{url}"), "referenceId": "q" });
+        let composite = door.call("POST", "/composite", Some(json!({ "compositeRequest": [inner] }))).await;
+        let inner = json!({ "method": "GET", "url": url });
+        let batch = door.call("POST", "/composite/batch", Some(json!({ "batchRequests": [inner] }))).await;
+        [
+            composite.json()["compositeResponse"][0]["body"].clone(),
+            batch.json()["results"][0]["result"].clone(),
+        ]
+    };
+    for found in answers(&soql(100_000)).await {
+        assert_eq!(found["totalSize"], 1, "{found}");
+    }
+    for refused in answers(&soql(100_001)).await {
+        assert_eq!(refused[0]["errorCode"], "MALFORMED_QUERY", "{refused}");
+    }
+}
