@@ -9,8 +9,9 @@ use super::asked::Asked;
 use super::ids;
 use super::org::{Org, Writer};
 use super::query::Plan;
-use super::records::{Upserted, begins_with_attributes, without_attributes};
+use super::records::{Upserted, begins_with_attributes, lookup_key, without_attributes};
 use super::store::Fields;
+use super::values;
 
 /// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-create.html
 const MOST_RECORDS: usize = 200;
@@ -64,15 +65,16 @@ pub(crate) fn upsert(
     field: &str,
 ) -> Result<Answer, Refused> {
     let object = org.object(object)?;
-    org.lookup_field(&object, field)?;
+    let known = org.lookup_field(&object, field)?;
     let (all_or_none, records) = records(asked)?;
-    let key_of = |fields: &Fields| {
-        let found = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(field))?;
-        let text = found.1.as_str().map_or_else(|| found.1.to_string(), str::to_owned);
-        (!found.1.is_null() && !text.is_empty()).then(|| (found.0.clone(), text))
+    let given = |fields: &Fields| {
+        let mut fields = fields.iter();
+        let found = fields.find(|(name, value)| name.eq_ignore_ascii_case(field) && !is_empty(value));
+        found.map(|(name, value)| (name.clone(), value.clone()))
     };
+    let key = |value: &Value| lookup_key(known, value).map(|key| key.to_lowercase());
     let keys: Vec<Option<String>> =
-        records.iter().map(|fields| key_of(fields).map(|(_, value)| value.to_lowercase())).collect();
+        records.iter().map(|fields| given(fields).and_then(|(_, value)| key(&value))).collect();
     Ok(each(org, all_or_none, true, &records, |org, fields| {
         let typed = object_of(org, fields)?;
         if typed.name != object.name {
@@ -80,15 +82,16 @@ pub(crate) fn upsert(
                 format!("Record type {} does not match the type of the request: {}", typed.name, object.name);
             return Err(Refused::record("INVALID_TYPE", message, &[]));
         }
-        let (name, value) = key_of(fields)
+        let (name, value) = given(fields)
             .ok_or_else(|| Refused::record("MISSING_ARGUMENT", format!("{field} not specified"), &[]))?;
-        if keys.iter().filter(|key| key.as_deref() == Some(&value.to_lowercase())).count() > 1 {
-            let message = format!("Duplicate external id specified: {value}");
+        let own = key(&value);
+        if own.is_some() && keys.iter().filter(|other| **other == own).count() > 1 {
+            let message = format!("Duplicate external id specified: {}", values::spelled(&value));
             return Err(Refused::record("DUPLICATE_EXTERNAL_ID", message, &[field]));
         }
         let mut changes = fields.clone();
         changes.remove(&name);
-        match org.upsert(&object, (field, &value), &changes, false, writer)? {
+        match org.upsert(&object, (known, &value), &changes, false, writer)? {
             Upserted::Created(id) => Ok((id, Some(true))),
             Upserted::Updated(id) => Ok((id, Some(false))),
             Upserted::Ambiguous(several) => {
@@ -180,6 +183,10 @@ fn at_most(count: usize, most: usize) -> Result<(), Refused> {
         return Err(Refused::new(400, "EXCEEDED_ID_LIMIT", message));
     }
     Ok(())
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value == ""
 }
 
 /// What a record is, if it and the records inside it say so.

@@ -15,6 +15,7 @@ use super::refusals::{Check, Refusal};
 use super::rules;
 use super::store::{Fields, Record};
 use super::tokens::Grantee;
+use super::values;
 use super::{Options, Salesforce};
 use crate::control::Look;
 
@@ -248,15 +249,16 @@ impl Salesforce {
 
 fn broken_references(org: &Org, object: &Object, record: &Record, broken: &mut Vec<String>) {
     for field in &object.fields {
-        let value = record.text(&field.name);
-        if value.is_empty() {
+        let value = record.get(&field.name);
+        if value.is_null() {
             continue;
         }
-        if field.master && super::filter::parent(org, value).is_none_or(|parent| parent.is("IsDeleted")) {
-            broken.push(format!("{} {}: its {} {value} is gone", object.name, record.id, field.name));
+        let shown = || values::spelled(value);
+        if field.master && super::filter::parent(org, &shown()).is_none_or(|parent| parent.is("IsDeleted")) {
+            broken.push(format!("{} {}: its {} {} is gone", object.name, record.id, field.name, shown()));
         }
         if field.unique && org.with_value(object, field, value).len() > 1 {
-            broken.push(format!("{} {}: {} {value} is not unique", object.name, record.id, field.name));
+            broken.push(format!("{} {}: {} {} is not unique", object.name, record.id, field.name, shown()));
         }
     }
 }

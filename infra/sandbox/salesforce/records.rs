@@ -28,6 +28,12 @@ pub(crate) enum Upserted {
     Ambiguous(Vec<String>),
 }
 
+/// A value as a lookup field keeps it, so that `7` and `7.00` are one; none where nothing can have it.
+pub(crate) fn lookup_key(field: &Field, value: &Value) -> Option<String> {
+    let kept = values::read(field, value).ok()?;
+    (!kept.is_null()).then(|| values::spelled(&kept))
+}
+
 /// A record inside another says first what it is.
 pub(crate) fn begins_with_attributes(nested: &Fields) -> bool {
     nested.keys().next().is_some_and(|first| first == "attributes")
@@ -117,18 +123,17 @@ impl Org {
     pub(crate) fn upsert(
         &mut self,
         object: &Arc<Object>,
-        (field, value): (&str, &str),
+        (key, value): (&Field, &Value),
         input: &Fields,
         update_only: bool,
         writer: &Writer,
     ) -> Result<Upserted, Refused> {
-        let known = self.lookup_field(object, field)?;
-        let found = self.with_value(object, known, value);
+        let found = self.with_value(object, key, value);
         match found.as_slice() {
-            [] if update_only || known.kind == FieldType::Id => Err(Refused::not_found()),
+            [] if update_only || key.kind == FieldType::Id => Err(Refused::not_found()),
             [] => {
                 let mut fields = input.clone();
-                fields.insert(known.name.clone(), value.into());
+                fields.insert(key.name.clone(), value.clone());
                 self.create(object, &fields, writer).map(Upserted::Created)
             }
             [id] => {
@@ -147,24 +152,16 @@ impl Org {
         })
     }
 
-    /// The ids of the records, alive, whose lookup field has the value.
-    pub(crate) fn with_value(&self, object: &Object, field: &Field, value: &str) -> Vec<String> {
+    /// The ids of the records, alive, whose lookup field has the value, however it is written.
+    pub(crate) fn with_value(&self, object: &Object, field: &Field, value: &Value) -> Vec<String> {
         let table = self.store.table(&object.name);
+        let Some(key) = lookup_key(field, value) else { return Vec::new() };
+        let alive = |record: &&Arc<Record>| !record.is("IsDeleted");
+        let id = |record: &Arc<Record>| record.id.clone();
         if field.kind == FieldType::Id {
-            let id = ids::normalise(value);
-            let record = id.and_then(|id| table.get(&id));
-            return record
-                .filter(|record| !record.is("IsDeleted"))
-                .map(|record| record.id.clone())
-                .into_iter()
-                .collect();
+            return table.get(&key).filter(alive).map(id).into_iter().collect();
         }
-        let value = value.trim();
-        table
-            .with(&field.name, value)
-            .filter(|record| !record.is("IsDeleted"))
-            .map(|record| record.id.clone())
-            .collect()
+        table.with(&field.name, &key).filter(alive).map(id).collect()
     }
 
     /// A record that is there to be written: not there is an invalid cross reference, deleted says so.
@@ -231,13 +228,12 @@ impl Org {
             return Ok(Value::Null);
         };
         let known = self.lookup_field(&target, name)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        match self.with_value(&target, known, &text).as_slice() {
+        match self.with_value(&target, known, value).as_slice() {
             [id] => Ok(id.clone().into()),
             _ => {
                 let message = format!(
                     "Foreign key external ID: {} not found for field {} in entity {}",
-                    text.to_lowercase(),
+                    values::spelled(value).to_lowercase(),
                     known.name,
                     target.name
                 );
@@ -276,14 +272,8 @@ impl Org {
         validate(self, object, &record, before)?;
         duplicates::check(self, object, &record, before, writer)?;
         for field in object.fields.iter().filter(|field| field.unique) {
-            let value = record.get(&field.name);
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let other = if value.is_null() {
-                None
-            } else {
-                self.with_value(object, field, &text).into_iter().find(|id| *id != record.id)
-            };
-            if let Some(other) = other {
+            let twins = self.with_value(object, field, record.get(&field.name));
+            if let Some(other) = twins.into_iter().find(|id| *id != record.id) {
                 let message = format!(
                     "duplicate value found: {} duplicates value on record with id: {}",
                     field.name,

@@ -201,12 +201,12 @@ pub(crate) fn resource_answer(
                 answer
             }
             ("PATCH", [object, id]) => rows::update(org, writer, asked, object, id),
-            ("DELETE", [object, id]) => rows::delete(org, writer, object, ("Id", id)),
+            ("DELETE", [object, id]) => rows::delete(org, writer, asked, object, ("Id", id)),
             ("GET", [object, field, value]) => files::bytes(org, object, field, value)
                 .or_else(|| relationships::along(org, asked, object, field, value))
                 .unwrap_or_else(|| rows::get(org, asked, object, (field, value))),
             ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
-            ("DELETE", [object, field, value]) => rows::delete(org, writer, object, (field, value)),
+            ("DELETE", [object, field, value]) => rows::delete(org, writer, asked, object, (field, value)),
             _ => Err(not_allowed(method)),
         },
         (_, ["composite", rest @ ..]) => match (method, rest) {

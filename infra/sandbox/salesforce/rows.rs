@@ -72,6 +72,7 @@ pub(crate) fn update(
 pub(crate) fn delete(
     org: &mut Org,
     writer: &Writer,
+    asked: &Asked<'_>,
     object: &str,
     (field, value): (&str, &str),
 ) -> Result<Answer, Refused> {
@@ -79,8 +80,10 @@ pub(crate) fn delete(
     let id = if field == "Id" {
         ids::normalise(value).unwrap_or_else(|| value.to_owned())
     } else {
-        let known = org.lookup_field(&object, field)?;
-        org.with_value(&object, known, value).first().cloned().ok_or_else(Refused::not_found)?
+        match found(org, &object, field, value)? {
+            Ok(record) => record.id.clone(),
+            Err(several) => return Ok(choices(asked, &object, &several)),
+        }
     };
     org.remove(&object, &id, writer)?;
     Ok(Answer::empty(204))
@@ -103,12 +106,12 @@ pub(crate) fn upsert(
         let message = format!("The {field} field should not be specified in the sobject data.");
         return Err(Refused::new(400, "INVALID_FIELD", message));
     }
-    let known = org.lookup_field(&object, field)?;
-    if let [only] = org.with_value(&object, known, value).as_slice() {
+    let (known, value) = (org.lookup_field(&object, field)?, Value::from(value));
+    if let [only] = org.with_value(&object, known, &value).as_slice() {
         unchanged(org, asked, &object, only)?;
     }
     let update_only = asked.parameter("updateOnly") == Some("true");
-    let (id, created) = match org.upsert(&object, (field, value), &fields, update_only, writer)? {
+    let (id, created) = match org.upsert(&object, (known, &value), &fields, update_only, writer)? {
         Upserted::Created(id) => (id, true),
         Upserted::Updated(id) => (id, false),
         Upserted::Ambiguous(several) => return Ok(choices(asked, &object, &several)),
@@ -138,7 +141,7 @@ fn found(
         return Ok(Ok(record));
     }
     let known = org.lookup_field(object, field)?;
-    let several = org.with_value(object, known, value);
+    let several = org.with_value(object, known, &value.into());
     match several.as_slice() {
         [] => Err(Refused::not_found()),
         [id] => table.get(id).cloned().map(Ok).ok_or_else(Refused::not_found),

@@ -10,6 +10,7 @@ mod consent;
 mod error_table;
 mod errors;
 mod explained;
+mod external_ids;
 mod files;
 mod graphs;
 mod grouped;

@@ -78,6 +78,11 @@ pub(crate) fn read(field: &Field, value: &Value) -> Result<Value, Refused> {
     }
 }
 
+/// A value without the quotes of a text.
+pub(crate) fn spelled(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Kept as the text it came as, once it can be read.
 fn base64(field: &Field, text: &str) -> Option<Value> {
     let compact: String = text.split_ascii_whitespace().collect();

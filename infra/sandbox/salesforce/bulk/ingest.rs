@@ -174,8 +174,9 @@ fn write(org: &mut Org, job: &Job, object: &Arc<Object>, fields: &Fields) -> Res
         }
         "upsert" => {
             let key = job.key.as_deref().unwrap_or("Id");
-            let value = text(fields, key).ok_or_else(|| missing(key))?;
-            match org.upsert(object, (key, &value), &without(key), false, &job.writer)? {
+            let value = text(fields, key).ok_or_else(|| missing(key))?.into();
+            let known = org.lookup_field(object, key)?;
+            match org.upsert(object, (known, &value), &without(key), false, &job.writer)? {
                 Upserted::Created(id) => Ok((id, true)),
                 Upserted::Updated(id) => Ok((id, false)),
                 Upserted::Ambiguous(_) => {

@@ -107,6 +107,13 @@ async fn upsert_update_and_delete_go_by_key_and_parents_by_theirs() {
     assert!(done.contains(&format!("\"{acme}\",\"false\"")) && done.contains("\"true\",\"B1\""), "{done}");
     let kept = door.org().get("Account", &acme).unwrap();
     assert_eq!((&kept["Name"], &kept["Phone"]), (&json!("Acme 2"), &json!(null)));
+    door.org().add_field("Account", "Num__c: double(5,0) external").unwrap();
+    for _ in 0..2 {
+        let by_number =
+            json!({ "object": "Account", "operation": "upsert", "externalIdFieldName": "Num__c" });
+        ingest(&door, by_number, "Num__c,Name\n7,Seven\n").await;
+    }
+    assert_eq!(door.org().find("Account", "Num__c = 7").unwrap().len(), 1);
     let insert = json!({ "object": "Contact", "operation": "insert" });
     ingest(&door, insert, "LastName,Account.Ext__c\nChen,A1\n").await;
     assert_eq!(door.org().records("Contact")[0]["AccountId"], acme);
