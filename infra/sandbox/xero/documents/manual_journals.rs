@@ -20,7 +20,6 @@ use crate::xero::parts::{Part, attachments, history};
 use crate::xero::reading::View;
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
-use crate::xero::settings::accounts::{Account, SystemAccount};
 use crate::xero::shelf::{Document, Shelf};
 use crate::xero::shelves::Shelves;
 use crate::xero::wire;
@@ -248,14 +247,8 @@ fn check_lines(organisation: &Organisation, journal: &ManualJournal, messages: &
     }
     let (mut debits, mut credits) = (Decimal::ZERO, Decimal::ZERO);
     for (place, line) in journal.lines.iter().enumerate() {
-        let account = line.account_code.as_deref().and_then(|code| organisation.account(code));
-        // What is in the bank, and what is owed, follows from documents alone.
-        let is_closed = |account: &Account| {
-            let system = matches!(account.system, Some(SystemAccount::Debtors | SystemAccount::Creditors));
-            !account.active || account.kind == "BANK" || system
-        };
-        if account.is_none_or(is_closed) {
-            let code = line.account_code.as_deref().unwrap_or_default();
+        let code = line.account_code.as_deref().unwrap_or_default();
+        if !organisation.is_usable(code) {
             messages.about(About::Line(place), |messages| messages.push(unusable(code)));
         }
         let amount = match journal.line_amount_types {

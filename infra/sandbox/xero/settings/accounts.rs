@@ -116,6 +116,18 @@ impl Document for Account {
     }
 }
 
+impl Account {
+    /// Whether it says what is owed: it follows from documents that can be settled, and from nothing else.
+    pub(crate) fn is_control(&self) -> bool {
+        matches!(self.system, Some(SystemAccount::Debtors | SystemAccount::Creditors))
+    }
+
+    /// Whether lines may name it. What is in the bank, and what is owed, follows from documents themselves.
+    pub(crate) fn takes_lines(&self) -> bool {
+        self.active && self.kind != "BANK" && !self.is_control()
+    }
+}
+
 impl Organisation {
     pub(crate) fn account(&self, code: &str) -> Option<&Account> {
         self.shelves.accounts.find(&code_key(code))
@@ -123,7 +135,7 @@ impl Organisation {
 
     /// Whether lines of documents may name it.
     pub(crate) fn is_usable(&self, code: &str) -> bool {
-        self.account(code).is_some_and(|account| account.active && account.kind != "BANK")
+        self.account(code).is_some_and(Account::takes_lines)
     }
 
     /// What the money on it is in; of an account that is no bank's, the organisation's own.

@@ -139,3 +139,52 @@ async fn accounts_are_filtered_ordered_and_never_paged() {
     let fresh = client.call("GET", "Accounts", &since, "").await.json();
     assert_eq!(fresh["Accounts"].as_array().unwrap().len(), 1);
 }
+
+/// Receivable and payable are what open documents say. Nothing but those can post there.
+#[tokio::test]
+async fn no_line_and_no_payment_is_on_what_is_owed() {
+    let client = Client::unlimited().await;
+    client.ledger().add_contact_named("Acme").unwrap();
+    let document = |kind: &str, code: &str| {
+        json!({
+            "Type": kind, "Status": "AUTHORISED", "Contact": { "Name": "Acme" }, "Date": "2026-11-20",
+            "LineItems": [{ "Description": "Work", "UnitAmount": 10, "AccountCode": code }],
+        })
+    };
+    for (collection, kind) in [
+        ("Invoices", "ACCREC"),
+        ("Invoices", "ACCPAY"),
+        ("CreditNotes", "ACCRECCREDIT"),
+        ("CreditNotes", "ACCPAYCREDIT"),
+        ("BankTransactions", "RECEIVE"),
+        ("BankTransactions", "SPEND"),
+        ("BankTransactions", "RECEIVE-PREPAYMENT"),
+    ] {
+        for code in ["610", "800"] {
+            let mut sent = document(kind, code);
+            if collection == "BankTransactions" {
+                sent["Status"] = Value::Null;
+                sent["BankAccount"] = json!({ "Code": "090" });
+            }
+            let reply = client.put(collection, sent).await;
+            assert_eq!(reply.status, 400, "{kind} on {code}: {}", reply.text);
+            assert_eq!(
+                reply.messages(),
+                [format!("Account code '{code}' is not a valid code for this document.")],
+                "{kind}"
+            );
+        }
+    }
+    let mut draft = document("ACCREC", "610");
+    draft["Status"] = "DRAFT".into();
+    let draft = client.put("Invoices", draft).await.json()["Invoices"][0]["InvoiceID"].clone();
+    let approved = client.post("Invoices", json!({ "InvoiceID": draft, "Status": "AUTHORISED" })).await;
+    assert_eq!(approved.messages(), ["Account code '610' is not a valid code for this document."]);
+    let receivable = client.get("Accounts?where=Code%3D%3D%22610%22").await.json()["Accounts"][0].clone();
+    let opened = client.post(&path(&receivable), json!({ "EnablePaymentsToAccount": true })).await;
+    assert_eq!(
+        opened.messages(),
+        ["The account 'Accounts Receivable' is a system account and cannot be changed, archived or deleted"]
+    );
+    client.assert_books_hold().await;
+}

@@ -41,6 +41,8 @@ struct Document {
     currency: &'static str,
     rate: &'static str,
     status: &'static str,
+    /// Where its second line is, if it isn't where it should be.
+    stray: Option<&'static str>,
 }
 
 fn cents() -> impl Strategy<Value = i64> {
@@ -63,8 +65,16 @@ fn bank() -> impl Strategy<Value = &'static str> {
 fn document() -> impl Strategy<Value = Document> {
     let amounts = select(vec!["Exclusive", "Inclusive", "NoTax"]);
     let status = select(vec!["AUTHORISED", "AUTHORISED", "AUTHORISED", "DRAFT", "SUBMITTED"]);
-    ([cents(), cents()], amounts, select(vec!["NZD", "NZD", "USD"]), rate(), status).prop_map(
-        |(cents, amounts, currency, rate, status)| Document { cents, amounts, currency, rate, status },
+    let stray = prop_oneof![19 => Just(None), 1 => select(vec!["610", "800"]).prop_map(Some)];
+    ([cents(), cents()], amounts, select(vec!["NZD", "NZD", "USD"]), rate(), status, stray).prop_map(
+        |(cents, amounts, currency, rate, status, stray)| Document {
+            cents,
+            amounts,
+            currency,
+            rate,
+            status,
+            stray,
+        },
     )
 }
 
@@ -284,7 +294,8 @@ impl Books {
 
 impl Document {
     fn body(&self, kind: &str, is_sale: bool) -> Value {
-        let accounts = if is_sale { ["200", "260"] } else { ["400", "453"] };
+        let [first, second] = if is_sale { ["200", "260"] } else { ["400", "453"] };
+        let accounts = [first, self.stray.unwrap_or(second)];
         let lines: Vec<Value> = self
             .cents
             .iter()

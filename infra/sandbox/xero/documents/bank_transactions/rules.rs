@@ -198,6 +198,7 @@ fn read_amounts(
     let BankTransactionType { is_received, purpose } = transaction.kind;
     let terms = Terms {
         approved: true,
+        on_control: purpose == Purpose::Overpayment,
         moves: (purpose == Purpose::Plain).then_some(Moves { is_credit: false, allows_backorders: false }),
         ..Terms::of(is_received, transaction.head.line_amount_types, request.unit_places())
     };

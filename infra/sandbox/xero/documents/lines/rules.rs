@@ -30,6 +30,8 @@ pub(crate) struct Terms {
     pub(crate) discounted: bool,
     /// A line without a tax type takes its account's; a quote's takes none, and has no tax.
     pub(crate) taxed_by_account: bool,
+    /// An overpayment: its lines are on what is owed, where no others may be.
+    pub(crate) on_control: bool,
     pub(crate) unit_places: u32,
     /// What it does to the stock, if it is so far.
     pub(crate) moves: Option<Moves>,
@@ -44,6 +46,7 @@ impl Terms {
             approved: false,
             discounted: false,
             taxed_by_account: true,
+            on_control: false,
             unit_places,
             moves: None,
         }
@@ -240,7 +243,7 @@ fn settle_line(organisation: &Organisation, line: &mut Line, terms: Terms, messa
     let counts = line.unit_amount.is_some() || line.item.is_some();
     if terms.approved {
         match &line.account_code {
-            Some(code) if !organisation.is_usable(code) => messages.push(unusable(code)),
+            Some(code) if !terms.on_control && !organisation.is_usable(code) => messages.push(unusable(code)),
             None if counts => messages.push("Account code must be specified".to_owned()),
             _ => {}
         }

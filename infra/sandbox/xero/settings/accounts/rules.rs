@@ -70,6 +70,9 @@ pub(super) fn save(
     ] {
         *held = sent.get(field).and_then(Value::as_bool).unwrap_or(*held);
     }
+    if account.enable_payments && account.is_control() {
+        messages.push(protected(&account));
+    }
     if !messages.is_empty() {
         return Err(Refused::Element { id, messages });
     }
