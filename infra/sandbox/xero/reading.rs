@@ -4,6 +4,7 @@
 //! <https://developer.xero.com/documentation/api/accounting/requests-and-responses>
 
 use std::borrow::Cow;
+use std::num::IntErrorKind;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -78,11 +79,7 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
     } else {
         let mut rows: Vec<_> =
             candidates.map(|document| (document, R::row(organisation, request, document))).collect();
-        let known = |path: &str| match rows.first() {
-            _ if !R::FIELDS.is_empty() => R::FIELDS.contains(&path),
-            Some((_, row)) => row.field(path).is_some(),
-            None => true,
-        };
+        let known = |path: &str| R::FIELDS.contains(&path);
         let order = order.map(|order| Order::parse(order, &known)).transpose().map_err(Refusal::Query)?;
         if let Some(filter) = &filter {
             filter.check(&known).map_err(Refusal::Query)?;
@@ -165,11 +162,21 @@ fn candidates<'a, R: Resource>(
     Box::new(named.into_iter().filter(move |one| since.is_none_or(|since| one.updated() >= since)))
 }
 
-/// Leaves the page that is asked for.
+/// Leaves the page that is asked for. What is too small or too large for a number of pages, or of rows, is the smallest
+/// or the largest that there can be; what is no number isn't looked at.
 pub(crate) fn cut<T>(request: &Request, rows: &mut Vec<T>, default: usize, largest: usize) -> Pagination {
-    let read = |name, default| request.parameter(name).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let page: usize = read("page", 1).max(1);
-    let page_size = read("pageSize", default).clamp(1, largest);
+    let read = |name, default| match request.parameter(name).map(str::parse::<i64>) {
+        Some(Ok(number)) => number,
+        Some(Err(wrong)) => match wrong.kind() {
+            IntErrorKind::PosOverflow => i64::MAX,
+            IntErrorKind::NegOverflow => i64::MIN,
+            _ => default,
+        },
+        None => default,
+    };
+    let within = |number: i64, most: usize| usize::try_from(number.max(1)).unwrap_or(most).min(most);
+    let page = within(read("page", 1), usize::MAX);
+    let page_size = within(read("pageSize", i64::try_from(default).unwrap_or(i64::MAX)), largest);
     let pagination = Pagination { page, page_size, items: rows.len() };
     rows.drain(..rows.len().min((page - 1).saturating_mul(page_size)));
     rows.truncate(page_size);

@@ -35,8 +35,8 @@ pub(crate) trait Resource: Sized + 'static {
     const SUMMARISED: bool = false;
     /// The kind's own parameters, besides those that all kinds have.
     const PARAMETERS: &'static [Parameter] = &[];
-    /// What `where` and `order` may name, in lower case; empty for whatever the document shows.
-    const FIELDS: &'static [&'static str] = &[];
+    /// What `where` and `order` may name, in lower case.
+    const FIELDS: &'static [&'static str];
     /// What finds documents quickly where there are very many; none for kinds of which there never are.
     const QUICK: Option<Quick> = None;
     /// As `order` would have it; without one it is by stamp, then by id.
@@ -149,7 +149,7 @@ pub(crate) fn shown<R: Resource>(
 ) -> Map<String, Value> {
     let mut body = R::show(organisation, request, document, view);
     if let Some(flag) = body.get_mut("HasAttachments") {
-        *flag = organisation.attachments(document.id()).next().is_some().into();
+        *flag = organisation.has_attachments(document.id()).into();
     }
     if let Some(files) = body.get_mut("Attachments") {
         *files = organisation.attachments(document.id()).map(Attachment::as_json).collect();

@@ -12,6 +12,7 @@ mod currencies;
 mod disputed;
 mod edits;
 mod errors;
+mod fields;
 mod identity;
 mod invoices;
 mod items;

@@ -14,6 +14,7 @@ use super::head::{Head, Headed};
 use super::lines;
 use super::settlement::{Settled, SettledKind};
 use crate::xero::body::Put;
+use crate::xero::filter::Field;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::shelf::Shelf;
@@ -63,6 +64,17 @@ impl Headed for Advance {
         };
         Some(News::with_data(category, &self.type_text(), self.claim.status.as_str()))
     }
+
+    fn field<'a>(&'a self, _: &'a Organisation, path: &str) -> Option<Field<'a>> {
+        Some(match path {
+            "prepaymentid" | "overpaymentid" => Field::Id(self.head.id),
+            "type" => Field::Text(self.type_text().into()),
+            "invoicenumber" => Field::maybe(self.invoice_number()),
+            "remainingcredit" => Field::Number(self.open()),
+            "appliedamount" => Field::Number(self.claim.allocated),
+            _ => return self.claim.field(path),
+        })
+    }
 }
 
 fn shelf(shelves: &mut Shelves, kind: SettledKind) -> &mut Shelf<Advance> {
@@ -106,6 +118,12 @@ impl Advance {
         format!("{direction}-{}", self.kind.word().to_uppercase())
     }
 
+    /// What was received ahead says its reference under this name too. Nothing else has one.
+    fn invoice_number(&self) -> Option<&str> {
+        let has_one = self.kind == SettledKind::Prepayment && self.claim.is_sale;
+        has_one.then_some(&*self.head.reference).filter(|number| !number.is_empty())
+    }
+
     /// With the id under both of its names.
     pub(crate) fn as_json(
         &self,
@@ -119,6 +137,7 @@ impl Advance {
         body.put("ID", head.id.to_string());
         body.put("Type", self.type_text());
         body.put("Reference", &*head.reference);
+        body.put_some("InvoiceNumber", self.invoice_number());
         body.put("RemainingCredit", wire::money(self.open()));
         let allocations = organisation.allocations_of(head.id);
         body.put("Allocations", allocations.map(|one| one.as_json(organisation)).collect::<Value>());

@@ -103,6 +103,26 @@ impl Resource for BankTransfers {
     const ID: &'static str = "BankTransferID";
     const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const PAGING: Paging = Paging::Never;
+    const FIELDS: &'static [&'static str] = &[
+        "banktransferid",
+        "status",
+        "date",
+        "amount",
+        "currencyrate",
+        "reference",
+        "createddateutc",
+        "hasattachments",
+        "frombankaccount.accountid",
+        "frombankaccount.code",
+        "frombankaccount.name",
+        "tobankaccount.accountid",
+        "tobankaccount.code",
+        "tobankaccount.name",
+        "frombanktransactionid",
+        "tobanktransactionid",
+        "fromisreconciled",
+        "toisreconciled",
+    ];
     const WITH_ARCHIVED: &'static str = "includeDeleted";
 
     fn shelf(shelves: &Shelves) -> &Shelf<BankTransfer> {

@@ -86,6 +86,22 @@ impl Resource for BatchPayments {
     const KEY: &'static str = "BatchPayments";
     const ID: &'static str = "BatchPaymentID";
     const PAGING: Paging = Paging::Never;
+    const FIELDS: &'static [&'static str] = &[
+        "batchpaymentid",
+        "type",
+        "status",
+        "date",
+        "totalamount",
+        "reference",
+        "particulars",
+        "code",
+        "details",
+        "narrative",
+        "isreconciled",
+        "updateddateutc",
+        "account.accountid",
+        "account.currencycode",
+    ];
 
     fn shelf(shelves: &Shelves) -> &Shelf<BatchPayment> {
         &shelves.batch_payments

@@ -19,7 +19,7 @@ use crate::xero::resource::Resource;
 use crate::xero::shelf::Shelf;
 use crate::xero::shelves::Shelves;
 use crate::xero::writing::Refused;
-use contact::{Contact, FIELDS, QUICKLY_FOUND_BY, TEXTS, number_key};
+use contact::{Contact, ContactRow, FIELDS, QUICKLY_FOUND_BY, TEXTS, number_key};
 
 pub(crate) struct Contacts;
 
@@ -73,8 +73,8 @@ impl Resource for Contacts {
         body
     }
 
-    fn row<'a>(_: &'a Organisation, _: &Request, contact: &'a Contact) -> Box<dyn Fields + 'a> {
-        Box::new(contact)
+    fn row<'a>(organisation: &'a Organisation, _: &Request, contact: &'a Contact) -> Box<dyn Fields + 'a> {
+        Box::new(ContactRow { contact, organisation })
     }
 
     fn write(

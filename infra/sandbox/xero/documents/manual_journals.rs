@@ -101,6 +101,17 @@ impl Resource for ManualJournals {
     type Document = ManualJournal;
     const KEY: &'static str = "ManualJournals";
     const ID: &'static str = "ManualJournalID";
+    const FIELDS: &'static [&'static str] = &[
+        "manualjournalid",
+        "narration",
+        "date",
+        "status",
+        "lineamounttypes",
+        "url",
+        "showoncashbasisreports",
+        "hasattachments",
+        "updateddateutc",
+    ];
     const PARTS: &'static [Part] = &[history::PART, attachments::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<ManualJournal> {

@@ -5,9 +5,11 @@
 use serde_json::{Map, Value};
 
 use super::advance::Advance;
+use super::head::Row;
+use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, history};
-use crate::xero::reading::View;
+use crate::xero::reading::{Parameter, View};
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
 use crate::xero::shelf::Shelf;
@@ -19,6 +21,31 @@ impl Resource for Prepayments {
     type Document = Advance;
     const KEY: &'static str = "Prepayments";
     const ID: &'static str = "PrepaymentID";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::AnyOf("InvoiceNumbers", "invoicenumber")];
+    const FIELDS: &'static [&'static str] = &[
+        "prepaymentid",
+        "type",
+        "status",
+        "date",
+        "reference",
+        "invoicenumber",
+        "subtotal",
+        "totaltax",
+        "total",
+        "remainingcredit",
+        "appliedamount",
+        "currencycode",
+        "currencyrate",
+        "lineamounttypes",
+        "updateddateutc",
+        "hasattachments",
+        "brandingthemeid",
+        "contact.contactid",
+        "contact.name",
+        "contact.contactnumber",
+        "contact.contactstatus",
+        "contact.emailaddress",
+    ];
     const PARTS: &'static [Part] = &[history::PART, allocations::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Advance> {
@@ -32,5 +59,9 @@ impl Resource for Prepayments {
         view: View,
     ) -> Map<String, Value> {
         advance.as_json(organisation, view, request.unit_places())
+    }
+
+    fn row<'a>(organisation: &'a Organisation, _: &Request, advance: &'a Advance) -> Box<dyn Fields + 'a> {
+        Row::boxed(organisation, advance)
     }
 }

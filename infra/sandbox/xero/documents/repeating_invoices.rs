@@ -231,6 +231,7 @@ pub(crate) fn make_due(organisation: &mut Organisation, now: Timestamp) {
             let made = made.ok().and_then(|id| organisation.shelves.invoices.get(id)).cloned();
             let Some(mut invoice) = made else { break };
             invoice.created_by = None;
+            invoice.repeating_invoice = Some(head.id);
             invoice.head.branding_theme = head.branding_theme;
             organisation.shelves.invoices.put(invoice);
             template.schedule.made += 1;

@@ -86,6 +86,10 @@ impl Organisation {
         let key = if shelf.len() == 0 { String::new() } else { owner_key(owner) };
         shelf.find_all(&key)
     }
+
+    pub(crate) fn has_attachments(&self, owner: Uuid) -> bool {
+        self.attachments(owner).next().is_some()
+    }
 }
 
 pub(crate) const PART: Part = Part { name: KEY, scopes: &["accounting.attachments"], serve };

@@ -68,6 +68,10 @@ async fn on_its_days_a_template_becomes_invoices() {
     assert_eq!(shown(0), ["2026-11-30T00:00:00", "2026-12-20T00:00:00", "Rent November", "AUTHORISED"]);
     assert_eq!(shown(1), ["2026-12-30T00:00:00", "2027-01-20T00:00:00", "Rent December", "AUTHORISED"]);
     assert_eq!(digits(&invoices[0]["AmountDue"]), "115.00");
+    assert_eq!(invoices[0]["RepeatingInvoiceID"], made["ID"]);
+    let theirs =
+        format!("Invoices?where=RepeatingInvoiceID%3D%3DGuid(%22{}%22)", made["ID"].as_str().unwrap());
+    assert_eq!(client.get(&theirs).await.json()["Invoices"].as_array().unwrap().len(), 2);
     let path = format!("RepeatingInvoices/{}", made["ID"].as_str().unwrap());
     let next =
         client.get(&path).await.json()["RepeatingInvoices"][0]["Schedule"]["NextScheduledDate"].clone();

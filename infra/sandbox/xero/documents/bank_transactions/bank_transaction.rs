@@ -111,6 +111,8 @@ impl Headed for BankTransaction {
             "status" => Field::text(self.status()),
             "url" => Field::maybe(self.url.as_deref()),
             "isreconciled" => Field::Flag(self.is_reconciled),
+            "prepaymentid" => self.advance_id(SettledKind::Prepayment),
+            "overpaymentid" => self.advance_id(SettledKind::Overpayment),
             "bankaccount.accountid" => Field::Id(self.bank_account),
             "bankaccount.code" => Field::maybe(account().map(|account| account.code.as_str())),
             "bankaccount.name" => Field::maybe(account().map(|account| account.name.as_str())),
@@ -120,6 +122,12 @@ impl Headed for BankTransaction {
 }
 
 impl BankTransaction {
+    fn advance_id(&self, kind: SettledKind) -> Field<'static> {
+        self.advance
+            .filter(|advance| advance.kind == kind)
+            .map_or(Field::Null, |advance| Field::Id(advance.id))
+    }
+
     pub(crate) fn status(&self) -> &'static str {
         if self.is_deleted { "DELETED" } else { "AUTHORISED" }
     }
@@ -177,11 +185,18 @@ pub(crate) const FIELDS: &[&str] = &[
     "totaltax",
     "total",
     "currencycode",
+    "currencyrate",
     "lineamounttypes",
     "updateddateutc",
+    "hasattachments",
+    "prepaymentid",
+    "overpaymentid",
     "bankaccount.accountid",
     "bankaccount.code",
     "bankaccount.name",
     "contact.contactid",
     "contact.name",
+    "contact.contactnumber",
+    "contact.contactstatus",
+    "contact.emailaddress",
 ];

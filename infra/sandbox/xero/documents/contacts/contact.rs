@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::texts::Texts;
 use crate::xero::filter::{Field, Fields};
+use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::shelf::Document;
 use crate::xero::webhooks::{Category, News};
@@ -266,22 +267,32 @@ pub(crate) const FIELDS: &[&str] = &[
     "iscustomer",
     "updateddateutc",
     "defaultcurrency",
+    "hasattachments",
 ];
 
 /// The fields by which contacts are found quickly where there are very many.
 pub(crate) const QUICKLY_FOUND_BY: &[&str] = &["name", "emailaddress", "accountnumber"];
 
-impl Fields for &Contact {
+/// A contact as a query sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ContactRow<'a> {
+    pub(crate) contact: &'a Contact,
+    pub(crate) organisation: &'a Organisation,
+}
+
+impl Fields for ContactRow<'_> {
     fn field(&self, path: &str) -> Option<Field<'_>> {
+        let Self { contact, organisation } = self;
         Some(match path {
-            "contactid" => Field::Id(self.id),
-            "contactstatus" => Field::text(self.status.as_str()),
-            "issupplier" => Field::Flag(self.is_supplier),
-            "iscustomer" => Field::Flag(self.is_customer),
-            "updateddateutc" => Field::Moment(self.updated),
+            "contactid" => Field::Id(contact.id),
+            "contactstatus" => Field::text(contact.status.as_str()),
+            "issupplier" => Field::Flag(contact.is_supplier),
+            "iscustomer" => Field::Flag(contact.is_customer),
+            "hasattachments" => Field::Flag(organisation.has_attachments(contact.id)),
+            "updateddateutc" => Field::Moment(contact.updated),
             other => {
                 let (field, _) = TEXTS.iter().find(|(field, _)| field.eq_ignore_ascii_case(other))?;
-                Field::maybe(self.text(field))
+                Field::maybe(contact.text(field))
             }
         })
     }

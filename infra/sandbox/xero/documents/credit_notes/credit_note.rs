@@ -88,6 +88,8 @@ impl Headed for CreditNote {
             "creditnotenumber" => Field::text(&self.head.number),
             "type" => Field::text(self.type_text()),
             "remainingcredit" => Field::Number(self.open()),
+            "appliedamount" => Field::Number(self.claim.allocated),
+            "senttocontact" => Field::Flag(self.claim.sent_to_contact),
             _ => return self.claim.field(path),
         })
     }
@@ -159,10 +161,18 @@ pub(crate) const FIELDS: &[&str] = &[
     "totaltax",
     "total",
     "remainingcredit",
+    "appliedamount",
     "currencycode",
+    "currencyrate",
+    "lineamounttypes",
     "updateddateutc",
+    "senttocontact",
+    "hasattachments",
+    "brandingthemeid",
     "fullypaidondate",
     "contact.contactid",
     "contact.name",
     "contact.contactnumber",
+    "contact.contactstatus",
+    "contact.emailaddress",
 ];

@@ -167,12 +167,16 @@ impl Head {
             "totaltax" => Field::Number(self.totals.total_tax),
             "total" => Field::Number(self.totals.total),
             "currencycode" => Field::text(self.currency.as_str()),
+            "currencyrate" => Field::Number(self.currency_rate),
+            "brandingthemeid" => self.branding_theme.map_or(Field::Null, Field::Id),
             "lineamounttypes" => Field::text(self.line_amount_types.as_str()),
             "updateddateutc" => Field::Moment(self.updated),
             "contact.contactid" if self.contact_id.is_nil() => Field::Null,
             "contact.contactid" => Field::Id(self.contact_id),
             "contact.name" => Field::maybe(contact.map(Contact::name)),
             "contact.contactnumber" => Field::maybe(contact.and_then(Contact::number)),
+            "contact.contactstatus" => Field::maybe(contact.map(|contact| contact.status.as_str())),
+            "contact.emailaddress" => Field::maybe(contact.and_then(|contact| contact.text("EmailAddress"))),
             _ => return None,
         })
     }
@@ -194,7 +198,10 @@ impl<'a, D: Headed> Row<'a, D> {
 
 impl<D: Headed> Fields for Row<'_, D> {
     fn field(&self, path: &str) -> Option<Field<'_>> {
-        let own = self.document.field(self.organisation, path);
-        own.or_else(|| self.document.head().field(path, self.contact))
+        let (document, organisation) = (self.document, self.organisation);
+        if path == "hasattachments" {
+            return Some(Field::Flag(organisation.has_attachments(document.head().id)));
+        }
+        document.field(organisation, path).or_else(|| document.head().field(path, self.contact))
     }
 }

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::xero::body::Put;
 use crate::xero::documents::claims::{Claim, Claimed};
@@ -30,6 +31,8 @@ pub struct Invoice {
     pub url: Option<Box<str>>,
     /// The app that made it; none for one made by hand.
     pub created_by: Option<Box<str>>,
+    /// The one that became it on its day.
+    pub repeating_invoice: Option<Uuid>,
 }
 
 impl Claimed for Invoice {
@@ -79,6 +82,10 @@ impl Headed for Invoice {
             "url" => Field::maybe(self.url.as_deref()),
             "senttocontact" => Field::Flag(self.claim.sent_to_contact),
             "createdby" => Field::maybe(self.created_by.as_deref()),
+            "expectedpaymentdate" => Field::day(self.expected_payment_date),
+            "plannedpaymentdate" => Field::day(self.planned_payment_date),
+            "isdiscounted" => Field::Flag(!lines::discount(&self.head.lines.read()).is_zero()),
+            "repeatinginvoiceid" => self.repeating_invoice.map_or(Field::Null, Field::Id),
             _ => return self.claim.field(path),
         })
     }
@@ -107,6 +114,7 @@ impl Invoice {
         body.put("InvoiceID", head.id.to_string());
         body.put("InvoiceNumber", &*head.number);
         body.put("Reference", &*head.reference);
+        body.put_some("RepeatingInvoiceID", self.repeating_invoice.map(|id| id.to_string()));
         // After a write none of them is shown; alone, payments only if there are any.
         let payments = || organisation.payments_of(head.id).map(|payment| payment.inside());
         if matches!(view, Paged | Listed) || (view == Single && payments().next().is_some()) {
@@ -189,12 +197,21 @@ pub(crate) const FIELDS: &[&str] = &[
     "totaltax",
     "total",
     "currencycode",
+    "currencyrate",
     "lineamounttypes",
     "updateddateutc",
     "url",
     "senttocontact",
+    "isdiscounted",
+    "hasattachments",
+    "brandingthemeid",
+    "repeatinginvoiceid",
+    "expectedpaymentdate",
+    "plannedpaymentdate",
     "fullypaidondate",
     "contact.contactid",
     "contact.name",
     "contact.contactnumber",
+    "contact.contactstatus",
+    "contact.emailaddress",
 ];

@@ -37,7 +37,15 @@ impl Written for Invoice {
 
     fn new(head: Head, claim: Claim, request: &Request) -> Self {
         let created_by = Some(request.client.as_str().into());
-        Self { head, claim, expected_payment_date: None, planned_payment_date: None, url: None, created_by }
+        Self {
+            head,
+            claim,
+            expected_payment_date: None,
+            planned_payment_date: None,
+            url: None,
+            created_by,
+            repeating_invoice: None,
+        }
     }
 
     /// One that is approved is due at once unless it says when.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::xero::body::Put;
 use crate::xero::documents::bank_transactions::bank_transaction::account_block;
+use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::settlement::{Settled, SettledKind, Standing, clear, settles_key};
 use crate::xero::filter::{Field, Fields};
 use crate::xero::journal::{Entry, in_base};
@@ -169,6 +170,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "paymentid",
     "date",
     "amount",
+    "bankamount",
     "reference",
     "currencyrate",
     "paymenttype",
@@ -180,7 +182,10 @@ pub(crate) const FIELDS: &[&str] = &[
     "account.code",
     "invoice.invoiceid",
     "invoice.invoicenumber",
+    "invoice.type",
     "invoice.contact.contactid",
+    "invoice.contact.name",
+    "creditnote.creditnoteid",
 ];
 
 /// A payment as a query sees it.
@@ -194,10 +199,12 @@ impl Fields for PaymentRow<'_> {
     fn field(&self, path: &str) -> Option<Field<'_>> {
         let Self { payment, organisation } = self;
         let standing = || organisation.standing(payment.settles);
+        let contact = || organisation.shelves.contacts.get(standing()?.head.contact_id);
         Some(match path {
             "paymentid" => Field::Id(payment.id),
             "date" => Field::Moment(wire::midnight(payment.date)),
             "amount" => Field::Number(payment.amount),
+            "bankamount" => Field::Number(payment.bank_amount(organisation)),
             "reference" => Field::text(&payment.reference),
             "currencyrate" => Field::Number(payment.currency_rate),
             "paymenttype" => Field::text(payment.payment_type()),
@@ -214,6 +221,12 @@ impl Fields for PaymentRow<'_> {
             "invoice.invoicenumber" => {
                 standing().map_or(Field::Null, |standing| Field::text(&standing.head.number))
             }
+            "invoice.type" => Field::text(payment.document_type()),
+            "invoice.contact.name" => Field::maybe(contact().map(Contact::name)),
+            "creditnote.creditnoteid" if payment.settles.kind == SettledKind::CreditNote => {
+                Field::Id(payment.settles.id)
+            }
+            "creditnote.creditnoteid" => Field::Null,
             "invoice.contact.contactid" => {
                 standing().map_or(Field::Null, |standing| Field::Id(standing.head.contact_id))
             }
