@@ -94,6 +94,11 @@ fn refusal<R: Resource>(
     if let Some(flag) = R::REFUSED_FLAG {
         body.insert(flag.into(), true.into());
     }
+    refused_element(body, messages, summarizes)
+}
+
+/// What comes back of an element that isn't saved, with what is wrong with it.
+pub(crate) fn refused_element(mut body: Map<String, Value>, messages: &Messages, summarizes: bool) -> Value {
     if !summarizes {
         body.insert("StatusAttributeString".into(), "ERROR".into());
     }

@@ -20,7 +20,7 @@ use crate::xero::request::Request;
 use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::shelf::Document;
 use crate::xero::wire::{self, places, read_number};
-use crate::xero::writing::given;
+use crate::xero::writing::{given, refused_element};
 
 pub(crate) const PART: Part = Part { name: "Allocations", scopes: &[], serve };
 
@@ -88,17 +88,31 @@ fn serve(organisation: &mut Organisation, request: &Request, owner: Owner) -> Re
     }
 }
 
+/// One by one, and as a whole refused or not, as documents are (`writing.rs`).
 fn add(organisation: &mut Organisation, request: &Request, credit: Settled) -> Result<Found, Refusal> {
-    let mut elements = Vec::new();
+    let summarizes = request.summarizes_errors();
+    let (mut elements, mut refused) = (Vec::new(), Vec::new());
     for sent in request.elements(PART.name)? {
-        let allocation = allocate(organisation, request.now, credit, &sent)
-            .map_err(|messages| messages.refuse(sent.clone()))?;
-        let mut body = allocation.as_json(organisation);
-        let word = credit.kind.word();
-        body[word] = json!({ "ID": credit.id.to_string(), "LineItems": [] });
-        body[word][format!("{word}ID")] = credit.id.to_string().into();
-        body["ValidationErrors"] = json!([]);
-        elements.push(body);
+        match organisation.attempt(|organisation| allocate(organisation, request.now, credit, &sent)) {
+            Ok(allocation) => {
+                let mut body = allocation.as_json(organisation);
+                let word = credit.kind.word();
+                body[word] = json!({ "ID": credit.id.to_string(), "LineItems": [] });
+                body[word][format!("{word}ID")] = credit.id.to_string().into();
+                if !summarizes {
+                    body["StatusAttributeString"] = "OK".into();
+                }
+                body["ValidationErrors"] = json!([]);
+                elements.push(body);
+            }
+            Err(messages) => {
+                let refusal = refused_element(sent, &messages, summarizes);
+                if summarizes { refused.push(refusal) } else { elements.push(refusal) }
+            }
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Refusal::Validation(refused));
     }
     Ok(Found { key: PART.name, elements, pagination: None })
 }

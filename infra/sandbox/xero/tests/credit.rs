@@ -131,3 +131,31 @@ async fn unknown_ids_are_not_found() {
     }
     assert_eq!(client.put("Prepayments", json!({ "Prepayments": [{}] })).await.status, 501);
 }
+
+#[tokio::test]
+async fn allocations_are_taken_one_by_one_where_errors_are_not_summarized() {
+    let (client, contact, invoice) = ready().await;
+    let note = created(&client, credit_note(&contact)).await;
+    let id = note["ID"].as_str().unwrap();
+    let path = format!("CreditNotes/{id}/Allocations");
+    let sent: Vec<Value> =
+        [10, 999, 20].map(|amount| json!({ "Amount": amount, "Invoice": { "InvoiceID": invoice } })).into();
+    let together = client.put(&path, json!({ "Allocations": sent })).await;
+    assert_eq!((together.status.as_u16(), together.json()["Elements"].as_array().unwrap().len()), (400, 1));
+    assert_eq!(digits(&one(&client, &format!("CreditNotes/{id}")).await["RemainingCredit"]), "46.00");
+    let each = client.put(&format!("{path}?summarizeErrors=false"), json!({ "Allocations": sent })).await;
+    assert_eq!(each.status, 200, "{}", each.text);
+    let elements = each.json()["Allocations"].clone();
+    let status = |place: usize| elements[place]["StatusAttributeString"].clone();
+    assert_eq!([0, 1, 2].map(status), ["OK", "ERROR", "OK"]);
+    assert_eq!(
+        each.messages(),
+        [
+            "The amount to allocate exceeds the remaining credit",
+            "The amount to allocate exceeds the amount outstanding on this document"
+        ]
+    );
+    assert_eq!(digits(&elements[1]["Amount"]), "999");
+    assert_eq!(digits(&one(&client, &format!("CreditNotes/{id}")).await["RemainingCredit"]), "16.00");
+    nothing_is_broken(&client);
+}
