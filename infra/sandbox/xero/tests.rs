@@ -18,6 +18,7 @@ mod invoices;
 mod items;
 mod keys;
 mod parts;
+mod paths;
 mod payments;
 mod projects;
 mod purchase_orders;

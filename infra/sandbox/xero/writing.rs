@@ -14,6 +14,7 @@ use super::organisation::Organisation;
 use super::reading::View;
 use super::request::Request;
 use super::resource::{self, Resource};
+use super::shelf::Document;
 use super::wire;
 
 /// Why one element isn't saved.
@@ -34,11 +35,8 @@ pub(crate) fn write_all<R: Resource>(
     request: &Request,
 ) -> Result<Found, Refusal> {
     let mut elements = request.elements(R::KEY)?;
-    if let Some(id) = request.path.get(1) {
-        // `POST /Contacts/{id}`: the path names the document for an element that doesn't.
-        for element in &mut elements {
-            element.entry(R::ID).or_insert_with(|| id.as_str().into());
-        }
+    if let Some(key) = request.path.get(1) {
+        name_by_path::<R>(organisation, key, &mut elements)?;
     }
     let summarizes = request.summarizes_errors();
     let too_many = elements.len() > R::MOST_WRITTEN;
@@ -72,6 +70,32 @@ pub(crate) fn write_all<R: Resource>(
         return Err(Refusal::Validation(refused));
     }
     Ok(Found { key: R::KEY, elements: shown, pagination: None })
+}
+
+/// `POST /Contacts/{id}`: the path names the document, for one element that names it too, or none. The wordings are
+/// ours.
+fn name_by_path<R: Resource>(
+    organisation: &Organisation,
+    key: &str,
+    elements: &mut [Map<String, Value>],
+) -> Result<(), Refusal> {
+    let id = resource::find::<R>(organisation, key)?.id();
+    let refuse =
+        |sent: &Map<String, Value>, message: String| Err(Messages::from(message).refuse(sent.clone()));
+    if let [_, second, ..] = elements {
+        return refuse(second, format!("Only one of the {} may be written by the id in the path", R::KEY));
+    }
+    for element in elements {
+        let others = [R::ID, "ID"].into_iter().filter_map(|field| Some((field, given(element, field)?)));
+        let stranger = others
+            .filter(|(_, other)| other != wire::ZERO_ID)
+            .find(|(_, other)| Uuid::parse_str(other) != Ok(id));
+        if let Some((field, other)) = stranger {
+            return refuse(element, format!("The {field} '{other}' is not the one in the path, '{id}'"));
+        }
+        element.insert(R::ID.into(), id.to_string().into());
+    }
+    Ok(())
 }
 
 /// The wording is ours.
