@@ -172,7 +172,7 @@ fn create(
     let reference = text_within(sent, "Reference", LONGEST_TEXT, &mut messages).unwrap_or_default();
     head.reference = reference.into();
     head.branding_theme = organisation.default_theme().filter(|_| is_sale);
-    head.read_theme(sent);
+    head.read_theme(organisation, sent, &mut messages);
     let Some(schedule) = schedule.filter(|_| messages.is_empty()) else {
         return Err(Refused::Element { id: None, messages });
     };

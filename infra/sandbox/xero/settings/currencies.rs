@@ -66,7 +66,17 @@ const KNOWN: [(&str, &str, i64); 8] = [
     ("SGD", "Singapore Dollar", 784),
     ("USD", "United States Dollar", 604),
 ];
-/// Of a currency that isn't among them.
+/// All that there are to subscribe to, as ISO 4217 has or had them.
+/// <https://github.com/XeroAPI/Xero-OpenAPI>, `CurrencyCode`
+const CODES: &str = "\
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BYR \
+    BZD CAD CDF CHF CLF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EEK EGP ERN ETB EUR FJD FKP GBP \
+    GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF \
+    KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRO MRU MUR MVR MWK \
+    MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD \
+    SCR SDG SEK SGD SHP SKK SLE SLL SOS SRD STD STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH \
+    UGX USD UYU UZS VEF VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMK ZMW ZWD";
+/// Of a currency that isn't among those that are met most.
 const UNKNOWN_RATE: i64 = 625;
 /// How far a day's rate may be from the usual one, in thousandths of it.
 const SWING: i64 = 20;
@@ -150,7 +160,7 @@ impl Resource for Currencies {
             return Err(Refused::NotImplemented);
         }
         let code = given(sent, "Code").unwrap_or_default();
-        if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        if !CODES.split(' ').any(|known| known == code) {
             return Err(Refused::because(None, format!("The currency code '{code}' is not valid")));
         }
         let known = KNOWN.iter().find(|(known, ..)| *known == code).map(|(_, name, _)| (*name).to_owned());

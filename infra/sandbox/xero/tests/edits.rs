@@ -299,3 +299,45 @@ async fn a_line_has_at_most_two_tracking_categories() {
     let message = "A line item can have at most 2 tracking categories";
     assert_eq!(client.put("Invoices", sent).await.messages(), [message]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_taken_over_is_refused_and_not_left_out() {
+    let client = ready().await;
+    client.ledger().add_currency("USD");
+    let stranger = "3a1c0cd6-2c0a-4cf3-9d55-0b6f0a4f7a11";
+    let new = json!({ "Type": "ACCREC", "Contact": { "Name": "Acme" }, "CurrencyCode": "USD" });
+    for (field, value, message) in [
+        ("CurrencyRate", json!(0), "The CurrencyRate '0' must be a number greater than zero".to_owned()),
+        ("CurrencyRate", json!(-1), "The CurrencyRate '-1' must be a number greater than zero".to_owned()),
+        ("CurrencyRate", json!("x"), "The CurrencyRate 'x' must be a number greater than zero".to_owned()),
+        ("BrandingThemeID", json!(stranger), format!("The BrandingThemeID '{stranger}' could not be found")),
+        ("BrandingThemeID", json!("x"), "The BrandingThemeID 'x' could not be found".to_owned()),
+    ] {
+        let mut sent = new.clone();
+        sent[field] = value;
+        for collection in ["Invoices", "PurchaseOrders"] {
+            let mut sent = sent.clone();
+            if collection == "PurchaseOrders" {
+                sent["LineItems"] = json!([{ "Description": "Work", "UnitAmount": 1 }]);
+            }
+            assert_eq!(client.put(collection, sent).await.messages(), [message.as_str()], "{collection}");
+        }
+    }
+    let draft = made(&client, "Invoices", new).await;
+    let edit = |kind: &str| json!({ "InvoiceID": draft["InvoiceID"], "Type": kind, "Reference": "R" });
+    assert_eq!(
+        client.post("Invoices", edit("ACCPAY")).await.messages(),
+        ["The Type of the Invoice is ACCREC and cannot be changed to 'ACCPAY'"]
+    );
+    assert_eq!(client.post("Invoices", edit("ACCREC")).await.status, 200);
+    let spent = json!({
+        "Type": "SPEND", "Contact": { "Name": "Acme" }, "BankAccount": { "Code": "090" },
+        "LineItems": [{ "Description": "Ads", "UnitAmount": 10, "AccountCode": "400" }],
+    });
+    let spent = made(&client, "BankTransactions", spent).await;
+    let edit = json!({ "BankTransactionID": spent["BankTransactionID"], "Type": "RECEIVE" });
+    assert_eq!(
+        client.post("BankTransactions", edit).await.messages(),
+        ["The Type of the Bank Transaction is SPEND and cannot be changed to 'RECEIVE'"]
+    );
+}

@@ -42,6 +42,9 @@ pub(crate) fn save(
         }
     };
     let mut messages = Messages::default();
+    if let Some(held) = &before {
+        messages.extend(head::other_type("Bank Transaction", held.kind.as_str(), sent));
+    }
     let mut transaction = match before.clone() {
         Some(held) => held,
         None => blank(organisation, request, sent).map_err(|message| Refused::because(id, message))?,
@@ -163,7 +166,8 @@ fn read(
     }
     let currency = currency(organisation, sent, transaction, messages);
     let head = &mut transaction.head;
-    head.currency_rate = head::rate(organisation, sent, &currency, head.date, before.map(|held| &held.head));
+    head.currency_rate =
+        head::rate(organisation, sent, &currency, head.date, before.map(|held| &held.head), messages);
     head.currency = CurrencyCode::read(&currency);
     read_amounts(organisation, request, sent, transaction, messages);
 }

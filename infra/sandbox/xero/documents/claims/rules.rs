@@ -84,6 +84,10 @@ pub(crate) fn save<D: Written>(
     };
     let mut messages: Messages =
         held.and_then(|held| organisation.locked(held.head().date)).into_iter().collect();
+    if let Some(held) = held {
+        let Manner { noun, types, .. } = D::MANNER;
+        messages.extend(head::other_type(noun, types[usize::from(!held.claim().is_sale)], sent));
+    }
     one.claim_mut().status = status;
     one.head_mut().read_contact(organisation, request, sent, NO_CONTACT, &mut messages);
     read_head(organisation, sent, &mut one, held, &mut messages);
@@ -227,7 +231,7 @@ fn read_head<D: Written>(
     let head = one.head_mut();
     head.read_currency(organisation, sent, before.map(D::head), messages);
     head.read_line_amount_types(sent, messages);
-    head.read_theme(sent);
+    head.read_theme(organisation, sent, messages);
     let claim = one.claim_mut();
     if let Some(flag) = sent.get("SentToContact").and_then(Value::as_bool) {
         claim.sent_to_contact = flag && claim.status.stands();

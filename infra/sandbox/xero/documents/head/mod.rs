@@ -9,5 +9,7 @@ mod shape;
 pub use shape::Head;
 
 pub(crate) use contact::{NO_CONTACT, known_contact, mark_contact};
-pub(crate) use rules::{LONGEST_TEXT, day, find, line_amount_types, rate, sent_id, url_problem, wanted};
+pub(crate) use rules::{
+    LONGEST_TEXT, day, find, line_amount_types, other_type, rate, sent_id, url_problem, wanted,
+};
 pub(crate) use shape::{Headed, Row, contact_key, number_key};

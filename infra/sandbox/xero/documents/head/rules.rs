@@ -64,6 +64,12 @@ pub(crate) fn wanted<S>(
     }
 }
 
+/// What a document is stays as it was made. The wording is ours.
+pub(crate) fn other_type(noun: &str, held: &str, sent: &Map<String, Value>) -> Option<String> {
+    let wanted = given(sent, "Type").filter(|wanted| wanted != held)?;
+    Some(format!("The Type of the {noun} is {held} and cannot be changed to '{wanted}'"))
+}
+
 /// A day that was sent, if any.
 pub(crate) fn day(sent: &Map<String, Value>, field: &str, messages: &mut Messages) -> Option<Date> {
     let text = given(sent, field)?;
@@ -98,15 +104,21 @@ pub(crate) fn line_amount_types(
     kind
 }
 
-/// Units of the currency for one of the organisation's: as sent, as the document has it, or the day's.
+/// Units of the currency for one of the organisation's: as sent, as the document has it, or the day's. The wording is
+/// ours.
 pub(crate) fn rate(
     organisation: &Organisation,
     sent: &Map<String, Value>,
     currency: &str,
     date: Date,
     held: Option<&Head>,
+    messages: &mut Messages,
 ) -> Decimal {
+    let said = given(sent, "CurrencyRate");
     let rate = sent.get("CurrencyRate").and_then(read_number).filter(|rate| *rate > Decimal::ZERO);
+    if let Some(said) = said.filter(|_| rate.is_none()) {
+        messages.push(format!("The CurrencyRate '{said}' must be a number greater than zero"));
+    }
     match (rate, held) {
         _ if currency == organisation.base_currency => Decimal::new(10, 1),
         (Some(rate), _) => rate,
@@ -155,7 +167,7 @@ impl Head {
         if !organisation.has_currency(&currency) {
             messages.push(format!("Organisation is not subscribed to currency {currency}"));
         }
-        self.currency_rate = rate(organisation, sent, &currency, self.date, before);
+        self.currency_rate = rate(organisation, sent, &currency, self.date, before, messages);
         self.currency = CurrencyCode::read(&currency);
     }
 
@@ -163,9 +175,19 @@ impl Head {
         self.line_amount_types = line_amount_types(sent, messages).unwrap_or(self.line_amount_types);
     }
 
-    pub(crate) fn read_theme(&mut self, sent: &Map<String, Value>) {
-        let theme = given(sent, "BrandingThemeID").and_then(|id| Uuid::parse_str(&id).ok());
-        self.branding_theme = theme.or(self.branding_theme);
+    /// One of the organisation's. The wording is ours.
+    pub(crate) fn read_theme(
+        &mut self,
+        organisation: &Organisation,
+        sent: &Map<String, Value>,
+        messages: &mut Messages,
+    ) {
+        let Some(id) = given(sent, "BrandingThemeID") else { return };
+        let themes = &organisation.shelves.branding_themes;
+        match Uuid::parse_str(&id).ok().and_then(|id| themes.get(id)) {
+            Some(theme) => self.branding_theme = Some(theme.id),
+            None => messages.push(format!("The BrandingThemeID '{id}' could not be found")),
+        }
     }
 
     /// Lines that are sent replace the ones that were; without `LineItems` they stay. Totals are ours.

@@ -80,6 +80,7 @@ pub(crate) fn create(
     if held_in != organisation.base_currency && held_in != currency.as_str() {
         messages.push(OTHER_CURRENCY);
     }
+    let currency_rate = head::rate(organisation, sent, currency.as_str(), date, None, &mut messages);
     if !messages.is_empty() {
         return Err(Refused::Element { id: None, messages });
     }
@@ -93,7 +94,7 @@ pub(crate) fn create(
         account,
         date,
         amount,
-        currency_rate: head::rate(organisation, sent, currency.as_str(), date, None),
+        currency_rate,
         reference: text_of(sent, "Reference").unwrap_or_default(),
         is_reconciled: sent.get("IsReconciled").and_then(Value::as_bool).unwrap_or(false),
         deleted: false,

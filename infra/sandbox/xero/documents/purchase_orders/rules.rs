@@ -135,7 +135,7 @@ fn read_head(
     order.expected_arrival = day(sent, "ExpectedArrivalDate", messages).or(order.expected_arrival);
     head.read_currency(organisation, sent, before.map(|held| &held.head), messages);
     head.read_line_amount_types(sent, messages);
-    head.read_theme(sent);
+    head.read_theme(organisation, sent, messages);
     let can_be_sent = matches!(order.status, PurchaseOrderStatus::Authorised | PurchaseOrderStatus::Billed);
     if let Some(flag) = sent_to_contact(sent).filter(|_| can_be_sent) {
         order.sent_to_contact = flag;

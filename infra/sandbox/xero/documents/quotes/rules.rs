@@ -111,7 +111,7 @@ fn replacement(
     let expiry = day(sent, "ExpiryDate", messages);
     head.read_line_amount_types(sent, messages);
     head.branding_theme = organisation.default_theme();
-    head.read_theme(sent);
+    head.read_theme(organisation, sent, messages);
     Quote { head, status: QuoteStatus::Draft, expiry, terms, title, summary }
 }
 
