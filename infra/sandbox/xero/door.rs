@@ -77,7 +77,8 @@ fn api(xero: &Arc<Xero>, head: &Parts, path: &str, body: &Bytes) -> Result<Job, 
         tenant,
         provider: access.provider,
         request,
-        wants_json: text(&head.headers, "accept").is_some_and(|accept| accept.contains("json")),
+        wants_json: text(&head.headers, "accept")
+            .is_some_and(|accept| accept.to_lowercase().contains("json")),
         body: body.clone(),
     };
     let key = match idempotency_key(head) {

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::num::IntErrorKind;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -271,7 +270,7 @@ fn field_of<'a>(name: &str, value: &'a Value) -> Field<'a> {
     match value {
         Value::Bool(flag) => Field::Flag(*flag),
         Value::Number(_) => wire::read_number(value).map_or(Field::Null, Field::Number),
-        Value::String(text) => match read_stamp(text) {
+        Value::String(text) => match wire::read_stamp(text) {
             Some(at) => Field::Moment(at),
             None if name.ends_with("ID") => {
                 Uuid::parse_str(text).map_or(Field::Text(Cow::Borrowed(text)), Field::Id)
@@ -280,11 +279,4 @@ fn field_of<'a>(name: &str, value: &'a Value) -> Field<'a> {
         },
         _ => Field::Null,
     }
-}
-
-/// `/Date(1789344000000+0000)/`
-fn read_stamp(text: &str) -> Option<Timestamp> {
-    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
-    let digits = inner.split_once('+').map_or(inner, |(milliseconds, _)| milliseconds);
-    Timestamp::from_millisecond(digits.parse().ok()?).ok()
 }

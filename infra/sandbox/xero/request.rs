@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::answer::Refusal;
 use super::filter::moment;
+use super::wire::is_in_xml;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -22,6 +23,7 @@ pub(crate) struct Request {
     /// The app that asks.
     pub(crate) client: String,
     pub(crate) now: Timestamp,
+    /// In lower case.
     pub(crate) accept: String,
     pub(crate) content_type: String,
     /// As it was sent; an attachment is nothing else.
@@ -55,7 +57,7 @@ impl Request {
             self.modified_since = Some(http_moment(text).ok_or(Refusal::Precondition)?);
         }
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        self.accept = text("accept").to_owned();
+        self.accept = text("accept").to_lowercase();
         self.content_type = text("content-type").to_owned();
         Ok(())
     }
@@ -64,8 +66,12 @@ impl Request {
     pub(crate) fn read_body(&mut self, bytes: Bytes) -> Result<(), Refusal> {
         let is_file = self.path.get(2).is_some_and(|part| part == "Attachments");
         if matches!(self.method.as_str(), "PUT" | "POST" | "PATCH") && !is_file {
-            self.body = serde_json::from_slice(&bytes)
-                .map_err(|error| Refusal::Malformed(format!("JSON for post data was invalid: {error}")))?;
+            let invalid =
+                |what: String| Refusal::Malformed(format!("JSON for post data was invalid: {what}"));
+            self.body = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+            if let Some(letter) = unwritable(&self.body) {
+                return Err(invalid(format!("the character U+{:04X} is not allowed", u32::from(letter))));
+            }
         }
         self.bytes = bytes;
         Ok(())
@@ -123,6 +129,16 @@ impl Request {
                 other => Err(Refusal::Malformed(format!("Expected an object in {key}, found {other}"))),
             })
             .collect()
+    }
+}
+
+/// A letter that couldn't be answered in XML.
+fn unwritable(body: &Value) -> Option<char> {
+    match body {
+        Value::String(text) => text.chars().find(|letter| !is_in_xml(*letter)),
+        Value::Array(elements) => elements.iter().find_map(unwritable),
+        Value::Object(fields) => fields.values().find_map(unwritable),
+        _ => None,
     }
 }
 

@@ -41,8 +41,9 @@ pub(crate) fn day_text(date: Date) -> Value {
     format!("{date}T00:00:00").into()
 }
 
+/// A day that no stamp reaches isn't taken from anyone (`read_day`); one that was counted from others is the last.
 pub(crate) fn midnight(date: Date) -> Timestamp {
-    date.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp())
+    date.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 /// A JSON number with just these digits.
@@ -87,14 +88,24 @@ pub(crate) fn read_number(value: &Value) -> Option<Decimal> {
     }
 }
 
-/// `2026-09-14`, `2026-09-14T00:00:00` or `/Date(1789344000000+0000)/`.
+/// `2026-09-14`, `2026-09-14T00:00:00` or `/Date(1789344000000+0000)/`. Days whose midnight can't be written, as
+/// `9999-12-31`, are none.
 pub(crate) fn read_day(text: &str) -> Option<Date> {
-    if let Some(inner) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
-        let digits = inner.split_once('+').map_or(inner, |(milliseconds, _)| milliseconds);
-        let at = Timestamp::from_millisecond(digits.parse().ok()?).ok()?;
+    if let Some(at) = read_stamp(text) {
         return Some(at.to_zoned(TimeZone::UTC).date());
     }
-    text.get(..10)?.parse().ok()
+    let date: Date = text.get(..10)?.parse().ok()?;
+    date.to_zoned(TimeZone::UTC).is_ok().then_some(date)
+}
+
+/// `/Date(1789344000000+0000)/`: the milliseconds count from 1970 in UTC, whatever the offset behind them is.
+pub(crate) fn read_stamp(text: &str) -> Option<Timestamp> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let offset = inner.rfind(['+', '-']).filter(|place| *place > 0);
+    let (milliseconds, offset) = inner.split_at(offset.unwrap_or(inner.len()));
+    let is_offset =
+        offset.is_empty() || (offset.len() == 5 && offset[1..].bytes().all(|digit| digit.is_ascii_digit()));
+    Timestamp::from_millisecond(milliseconds.parse().ok().filter(|_| is_offset)?).ok()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,13 +166,17 @@ fn write_xml(text: &mut String, name: &str, value: &Value) {
     text.push_str(name);
     text.push('>');
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| write_xml(text, name, value)),
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(name, _)| is_xml_name(name));
+            said.for_each(|(name, value)| write_xml(text, name, value));
+        }
         Value::Array(items) => {
             let singular = singular(name);
             items.iter().for_each(|item| write_xml(text, &singular, item));
         }
         Value::Null => {}
         Value::String(words) => {
+            let words: String = words.chars().filter(|letter| is_in_xml(*letter)).collect();
             text.push_str(&words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"));
         }
         plain => text.push_str(&plain.to_string()),
@@ -169,6 +184,18 @@ fn write_xml(text: &mut String, name: &str, value: &Value) {
     text.push_str("</");
     text.push_str(name);
     text.push('>');
+}
+
+/// What comes back as it was sent may have any name.
+fn is_xml_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// What no XML can say, however it is written, is left out: request bodies can't bring it (`Request::read_body`).
+/// <https://www.w3.org/TR/xml/#charsets>
+pub(crate) fn is_in_xml(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// What one of a collection is called.
@@ -195,7 +222,14 @@ mod tests {
         {
             assert_eq!(read_day(text), Some(date), "{text}");
         }
-        assert_eq!(read_day("14/09/2026"), None);
+        for stamp in ["/Date(1789344000000-0500)/", "/Date(1789344000000+1300)/"] {
+            assert_eq!(read_day(stamp), Some(date), "{stamp}");
+        }
+        assert_eq!(read_day("/Date(-86400000)/"), Some(jiff::civil::date(1969, 12, 31)));
+        for text in ["14/09/2026", "9999-12-31", "/Date(1789344000000-05)/", "/Date(1789344000000+ab00)/"] {
+            assert_eq!(read_day(text), None, "{text}");
+        }
+        assert_eq!(read_day("9999-12-30"), Some(jiff::civil::date(9999, 12, 30)));
     }
 
     #[test]

@@ -75,3 +75,60 @@ async fn calls_are_counted_by_route() {
     assert_eq!(client.xero().calls_to("PUT /Contacts"), 1);
     assert_eq!(client.xero().calls_to("POST /connect/token"), 1);
 }
+
+#[tokio::test]
+async fn json_is_asked_for_in_any_case() {
+    let client = Client::new().await;
+    let bearer = format!("Bearer {}", client.token);
+    for accept in ["APPLICATION/JSON", "Application/Json; q=0.9, */*"] {
+        let headers = [("authorization", bearer.as_str()), ("accept", accept)];
+        let reply = client.send("GET", "/api.xro/2.0/Currencies", &headers, "").await;
+        assert_eq!(reply.json()["Currencies"][0]["Code"], "NZD", "{accept}");
+    }
+}
+
+/// XML has no place for most control characters, so that nothing may bring one in.
+#[tokio::test]
+async fn characters_that_xml_cannot_say_are_refused_and_never_sent() {
+    let client = Client::unlimited().await;
+    for (text, code) in [("\u{0}", "U+0000"), ("a\u{1b}b", "U+001B"), ("\u{ffff}", "U+FFFF")] {
+        let refused =
+            client.put("Contacts", json!({ "Contacts": [{ "Name": "Acme", "FirstName": text }] })).await;
+        let body = refused.json();
+        assert_eq!(
+            (refused.status.as_u16(), &body["Type"]),
+            (400, &json!("PostDataInvalidException")),
+            "{code}"
+        );
+        assert!(body["Message"].as_str().unwrap().contains(code), "{}", refused.text);
+    }
+    let kept = client.put("Contacts", json!({ "Name": "Acme", "FirstName": "tab\tline\nend\r" })).await;
+    assert_eq!(kept.status, 200, "{}", kept.text);
+    let bearer = format!("Bearer {}", client.token);
+    let headers = [("authorization", bearer.as_str())];
+    let asked = "/api.xro/2.0/Contacts?where=Name%3D%3D%1B";
+    let refused = client.send("GET", asked, &headers, "").await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("<Message>") && !refused.text.contains('\u{1b}'), "{}", refused.text);
+    let odd = client.send("PUT", "/api.xro/2.0/Currencies", &headers, r#"{"a<b":1,"Code":"X","9":2}"#).await;
+    assert!(odd.text.contains("<Code>X</Code>") && !odd.text.contains("a<b"), "{}", odd.text);
+    assert!(!odd.text.contains("<9>"), "{}", odd.text);
+}
+
+#[tokio::test]
+async fn a_day_that_no_answer_could_say_is_refused_by_the_name_of_its_field() {
+    let client = Client::unlimited().await;
+    let invoice = json!({
+        "Type": "ACCREC", "Contact": { "Name": "Acme" }, "Date": "2026-11-20", "DueDate": "9999-12-31",
+    });
+    let refused = client.put("Invoices", invoice.clone()).await;
+    assert_eq!(refused.messages(), ["The DueDate '9999-12-31' is not a valid date"]);
+    let mut last = invoice;
+    last["DueDate"] = "9999-12-30".into();
+    let shown = client.put("Invoices", last).await.json()["Invoices"][0].clone();
+    assert_eq!(shown["DueDate"], "/Date(253402128000000+0000)/");
+    let offset =
+        json!({ "Type": "ACCREC", "Contact": { "Name": "Acme" }, "Date": "/Date(1793491200000-0500)/" });
+    let shown = client.put("Invoices", offset).await.json()["Invoices"][0].clone();
+    assert_eq!(shown["Date"], "/Date(1793491200000+0000)/");
+}
