@@ -167,7 +167,7 @@ impl Identity {
         id
     }
 
-    /// What a user would have said on the page. Returns the authorization code, good for any redirect URI.
+    /// What a user would have said on the page. Returns the authorization code, good for any redirect URI of the app.
     pub(crate) fn consent(
         &self,
         client: &str,

@@ -34,7 +34,7 @@ const VERIFIER_LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
 pub(super) struct Code {
     pub(super) grant: Arc<Grant>,
     pub(super) expires: Timestamp,
-    /// Any when none was named, as in a consent without a browser.
+    /// Any of the app's when none was named, as in a consent without a browser.
     pub(super) redirect_uri: Option<String>,
     pub(super) challenge: Option<String>,
 }
@@ -165,8 +165,10 @@ impl Register {
         let is_own = self.codes.get(text).is_some_and(|code| code.grant.client == app.client_id);
         // Used up by the first try, also by one that fails.
         let code = self.codes.remove(text).filter(|_| is_own).ok_or("invalid_grant")?;
-        let same_place =
-            code.redirect_uri.is_none_or(|wanted| Some(wanted.as_str()) == form.get("redirect_uri"));
+        let same_place = form.get("redirect_uri").is_some_and(|named| match &code.redirect_uri {
+            Some(wanted) => wanted == named,
+            None => app.redirect_uris.iter().any(|registered| registered == named),
+        });
         let proven = match (&code.challenge, form.get("code_verifier")) {
             (None, _) => true,
             (Some(_), None) => false,

@@ -278,3 +278,18 @@ async fn a_third_app_without_certificate_finds_the_organisation_taken() {
     let form = Form::of(&client.send("GET", &address("certified", ""), &[], "").await);
     assert_eq!(followed(&form.press(&client, "allow").await)[0].0, "code");
 }
+
+/// As one that was given in a browser is good for the address that was asked with.
+#[tokio::test]
+async fn a_code_that_was_given_without_a_browser_is_good_for_the_app_s_own_addresses_only() {
+    let client = Client::new().await;
+    register_web_app(&client);
+    let tenant = client.ledger().tenant_id();
+    for (callback, status) in
+        [("", 400), ("&redirect_uri=https://thief.example", 400), (&format!("&redirect_uri={CALLBACK}"), 200)]
+    {
+        let code = client.xero().consent("web-app", &[tenant], &["accounting.contacts".to_owned()]).unwrap();
+        let reply = token(&client, &format!("grant_type=authorization_code&code={code}{callback}")).await;
+        assert_eq!(reply.status, status, "{callback}: {}", reply.text);
+    }
+}
