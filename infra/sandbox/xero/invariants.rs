@@ -10,7 +10,7 @@ use super::documents::claims::{Claim, InvoiceStatus};
 use super::documents::head::Head;
 use super::documents::invoices::invoice::Invoice;
 use super::documents::settlement::{Settled, SettledKind, Standing};
-use super::journal::{self, in_base};
+use super::journal::{self, Basis, in_base};
 use super::organisation::Organisation;
 use super::settings::accounts::SystemAccount;
 
@@ -94,7 +94,7 @@ fn strays(organisation: &Organisation) -> Vec<String> {
         let open = in_base(standing.open(), head.currency_rate);
         said[usize::from(!claim.is_sale)] += if is_debit { open } else { -open };
     }
-    let balances = journal::balances(organisation, |_| true);
+    let balances = journal::balances(organisation, Basis::Accrual);
     let cents = shelves.payments.len() + shelves.allocations.len();
     let allowed = match shelves.currencies.len() {
         1 => Decimal::ZERO,

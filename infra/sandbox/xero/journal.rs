@@ -14,11 +14,42 @@ use super::organisation::Organisation;
 use super::shelves;
 use super::wire::places;
 
+/// When what is sold or bought counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// When it is invoiced.
+    Accrual,
+    /// When it is paid, as far as it is.
+    Cash,
+}
+
 /// One line of an entry: a debit, or a credit below zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Posting {
-    pub(crate) account: Uuid,
+    pub(crate) place: Place,
     pub(crate) amount: Decimal,
+}
+
+/// An account, and what is tracked there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) account: Uuid,
+    pub(crate) tracking: Tags,
+}
+
+/// At most two, as a line has them; none for what follows from no line.
+pub(crate) type Tags = [Option<Tag>; 2];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub(crate) category: Uuid,
+    pub(crate) option: Uuid,
+}
+
+impl From<Uuid> for Place {
+    fn from(account: Uuid) -> Self {
+        Self { account, tracking: Tags::default() }
+    }
 }
 
 /// What one document, or one part of it, posts on one day.
@@ -45,20 +76,21 @@ impl Entry {
 }
 
 impl EntryBuilder {
-    pub(crate) fn debit(self, account: Uuid, amount: Decimal) -> Self {
+    pub(crate) fn debit(self, place: impl Into<Place>, amount: Decimal) -> Self {
         let amount = in_base(amount, self.rate);
-        self.debit_base(account, amount)
+        self.debit_base(place, amount)
     }
 
-    pub(crate) fn credit(self, account: Uuid, amount: Decimal) -> Self {
-        self.debit(account, -amount)
+    pub(crate) fn credit(self, place: impl Into<Place>, amount: Decimal) -> Self {
+        self.debit(place, -amount)
     }
 
     /// An amount that is in the organisation's currency already.
-    pub(crate) fn debit_base(mut self, account: Uuid, amount: Decimal) -> Self {
-        match self.postings.iter_mut().find(|posting| posting.account == account) {
+    pub(crate) fn debit_base(mut self, place: impl Into<Place>, amount: Decimal) -> Self {
+        let place = place.into();
+        match self.postings.iter_mut().find(|posting| posting.place == place) {
             Some(posting) => posting.amount += amount,
-            None => self.postings.push(Posting { account, amount }),
+            None => self.postings.push(Posting { place, amount }),
         }
         self
     }
@@ -77,27 +109,27 @@ pub(crate) fn in_base(amount: Decimal, rate: Decimal) -> Decimal {
     places(amount.checked_div(rate).unwrap_or(amount), 2)
 }
 
-/// What stands on every account at the end of the days that are wanted.
-pub(crate) fn balances(organisation: &Organisation, wanted: impl Fn(Date) -> bool) -> HashMap<Uuid, Decimal> {
+/// What stands on every account.
+pub(crate) fn balances(organisation: &Organisation, basis: Basis) -> HashMap<Uuid, Decimal> {
     let mut balances = HashMap::new();
-    for entry in shelves::entries(organisation).filter(|entry| wanted(entry.date)) {
-        for posting in entry.postings {
-            *balances.entry(posting.account).or_default() += posting.amount;
-        }
+    for posting in shelves::entries(organisation, basis).flat_map(|entry| entry.postings) {
+        *balances.entry(posting.place.account).or_default() += posting.amount;
     }
     balances
 }
 
 /// What is wrong with the books, in sentences: empty when debits are credits and every account exists.
 pub(crate) fn imbalances(organisation: &Organisation) -> Vec<String> {
-    let balances = balances(organisation, |_| true);
     let mut found = Vec::new();
-    let sum: Decimal = balances.values().sum();
-    if !sum.is_zero() {
-        found.push(format!("the trial balance of {} is out by {sum}", organisation.name));
+    for (basis, words) in [(Basis::Accrual, ""), (Basis::Cash, " on a cash basis")] {
+        let balances = balances(organisation, basis);
+        let sum: Decimal = balances.values().sum();
+        if !sum.is_zero() {
+            found.push(format!("the trial balance of {}{words} is out by {sum}", organisation.name));
+        }
+        let strangers = balances.keys().filter(|id| organisation.shelves.accounts.get(**id).is_none());
+        found.extend(strangers.map(|id| format!("something is posted to {id}{words}, which is no account")));
     }
-    let strangers = balances.keys().filter(|id| organisation.shelves.accounts.get(**id).is_none());
-    found.extend(strangers.map(|id| format!("something is posted to {id}, which is no account")));
     found
 }
 
@@ -115,7 +147,7 @@ mod tests {
             .credit(gst, d("15.00"))
             .close(rounding);
         assert_eq!(entry.postings.iter().map(|posting| posting.amount).sum::<Decimal>(), Decimal::ZERO);
-        assert_eq!(entry.postings[0], Posting { account: receivable, amount: d("164.29") });
+        assert_eq!(entry.postings[0], Posting { place: receivable.into(), amount: d("164.29") });
     }
 
     #[test]

@@ -7,8 +7,9 @@
 pub(crate) mod aged;
 pub(crate) mod balance_sheet;
 pub(crate) mod bank_summary;
+mod columns;
 pub(crate) mod executive_summary;
-pub(crate) mod periods;
+mod periods;
 pub(crate) mod profit_and_loss;
 pub(crate) mod trial_balance;
 
@@ -65,6 +66,20 @@ fn day_asked(request: &Request, name: &str) -> Result<Option<Date>, Refusal> {
     let day =
         wire::read_day(text).ok_or_else(|| refused(format!("The {name} '{text}' is not a valid date")))?;
     Ok(Some(day))
+}
+
+/// A flag among the parameters; not set when it is left out.
+fn flag_asked(request: &Request, name: &str) -> Result<bool, Refusal> {
+    match request.parameter(name).map(str::to_lowercase).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(refused(format!("The {name} '{other}' must be true or false"))),
+    }
+}
+
+/// Nobody has arranged reports of their own here, so that all are laid out as they are at first.
+fn check_layout(request: &Request) -> Result<(), Refusal> {
+    flag_asked(request, "standardLayout").map(|_| ())
 }
 
 fn text_cell(text: impl Into<String>) -> Value {

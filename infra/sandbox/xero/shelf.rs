@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::journal::Entry;
+use super::journal::{Basis, Entry};
 use super::organisation::Organisation;
 use super::webhooks::{Change, News};
 
@@ -30,8 +30,8 @@ pub(crate) trait Document: Clone + Serialize + DeserializeOwned {
         Vec::new()
     }
 
-    /// What it does to the books as it stands now. Most kinds, and drafts, do nothing.
-    fn entries(&self, _organisation: &Organisation) -> Vec<Entry> {
+    /// What it does to the books as it stands now, on this basis. Most kinds, and drafts, do nothing.
+    fn entries(&self, _organisation: &Organisation, _basis: Basis) -> Vec<Entry> {
         Vec::new()
     }
 

@@ -17,7 +17,7 @@ use super::documents::payments::payment::Payment;
 use super::documents::purchase_orders::PurchaseOrder;
 use super::documents::quotes::Quote;
 use super::documents::repeating_invoices::RepeatingInvoice;
-use super::journal::Entry;
+use super::journal::{Basis, Entry};
 use super::organisation::Organisation;
 use super::parts::allocations::Allocation;
 use super::parts::attachments::Attachment;
@@ -73,9 +73,9 @@ macro_rules! shelves {
         }
 
         /// What all documents of an organisation do to its books, kind by kind.
-        pub(crate) fn entries(organisation: &Organisation) -> impl Iterator<Item = Entry> + '_ {
+        pub(crate) fn entries(organisation: &Organisation, basis: Basis) -> impl Iterator<Item = Entry> + '_ {
             std::iter::empty()$(.chain(
-                organisation.shelves.$name.since(None).flat_map(|document| document.entries(organisation)),
+                organisation.shelves.$name.since(None).flat_map(move |document| document.entries(organisation, basis)),
             ))+
         }
     };

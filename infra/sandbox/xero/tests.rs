@@ -24,6 +24,7 @@ mod projects;
 mod purchase_orders;
 mod quotes;
 mod repeating_invoices;
+mod report_options;
 mod reports;
 mod scopes;
 mod settings;

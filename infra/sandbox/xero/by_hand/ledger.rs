@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::xero::journal::Basis;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::resource::Resource;
@@ -99,7 +100,7 @@ impl Ledger {
     pub fn balance(&self, code: &str) -> Decimal {
         let balance = self.look(|organisation| {
             let account = organisation.account(code)?.id;
-            journal::balances(organisation, |_| true).remove(&account)
+            journal::balances(organisation, Basis::Accrual).remove(&account)
         });
         balance.flatten().unwrap_or_default()
     }

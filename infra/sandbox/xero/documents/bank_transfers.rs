@@ -17,7 +17,7 @@ use super::head::{Head, day};
 use super::lines::{Tracking, read_tracking};
 use super::tax::{LineAmountTypes, Totals};
 use crate::xero::body::Put;
-use crate::xero::journal::{Entry, in_base};
+use crate::xero::journal::{Basis, Entry, in_base};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
@@ -70,7 +70,7 @@ impl Document for BankTransfer {
     }
 
     /// What arrives is what leaves, at the rate of the day.
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+    fn entries(&self, organisation: &Organisation, _: Basis) -> Vec<Entry> {
         if self.is_deleted {
             return Vec::new();
         }

@@ -13,7 +13,7 @@ use super::lines::{Line, Terms, read_lines, settle, unusable};
 use super::postings;
 use super::tax::LineAmountTypes;
 use crate::xero::body::Put;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::messages::{About, Messages};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
@@ -86,8 +86,9 @@ impl Document for ManualJournal {
         self.updated = at;
     }
 
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        if self.status != Status::Posted {
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
+        let counts = basis == Basis::Accrual || self.on_cash_basis;
+        if self.status != Status::Posted || !counts {
             return Vec::new();
         }
         let entry = Entry::on(self.date, Decimal::ONE);

@@ -2,10 +2,11 @@
 
 use rust_decimal::Decimal;
 
+use super::head::Head;
 use super::lines::Line;
 use super::stock;
 use super::tax::LineAmountTypes;
-use crate::xero::journal::{Entry, EntryBuilder};
+use crate::xero::journal::{Entry, EntryBuilder, in_base};
 use crate::xero::organisation::Organisation;
 use crate::xero::settings::accounts::SystemAccount;
 use crate::xero::wire::places;
@@ -21,33 +22,35 @@ pub(crate) fn post(
     let gst = organisation.system_account(SystemAccount::Gst);
     let rounding = organisation.system_account(SystemAccount::Rounding);
     for line in lines {
-        entry = entry.debit(line.account_id.unwrap_or(rounding), sign * line.net(amounts));
+        entry = entry.debit(line.place(rounding), sign * line.net(amounts));
         entry = entry.debit(gst, sign * line.tax_amount);
     }
-    stock::post(entry, lines).close(rounding)
+    stock::post(entry, lines, Decimal::ONE).close(rounding)
 }
 
-/// A part of what the lines posted, back off their accounts; `base` is its sum, debits positive.
+/// A part of what a document's lines post, on their accounts: of its total so much, debits positive.
 pub(crate) fn share(
     mut entry: EntryBuilder,
     organisation: &Organisation,
-    lines: &[Line],
-    amounts: LineAmountTypes,
-    base: Decimal,
+    head: &Head,
+    amount: Decimal,
 ) -> EntryBuilder {
     let gst = organisation.system_account(SystemAccount::Gst);
     let rounding = organisation.system_account(SystemAccount::Rounding);
-    let parts = lines
+    let Head { totals, line_amount_types: amounts, .. } = *head;
+    let lines = head.lines.read();
+    let of_lines = lines
         .iter()
-        .flat_map(|line| [(line.account_id.unwrap_or(rounding), line.net(amounts)), (gst, line.tax_amount)]);
-    let total: Decimal = parts.clone().map(|(_, amount)| amount).sum();
+        .flat_map(|line| [(line.place(rounding), line.net(amounts)), (gst.into(), line.tax_amount)]);
+    let parts = of_lines.chain([(rounding.into(), totals.rounding())]);
+    let base = in_base(amount, head.currency_rate);
     // Rounding what has been shared so far, not each share, loses no cent.
     let (mut so_far, mut shared) = (Decimal::ZERO, Decimal::ZERO);
-    for (account, amount) in parts {
-        so_far += amount;
-        let until_here = places((base * so_far).checked_div(total).unwrap_or(base), 2);
-        entry = entry.debit_base(account, until_here - shared);
+    for (place, part) in parts {
+        so_far += part;
+        let until_here = places((base * so_far).checked_div(totals.total).unwrap_or(base), 2);
+        entry = entry.debit_base(place, until_here - shared);
         shared = until_here;
     }
-    entry
+    stock::post(entry, &lines, amount.abs().checked_div(totals.total).unwrap_or(Decimal::ONE))
 }

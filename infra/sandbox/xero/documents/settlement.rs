@@ -11,7 +11,7 @@ use super::claims::{Claim, Claimed, InvoiceStatus};
 use super::head::{Head, contact_key};
 use super::payments::payment::Payment;
 use super::postings;
-use crate::xero::journal::{EntryBuilder, in_base};
+use crate::xero::journal::{Basis, EntryBuilder, in_base};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::allocations::Allocation;
 use crate::xero::settings::accounts::SystemAccount;
@@ -170,21 +170,27 @@ fn replace_claim<D: Claimed>(shelf: &mut Shelf<D>, id: Uuid, claim: Claim, now: 
 }
 
 /// Takes an amount of a document off the account where it stands, at the document's own rate: receivable or
-/// payable, or for a prepayment the accounts of its lines.
+/// payable, or the accounts of its lines: of a prepayment, and on a cash basis, where it stood nowhere before.
 pub(crate) fn clear(
     organisation: &Organisation,
     entry: EntryBuilder,
     settled: Settled,
     amount: Decimal,
+    basis: Basis,
 ) -> EntryBuilder {
     let Some(standing) = organisation.standing(settled) else { return entry };
     let Standing { head, claim, .. } = standing;
     let is_debit = claim.is_sale != (settled.kind == SettledKind::Invoice);
-    let base = in_base(if is_debit { amount } else { -amount }, head.currency_rate);
-    if settled.kind == SettledKind::Prepayment {
-        postings::share(entry, organisation, &head.lines.read(), head.line_amount_types, base)
+    let amount = if is_debit { amount } else { -amount };
+    let is_on_its_lines = match settled.kind {
+        SettledKind::Invoice | SettledKind::CreditNote => basis == Basis::Cash,
+        SettledKind::Prepayment => true,
+        SettledKind::Overpayment => false,
+    };
+    if is_on_its_lines {
+        postings::share(entry, organisation, head, amount)
     } else {
-        entry.debit_base(control_account(organisation, claim.is_sale), base)
+        entry.debit_base(control_account(organisation, claim.is_sale), in_base(amount, head.currency_rate))
     }
 }
 

@@ -105,12 +105,14 @@ pub(crate) fn take(
     }
 }
 
-/// What was sold leaves the stock's account.
-pub(crate) fn post(mut entry: EntryBuilder, lines: &[Line]) -> EntryBuilder {
-    for moved in lines.iter().filter_map(|line| line.moved.as_ref()) {
+/// What was sold leaves the stock's account, or a part of it does: 1 is all.
+pub(crate) fn post(mut entry: EntryBuilder, lines: &[Line], part: Decimal) -> EntryBuilder {
+    for line in lines {
+        let Some(moved) = &line.moved else { continue };
         if let Some([inventory, cost_of_goods]) = moved.accounts {
-            entry = entry.debit_base(inventory, moved.stock.value);
-            entry = entry.debit_base(cost_of_goods, -moved.stock.value);
+            let value = places(moved.stock.value * part, 2);
+            entry = entry.debit_base(line.tracked_on(inventory), value);
+            entry = entry.debit_base(line.tracked_on(cost_of_goods), -value);
         }
     }
     entry

@@ -13,7 +13,7 @@ use super::{Owner, Part};
 use crate::xero::answer::{Answer, Found, Refusal, Reply};
 use crate::xero::documents::head::{day, number_key};
 use crate::xero::documents::settlement::{Settled, SettledKind, clear, refresh, settles_key};
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
@@ -49,11 +49,11 @@ impl Document for Allocation {
     }
 
     /// Off the credit and off the invoice; nothing is left unless their rates differ, or it was a prepayment.
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
         let invoice = Settled { kind: SettledKind::Invoice, id: self.invoice };
         let entry = Entry::on(self.date, Decimal::ONE);
-        let entry = clear(organisation, entry, self.credit, self.amount);
-        let entry = clear(organisation, entry, invoice, self.amount);
+        let entry = clear(organisation, entry, self.credit, self.amount, basis);
+        let entry = clear(organisation, entry, invoice, self.amount, basis);
         vec![entry.close(organisation.system_account(SystemAccount::RealisedCurrencyGain))]
     }
 }

@@ -7,11 +7,12 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::periods::{Figures, Period, add, columns, year_start};
+use super::columns::{Figures, add, basis_asked};
+use super::periods::{Period, periods, year_start};
 use super::profit_and_loss::{COST_OF_SALES, EXPENSES, INCOME, OTHER_INCOME, group};
 use super::{
-    Report, account_row, accounts_of, day_asked, header, long_day, named_cells, only_read, row, section,
-    summary_row,
+    Report, account_row, accounts_of, check_layout, day_asked, header, long_day, named_cells, only_read,
+    refused, row, section, summary_row,
 };
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
@@ -33,14 +34,17 @@ const LIABILITIES: &[Group] = &[
 
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     only_read(request)?;
+    check_layout(request)?;
+    check_tracking(request)?;
+    let basis = basis_asked(request)?;
     let day = day_asked(request, "date")?.unwrap_or_else(|| organisation.today(request.now));
     let month = Period::month_of(day);
     // What stands at the end of a column is everything that was posted until then.
-    let columns: Vec<Period> = columns(request, month)?
+    let columns: Vec<Period> = periods(request, month)?
         .into_iter()
         .map(|column| Period { from: Date::MIN, to: column.to })
         .collect();
-    let standing = Figures::within(organisation, &columns);
+    let standing = Figures::of_periods(organisation, basis, &columns);
     let years: Vec<Period> =
         columns.iter().map(|column| Period { from: year_start(column.to), to: column.to }).collect();
     let days: Vec<String> = columns.iter().map(|one| one.to.strftime("%-d %b %Y").to_string()).collect();
@@ -63,7 +67,12 @@ pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Resul
         part("Liabilities", LIABILITIES, Decimal::NEGATIVE_ONE).into_iter().map(|amount| -amount).collect();
     add(&mut net, &owed);
     rows.push(section("", vec![row(named_cells("Net Assets", &net))]));
-    rows.push(equity(organisation, &standing, &Figures::within(organisation, &years), columns.len()));
+    rows.push(equity(
+        organisation,
+        &standing,
+        &Figures::of_periods(organisation, basis, &years),
+        columns.len(),
+    ));
     let report = Report {
         id: "BalanceSheet",
         name: "Balance Sheet",
@@ -75,6 +84,17 @@ pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Resul
         rows,
     };
     Ok(report.reply(organisation, request))
+}
+
+/// The wording is ours.
+fn check_tracking(request: &Request) -> Result<(), Refusal> {
+    let asked =
+        ["trackingOptionID1", "trackingOptionID2"].into_iter().find(|name| request.parameter(name).is_some());
+    asked.map_or(Ok(()), |name| {
+        Err(refused(format!(
+            "A BalanceSheet can't be filtered by {name}: what is in the bank and what is owed is not tracked"
+        )))
+    })
 }
 
 fn equity(organisation: &Organisation, standing: &Figures, years: &Figures, columns: usize) -> Value {

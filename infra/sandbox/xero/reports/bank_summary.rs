@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::periods::{Period, add};
+use super::columns::add;
+use super::periods::Period;
 use super::{
     Report, accounts_of, header, linked, long_day, money_cell, only_read, row, section, summary_row,
     text_cell,
 };
 use crate::xero::answer::{Refusal, Reply};
+use crate::xero::journal::Basis;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::shelves;
@@ -69,9 +71,9 @@ pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Resul
 /// By account, of any type: those of the banks are asked for.
 pub(super) fn moved(organisation: &Organisation, period: Period) -> HashMap<Uuid, Cash> {
     let mut moved: HashMap<Uuid, Cash> = HashMap::new();
-    for entry in shelves::entries(organisation).filter(|entry| entry.date <= period.to) {
+    for entry in shelves::entries(organisation, Basis::Accrual).filter(|entry| entry.date <= period.to) {
         for posting in entry.postings {
-            let cash = moved.entry(posting.account).or_default();
+            let cash = moved.entry(posting.place.account).or_default();
             match (entry.date < period.from, posting.amount >= Decimal::ZERO) {
                 (true, _) => cash.opening += posting.amount,
                 (false, true) => cash.received += posting.amount,

@@ -6,11 +6,13 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::bank_summary::{Cash, moved};
-use super::periods::{Figures, Period};
+use super::columns::Figures;
+use super::periods::Period;
 use super::profit_and_loss::{COST_OF_SALES, EXPENSES, INCOME, OTHER_INCOME};
 use super::{Report, accounts_of, day_asked, header, money_cell, only_read, row, section, text_cell};
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::documents::settlement::control_account;
+use crate::xero::journal::Basis;
 use crate::xero::organisation::Organisation;
 use crate::xero::request::Request;
 use crate::xero::wire;
@@ -22,9 +24,9 @@ pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Resul
     let last = Period::month_of(this.from.yesterday().unwrap_or(this.from));
     let months = [this, last];
     let cash = months.map(|month| of_banks(organisation, month));
-    let within = Figures::within(organisation, &months);
+    let within = Figures::of_periods(organisation, Basis::Accrual, &months);
     let until = months.map(|month| Period { from: jiff::civil::Date::MIN, to: month.to });
-    let standing = Figures::within(organisation, &until);
+    let standing = Figures::of_periods(organisation, Basis::Accrual, &until);
     let sum = |kinds: &[&str], sign: Decimal| {
         let mut sums = [Decimal::ZERO; 2];
         for account in accounts_of(organisation, kinds) {

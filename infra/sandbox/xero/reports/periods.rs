@@ -1,15 +1,10 @@
-//! The columns of a report that compares: this period and some before it, each with the books' movements.
-
-use std::collections::HashMap;
+//! The periods of a report: the one that is asked for, and those before it that it is compared with.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
-use uuid::Uuid;
 
 use super::{day_asked, refused};
 use crate::xero::answer::Refusal;
-use crate::xero::journal;
 use crate::xero::organisation::{FINANCIAL_YEAR_END_MONTH, Organisation};
 use crate::xero::request::Request;
 
@@ -37,6 +32,10 @@ impl Period {
         })
     }
 
+    pub(super) fn has(self, day: Date) -> bool {
+        day >= self.from && day <= self.to
+    }
+
     /// Ends of months stay ends of months.
     fn back(self, months: i32) -> Self {
         let shift = |day: Date| {
@@ -48,7 +47,7 @@ impl Period {
 }
 
 /// `periods` (besides the asked one) of `timeframe`, newest first.
-pub(super) fn columns(request: &Request, now: Period) -> Result<Vec<Period>, Refusal> {
+pub(super) fn periods(request: &Request, now: Period) -> Result<Vec<Period>, Refusal> {
     let months = match request.parameter("timeframe").map(str::to_uppercase).as_deref() {
         None | Some("MONTH") => 1,
         Some("QUARTER") => 3,
@@ -64,28 +63,6 @@ pub(super) fn columns(request: &Request, now: Period) -> Result<Vec<Period>, Ref
         }
     };
     Ok((0..=more).map(|place| now.back(place * months)).collect())
-}
-
-/// What accounts moved by, or stand at, in each of the columns.
-#[derive(Debug)]
-pub(super) struct Figures(Vec<HashMap<Uuid, Decimal>>);
-
-impl Figures {
-    pub(super) fn within(organisation: &Organisation, columns: &[Period]) -> Self {
-        let figures = columns
-            .iter()
-            .map(|period| journal::balances(organisation, |day| day >= period.from && day <= period.to));
-        Self(figures.collect())
-    }
-
-    /// Debits positive.
-    pub(super) fn of(&self, account: Uuid) -> Vec<Decimal> {
-        self.0.iter().map(|figures| figures.get(&account).copied().unwrap_or_default()).collect()
-    }
-}
-
-pub(super) fn add(sum: &mut [Decimal], amounts: &[Decimal]) {
-    sum.iter_mut().zip(amounts).for_each(|(sum, amount)| *sum += amount);
 }
 
 /// The first day of the financial year that a day is in.

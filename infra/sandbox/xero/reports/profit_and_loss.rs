@@ -5,9 +5,11 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::periods::{Figures, Period, add, columns};
+use super::columns::{Column, Figures, add, basis_asked, columns};
+use super::periods::Period;
 use super::{
-    Report, account_row, accounts_of, header, long_day, named_cells, only_read, row, section, summary_row,
+    Report, account_row, accounts_of, check_layout, header, long_day, named_cells, only_read, row, section,
+    summary_row,
 };
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
@@ -20,11 +22,13 @@ pub(super) const EXPENSES: &[&str] = &["EXPENSE", "OVERHEADS", "DEPRECIATN"];
 
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     only_read(request)?;
+    check_layout(request)?;
     let period = Period::asked(organisation, request)?;
-    let columns = columns(request, period)?;
-    let figures = Figures::within(organisation, &columns);
-    let days: Vec<String> = columns.iter().map(|one| one.to.strftime("%-d %b %y").to_string()).collect();
-    let mut rows = vec![header([""].into_iter().chain(days.iter().map(String::as_str)))];
+    let basis = basis_asked(request)?;
+    let (headings, columns): (Vec<String>, Vec<Column>) =
+        columns(organisation, request, period)?.into_iter().unzip();
+    let figures = Figures::within(organisation, basis, &columns);
+    let mut rows = vec![header([""].into_iter().chain(headings.iter().map(String::as_str)))];
     let mut part = |title: &str, total: &str, kinds: &[&str], sign: Decimal| {
         let (section, sum) = group(organisation, &figures, columns.len(), (title, total), kinds, sign);
         rows.extend(section);

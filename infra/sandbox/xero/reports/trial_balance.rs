@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::balance_sheet::earnings;
-use super::periods::{Figures, Period, year_start};
+use super::columns::{Figures, basis_asked};
+use super::periods::{Period, year_start};
 use super::{Report, day_asked, header, linked, long_day, money_cell, only_read, row, section, text_cell};
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::organisation::Organisation;
@@ -26,13 +27,14 @@ const SECTIONS: [(&str, &str); 5] = [
 
 pub(crate) fn serve(organisation: &mut Organisation, request: &Request) -> Result<Reply, Refusal> {
     only_read(request)?;
+    let basis = basis_asked(request)?;
     let day = day_asked(request, "date")?.unwrap_or_else(|| organisation.today(request.now));
     let year = year_start(day);
     let month = Period { from: day.first_of_month(), to: day };
     let until = |from: Date| Period { from, to: day };
     let before = Period { from: Date::MIN, to: year.yesterday().unwrap_or(year) };
     // The month, the year, everything; and the years before, whose earnings are retained.
-    let figures = Figures::within(organisation, &[month, until(year), until(Date::MIN), before]);
+    let figures = Figures::of_periods(organisation, basis, &[month, until(year), until(Date::MIN), before]);
     let retained = earnings(organisation, &figures, 4).last().copied().unwrap_or_default();
     let mut rows = vec![header(["Account", "Debit", "Credit", "YTD Debit", "YTD Credit"])];
     let mut totals = [Decimal::ZERO; 4];

@@ -6,7 +6,7 @@ use super::Client;
 use super::payments::{invoice, ready};
 
 /// A sale of 115.00 with 15.00 paid and 46.00 credited, and a bill of 115.00.
-async fn busy() -> (Client, String) {
+pub(super) async fn busy() -> (Client, String) {
     let (client, contact, sale) = ready().await;
     invoice(&client, &contact, "ACCPAY").await;
     let payment = json!({
@@ -22,7 +22,7 @@ async fn busy() -> (Client, String) {
     (client, contact)
 }
 
-async fn report(client: &Client, path: &str) -> Value {
+pub(super) async fn report(client: &Client, path: &str) -> Value {
     let reply = client.get(&format!("Reports/{path}")).await;
     assert_eq!(reply.status, 200, "{}", reply.text);
     let report = reply.json()["Reports"][0].clone();
@@ -31,7 +31,7 @@ async fn report(client: &Client, path: &str) -> Value {
 }
 
 /// All rows as their texts, sections opened.
-fn lines(report: &Value) -> Vec<Vec<String>> {
+pub(super) fn lines(report: &Value) -> Vec<Vec<String>> {
     let cells = |row: &Value| -> Vec<String> {
         let cells = row["Cells"].as_array().into_iter().flatten();
         cells.map(|cell| cell["Value"].as_str().unwrap().to_owned()).collect()
@@ -47,7 +47,7 @@ fn lines(report: &Value) -> Vec<Vec<String>> {
 }
 
 /// The amounts of the row with that name.
-fn amounts(report: &Value, name: &str) -> Vec<String> {
+pub(super) fn amounts(report: &Value, name: &str) -> Vec<String> {
     let found = lines(report).into_iter().find(|line| line.first().is_some_and(|first| first == name));
     found.unwrap_or_else(|| panic!("no row {name} in {report:#}"))[1..].to_vec()
 }

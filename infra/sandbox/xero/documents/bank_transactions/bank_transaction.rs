@@ -9,7 +9,7 @@ use crate::xero::documents::head::{Head, Headed};
 use crate::xero::documents::lines;
 use crate::xero::documents::settlement::{Settled, SettledKind};
 use crate::xero::filter::Field;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::accounts::Account;
@@ -95,7 +95,7 @@ impl Headed for BankTransaction {
     }
 
     /// The bank against what the lines name. A transfer posts by itself, once for both of its ends.
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+    fn entries(&self, organisation: &Organisation, _: Basis) -> Vec<Entry> {
         if self.is_deleted || self.kind.purpose == Purpose::Transfer {
             return Vec::new();
         }

@@ -9,7 +9,7 @@ use crate::xero::body::Put;
 use crate::xero::documents::head::{Head, Headed};
 use crate::xero::documents::settlement::control_account;
 use crate::xero::filter::Field;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::organisation::Organisation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,9 +95,16 @@ impl Claim {
     }
 
     /// From the day it is approved: what is owed, against what was sold or bought and its tax. A credit is that turned
-    /// round.
-    pub(crate) fn post(&self, organisation: &Organisation, head: &Head, is_credit: bool) -> Vec<Entry> {
-        if !self.status.stands() {
+    /// round. Where only what is paid counts, nothing does before it is; a total of nothing is paid on its day.
+    pub(crate) fn post(
+        &self,
+        organisation: &Organisation,
+        head: &Head,
+        is_credit: bool,
+        basis: Basis,
+    ) -> Vec<Entry> {
+        let counts = basis == Basis::Accrual || head.totals.total.is_zero();
+        if !self.status.stands() || !counts {
             return Vec::new();
         }
         let sign = if self.is_sale == is_credit { Decimal::NEGATIVE_ONE } else { Decimal::ONE };

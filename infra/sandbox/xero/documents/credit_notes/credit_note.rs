@@ -10,7 +10,7 @@ use crate::xero::documents::claims::{Claim, Claimed, Manner, Written};
 use crate::xero::documents::head::{Head, Headed, number_key};
 use crate::xero::documents::lines;
 use crate::xero::filter::Field;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::request::Request;
@@ -74,8 +74,8 @@ impl Headed for CreditNote {
         self.head.keys().chain(number).collect()
     }
 
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        self.claim.post(organisation, &self.head, true)
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
+        self.claim.post(organisation, &self.head, true, basis)
     }
 
     fn news(&self, _before: Option<&Self>) -> Option<News> {

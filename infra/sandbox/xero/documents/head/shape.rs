@@ -14,7 +14,7 @@ use crate::xero::documents::lines::PackedLines;
 use crate::xero::documents::tax::{LineAmountTypes, Totals};
 use crate::xero::documents::{postings, stock};
 use crate::xero::filter::{Field, Fields};
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::currencies::CurrencyCode;
@@ -54,7 +54,7 @@ pub(crate) trait Headed: Clone + Serialize + DeserializeOwned {
     fn keys(&self) -> Vec<String>;
 
     /// As `Document::entries`.
-    fn entries(&self, _organisation: &Organisation) -> Vec<Entry> {
+    fn entries(&self, _organisation: &Organisation, _basis: Basis) -> Vec<Entry> {
         Vec::new()
     }
 
@@ -88,8 +88,8 @@ impl<D: Headed> Document for D {
         Headed::keys(self)
     }
 
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        Headed::entries(self, organisation)
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
+        Headed::entries(self, organisation, basis)
     }
 
     fn news(&self, before: Option<&Self>) -> Option<News> {

@@ -13,7 +13,7 @@ use crate::xero::documents::head::{Head, Headed, number_key};
 use crate::xero::documents::lines;
 use crate::xero::documents::settlement::SettledKind;
 use crate::xero::filter::Field;
-use crate::xero::journal::Entry;
+use crate::xero::journal::{Basis, Entry};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::webhooks::{Category, News};
@@ -61,8 +61,8 @@ impl Headed for Invoice {
         self.head.keys().chain([number]).collect()
     }
 
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
-        self.claim.post(organisation, &self.head, false)
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
+        self.claim.post(organisation, &self.head, false, basis)
     }
 
     fn news(&self, before: Option<&Self>) -> Option<News> {

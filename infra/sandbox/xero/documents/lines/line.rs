@@ -8,6 +8,7 @@ use super::packed::PackedLines;
 use crate::xero::body::Put;
 use crate::xero::documents::stock::Moved;
 use crate::xero::documents::tax::LineAmountTypes;
+use crate::xero::journal::{Place, Tag};
 use crate::xero::reading::View;
 use crate::xero::wire::{self, places};
 
@@ -54,6 +55,18 @@ pub(crate) fn discount(lines: &[Line]) -> Decimal {
 }
 
 impl Line {
+    /// Where it is posted; one without an account, on `otherwise`.
+    pub(crate) fn place(&self, otherwise: Uuid) -> Place {
+        self.tracked_on(self.account_id.unwrap_or(otherwise))
+    }
+
+    /// An account, with what the line is tracked under.
+    pub(crate) fn tracked_on(&self, account: Uuid) -> Place {
+        let mut tags =
+            self.tracking.iter().map(|one| Tag { category: one.category_id, option: one.option_id });
+        Place { account, tracking: [tags.next(), tags.next()] }
+    }
+
     /// Without its tax.
     pub(crate) fn net(&self, amounts: LineAmountTypes) -> Decimal {
         match amounts {

@@ -11,7 +11,7 @@ use crate::xero::documents::bank_transactions::bank_transaction::account_block;
 use crate::xero::documents::contacts::contact::Contact;
 use crate::xero::documents::settlement::{Settled, SettledKind, Standing, clear, settles_key};
 use crate::xero::filter::{Field, Fields};
-use crate::xero::journal::{Entry, in_base};
+use crate::xero::journal::{Basis, Entry, in_base};
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::View;
 use crate::xero::settings::accounts::SystemAccount;
@@ -56,14 +56,14 @@ impl Document for Payment {
     }
 
     /// The money, against what it settles; what the rate made of it meanwhile is a gain.
-    fn entries(&self, organisation: &Organisation) -> Vec<Entry> {
+    fn entries(&self, organisation: &Organisation, basis: Basis) -> Vec<Entry> {
         if self.deleted {
             return Vec::new();
         }
         let comes_in = self.is_sale == (self.settles.kind == SettledKind::Invoice);
         let money = if comes_in { self.amount } else { -self.amount };
         let entry = Entry::on(self.date, self.currency_rate).debit(self.account, money);
-        let entry = clear(organisation, entry, self.settles, self.amount);
+        let entry = clear(organisation, entry, self.settles, self.amount, basis);
         vec![entry.close(organisation.system_account(SystemAccount::RealisedCurrencyGain))]
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Account, Accounts, BankAccount, code_key, name_key};
 use crate::xero::answer::{Refusal, Reply};
 use crate::xero::documents::head::sent_id;
-use crate::xero::journal;
+use crate::xero::journal::{self, Basis};
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::reading::{View, single};
@@ -223,7 +223,7 @@ pub(super) fn delete(organisation: &mut Organisation, request: &Request, id: Uui
     let mut body = Accounts::show(organisation, request, &account, View::Written);
     let problem = if account.system.is_some() {
         Some(protected(&account))
-    } else if journal::balances(organisation, |_| true).contains_key(&id) {
+    } else if journal::balances(organisation, Basis::Accrual).contains_key(&id) {
         Some(format!("The account '{}' has transactions and can only be archived", account.name))
     } else {
         None
