@@ -48,9 +48,16 @@ pub(crate) fn share(
     let (mut so_far, mut shared) = (Decimal::ZERO, Decimal::ZERO);
     for (place, part) in parts {
         so_far += part;
-        let until_here = places((base * so_far).checked_div(totals.total).unwrap_or(base), 2);
+        let until_here = places(part_of(base, so_far, totals.total), 2);
         entry = entry.debit_base(place, until_here - shared);
         shared = until_here;
     }
     stock::post(entry, &lines, amount.abs().checked_div(totals.total).unwrap_or(Decimal::ONE))
+}
+
+/// So much of an amount as a part is of a whole.
+fn part_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal {
+    let exact = amount.checked_mul(part).and_then(|product| product.checked_div(whole));
+    let rounded = || amount.checked_mul(part.checked_div(whole)?);
+    exact.or_else(rounded).unwrap_or(amount)
 }

@@ -1,7 +1,7 @@
 //! The columns of a report: a period each, or what is tracked under an option each, with the books' movements.
 //!
-//! Headings, and what is refused, are as far as they are known: <https://developer.xero.com/documentation/api/accounting/reports>.
-//! The wordings are ours.
+//! What couldn't be answered is refused, in words of ours. The headings of options are not recorded.
+//! <https://developer.xero.com/documentation/api/accounting/reports>
 
 use std::collections::HashMap;
 

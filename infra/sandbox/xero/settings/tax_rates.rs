@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::xero::documents::head::sent_id;
 use crate::xero::messages::Messages;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::Part;
@@ -178,21 +179,31 @@ impl Resource for TaxRates {
     }
 }
 
-/// By tax type, then by name.
+/// By the id that a path stands for, by tax type, then by name.
 fn find(
     organisation: &Organisation,
     request: &Request,
     sent: &Map<String, Value>,
 ) -> Result<Option<TaxRate>, Refused> {
     let rates = &organisation.shelves.tax_rates;
-    let held = match given(sent, "TaxType") {
-        Some(tax_type) => {
+    let by_path = match sent_id(sent, TaxRates::ID)? {
+        Some(id) => Some(rates.get(id).ok_or(Refused::NotFound)?),
+        None => None,
+    };
+    let tax_type = given(sent, "TaxType");
+    let held = match (by_path, tax_type) {
+        (Some(held), Some(other)) if other != held.tax_type => {
+            let message = format!("The TaxType '{other}' is not the one in the path, '{}'", held.tax_type);
+            return Err(Refused::because(None, message));
+        }
+        (Some(held), _) => Some(held),
+        (None, Some(tax_type)) => {
             let held = rates.find(&type_key(&tax_type));
             Some(held.ok_or_else(|| {
                 Refused::because(None, format!("The TaxType code '{tax_type}' does not exist"))
             })?)
         }
-        None => given(sent, "Name").and_then(|name| rates.find(&name_key(&name))),
+        (None, None) => given(sent, "Name").and_then(|name| rates.find(&name_key(&name))),
     };
     match held {
         Some(_) if request.method == "PUT" => Err(Refused::because(None, "Please enter a unique Name.")),

@@ -71,3 +71,19 @@ async fn the_second_name_of_an_id_must_be_that_of_the_path_too() {
     assert_eq!(refused.messages(), [format!("The ID '{other}' is not the one in the path, '{one}'")]);
     assert_eq!(client.post(&path, json!({ "ID": one, "Reference": "R" })).await.status, 200);
 }
+
+/// Tax rates are known by their type.
+#[tokio::test]
+async fn a_tax_rate_is_written_by_the_type_in_its_path() {
+    let client = Client::unlimited().await;
+    let other = client.post("TaxRates/INPUT2", json!({ "TaxType": "OUTPUT2", "Name": "Renamed" })).await;
+    assert_eq!(
+        (other.status.as_u16(), other.messages()),
+        (400, vec!["The TaxType 'OUTPUT2' is not the one in the path, 'INPUT2'".to_owned()])
+    );
+    let renamed = client.post("TaxRates/INPUT2", json!({ "Name": "15% GST on Purchases" })).await.json();
+    assert_eq!(
+        (&renamed["TaxRates"][0]["TaxType"], &renamed["TaxRates"][0]["Name"]),
+        (&json!("INPUT2"), &json!("15% GST on Purchases"))
+    );
+}

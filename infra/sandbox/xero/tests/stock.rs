@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::reports::{amounts, report};
 use super::{Client, digits};
 
 const INSUFFICIENT: &str = "Insufficient stock. Items are eligible for backorder.";
@@ -115,4 +116,22 @@ async fn a_tracked_item_is_bought_on_the_account_of_its_stock() {
     let path = format!("BankTransactions/{}", spent["BankTransactionID"].as_str().unwrap());
     assert_eq!(client.post(&path, json!({ "Status": "DELETED" })).await.status, 200);
     assert_eq!(stock(&client).await, ["0.0000", "0.00", "0", "0"]);
+}
+
+#[tokio::test]
+async fn on_a_cash_basis_what_was_sold_costs_as_far_as_it_is_paid() {
+    let client = ready().await;
+    made(&client, "Invoices", boxes("ACCPAY", 10, 10)).await;
+    let sale = made(&client, "Invoices", boxes("ACCREC", 4, 50)).await;
+    let payment = json!({
+        "Invoice": { "InvoiceID": sale["InvoiceID"] }, "Account": { "Code": "090" }, "Date": "2026-11-21",
+        "Amount": 100,
+    });
+    made(&client, "Payments", payment).await;
+    for (basis, sold, cost) in [("false", "200.00", "40.00"), ("true", "100.00", "20.00")] {
+        let profit = report(&client, &format!("ProfitAndLoss?paymentsOnly={basis}")).await;
+        assert_eq!(amounts(&profit, "Sales"), [sold]);
+        assert_eq!(amounts(&profit, "Cost of Goods Sold"), [cost]);
+    }
+    client.assert_books_hold().await;
 }
