@@ -73,6 +73,31 @@ def test_the_trial_balance_balances(xero: Xero, customer: Contact) -> None:
     assert Decimal(total[1]) == Decimal(total[2]) != 0
 
 
+def test_what_was_paid_is_what_was_earned_on_a_cash_basis(xero: Xero, customer: Contact) -> None:
+    (report,) = xero.get_report_trial_balance(date=LATER, payments_only=True).reports
+    total = named(report, "Total")
+    assert Decimal(total[1]) == Decimal(total[2]) != 0
+    assert not [row for row in cells(report) if row[0].startswith("Accounts Receivable")]
+    asked = {"from_date": date(2000, 1, 1), "to_date": LATER}
+    (paid,) = xero.get_report_profit_and_loss(**asked, payments_only=True).reports
+    (invoiced,) = xero.get_report_profit_and_loss(**asked).reports
+    assert 0 < Decimal(named(paid, "Sales")[1]) < Decimal(named(invoiced, "Sales")[1])
+
+
+def test_profit_by_tracking_adds_up_to_its_total(xero: Xero, customer: Contact) -> None:
+    (region,) = xero.get_tracking_categories(where='Name=="Region"').tracking_categories
+    (report,) = xero.get_report_profit_and_loss(
+        from_date=TODAY - timedelta(days=90),
+        to_date=LATER,
+        tracking_category_id=region.tracking_category_id,
+    ).reports
+    names, sales = next(cells(report)), named(report, "Sales")
+    assert names[-2:] == ["Unassigned", "Total"]
+    assert {option.name for option in region.options} == set(names[1:-2])
+    *parts, total = (Decimal(amount) for amount in sales[1:])
+    assert sum(parts) == total != 0
+
+
 def test_the_balance_sheet_balances(xero: Xero, customer: Contact) -> None:
     (report,) = xero.get_report_balance_sheet(date=LATER).reports
     assert report.report_name == "Balance Sheet"

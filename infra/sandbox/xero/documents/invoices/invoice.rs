@@ -114,7 +114,6 @@ impl Invoice {
         body.put("InvoiceID", head.id.to_string());
         body.put("InvoiceNumber", &*head.number);
         body.put("Reference", &*head.reference);
-        body.put_some("RepeatingInvoiceID", self.repeating_invoice.map(|id| id.to_string()));
         // After a write none of them is shown; alone, payments only if there are any.
         let payments = || organisation.payments_of(head.id).map(|payment| payment.inside());
         if matches!(view, Paged | Listed) || (view == Single && payments().next().is_some()) {
@@ -144,6 +143,7 @@ impl Invoice {
         if view != Written {
             body.put("HasAttachments", false);
         }
+        body.put_some("RepeatingInvoiceID", self.repeating_invoice.map(|id| id.to_string()));
         if matches!(view, Paged | Listed) {
             body.put("InvoiceAddresses", json!([]));
         }
