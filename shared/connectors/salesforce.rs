@@ -136,8 +136,8 @@ impl Connector for Salesforce {
         Some(consent::authorize_url(connection))
     }
 
-    fn consent_scopes(&self, _needed: &BTreeSet<String>) -> Vec<String> {
-        consent::SCOPES.map(str::to_owned).to_vec()
+    fn consent_scopes(&self, needed: &BTreeSet<String>) -> Vec<String> {
+        consent::scopes(needed)
     }
 
     fn is_issuer(&self, connection: &Connection, issuer: &str) -> bool {

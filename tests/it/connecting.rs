@@ -333,6 +333,23 @@ async fn connecting_again_revives_all_connections_of_the_person_and_no_other_acc
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connecting_again_asks_for_the_scopes_that_were_named_at_first() {
+    let world = world().await;
+    let named = ["api", "refresh_token", "openid"].map(str::to_owned).to_vec();
+    let wanted = Wanted { scopes: named.clone(), ..wanted("sales", Provider::Salesforce) };
+    let first =
+        consent::invite(&world.stack, wanted, SecretString::from(SECRET), ADDRESS).await.expect("invited");
+    assert_eq!(first.scopes, named);
+    let mut person = Person::new(&world.stack);
+    let page = allowed(&mut person, &first).await;
+    assert!(page.text.contains("<b>sales</b> is connected to"), "{}", page.text);
+    let sales = connection(&world, "sales").await.expect("connected");
+    assert_eq!(sales.scopes, named);
+    let again = consent::again(&world.stack, &sales, None, ADDRESS).await.expect("invited");
+    assert_eq!(again.scopes, named);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_parked_goes_on_when_its_person_connects_again() {
     for provider in [Provider::Xero, Provider::Salesforce] {
         let world = world().await;

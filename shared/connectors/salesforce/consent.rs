@@ -1,12 +1,20 @@
 //! A person's consent: one user of one org. <https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm>
 
+use std::collections::BTreeSet;
+
 use super::metadata;
 use crate::domain::connection::Connection;
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, Identity};
 
 /// Leave isn't given out piece by piece: what the user may do decides. Without the second there is no refresh token.
-pub(super) const SCOPES: [&str; 2] = ["api", "refresh_token"];
+const SCOPES: [&str; 2] = ["api", "refresh_token"];
+
+/// Those, and what else somebody wants.
+pub(super) fn scopes(wanted: &BTreeSet<String>) -> Vec<String> {
+    let others = wanted.iter().map(String::as_str).filter(|scope| !SCOPES.contains(scope));
+    SCOPES.into_iter().chain(others).map(str::to_owned).collect()
+}
 
 /// Production, a sandbox, or the org's My Domain.
 pub(super) fn authorize_url(connection: &Connection) -> String {
