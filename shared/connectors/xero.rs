@@ -165,8 +165,13 @@ impl Connector for Xero {
         notification::hear(notification, keys)
     }
 
-    async fn is_disconnected(&self, because: &Failure, account: &dyn Account) -> Result<bool, Fault> {
-        identify::is_disconnected(because, account).await
+    fn may_be_disconnected(&self, because: &Failure) -> bool {
+        identify::may_be_disconnected(because)
+    }
+
+    async fn opened(&self, account: &dyn Account) -> Result<Option<BTreeSet<String>>, Fault> {
+        let organisations = identify::organisations(account, None).await?;
+        Ok(Some(organisations.into_iter().map(|one| one.account).collect()))
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::budget::{Budgets, NotYet, Permit, Priority};
-use super::connections::Connections;
 use super::notify::Notices;
 use super::refresh::Tokens;
 use super::{FlowError, fault_of};
@@ -45,7 +44,6 @@ pub struct Client {
     ports: Ports,
     budgets: Budgets,
     tokens: Tokens,
-    connections: Connections,
     notices: Notices,
 }
 
@@ -66,7 +64,6 @@ impl Client {
         ports: Ports,
         budgets: Budgets,
         tokens: Tokens,
-        connections: Connections,
         notices: Notices,
     ) -> Self {
         Self {
@@ -79,7 +76,6 @@ impl Client {
             ports,
             budgets,
             tokens,
-            connections,
             notices,
         }
     }
@@ -227,35 +223,48 @@ impl Client {
     }
 
     async fn forbidden(&self, now: Timestamp, failure: Failure) -> Fault {
-        if self.is_disconnected(&failure).await
-            && let Err(error) = self.connections.needs_reconnect(&self.connection).await
-        {
-            tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
-        }
+        let is_closed = self.is_disconnected(&failure).await;
         // A right that is given later is not in the token that is held now.
         self.tokens.forget(&self.connection).await;
+        if is_closed {
+            match self.tokens.is_closed(&self.connection, &failure).await {
+                Ok(()) => return self.waits(now, failure),
+                Err(error) => {
+                    tracing::warn!(connection = %self.connection.id, %error, "could not mark the connection");
+                }
+            }
+        }
         self.parked(now, failure).await
     }
 
     /// A fresh token was refused too, or a right is missing: only a person can mend that.
     async fn parked(&self, now: Timestamp, failure: Failure) -> Fault {
         self.notices.parked(&self.connection, &failure).await;
+        self.waits(now, failure)
+    }
+
+    /// The owner knows.
+    fn waits(&self, now: Timestamp, failure: Failure) -> Fault {
         // Parked runs are found by their connection, which the message names first.
         let failure = Failure::new(failure.code, format!("{}: {}", self.connection.id, failure.message));
         Fault::Retry(Again { at: now + SignedDuration::from_mins(15), reason: Reason::Parked, failure })
     }
 
     /// Whether the whole account is closed to this connection, and not only what one call wanted.
-    async fn is_disconnected(&self, because: &Failure) -> bool {
-        if !self.wonders {
+    pub(super) async fn is_disconnected(&self, because: &Failure) -> bool {
+        let known = &self.connection.account;
+        if !self.wonders || known.is_empty() || !self.connector.may_be_disconnected(because) {
             return false;
         }
         let asks = Self { wonders: false, ..self.clone() };
-        self.connector.is_disconnected(because, &asks).await.unwrap_or_else(|fault| {
-            // What is refused again is asked about again.
-            tracing::info!(connection = %self.connection.id, code = %fault.failure().code, "not known whether it is disconnected");
-            false
-        })
+        match self.connector.opened(&asks).await {
+            Ok(opened) => opened.is_some_and(|opened| !opened.contains(known)),
+            Err(fault) => {
+                // What is refused again is asked about again.
+                tracing::info!(connection = %self.connection.id, code = %fault.failure().code, "not known whether it is disconnected");
+                false
+            }
+        }
     }
 
     fn not_started(&self, now: Timestamp, why: &str) -> Fault {

@@ -2,6 +2,7 @@
 //!
 //! Grants without a browser are connected here. A person's consent is `consent`'s, which ends here as well.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -153,11 +154,26 @@ pub(super) async fn identified(
     })
 }
 
-/// Asks the account at the other end who it is.
-pub async fn identify(stack: &Stack, connection: &Connection) -> Result<Identity, FlowError> {
-    asked(stack, connection, stack.now() + stack.times.function).await
+/// The accounts that tokens open.
+pub(super) struct Opened(Option<BTreeSet<String>>);
+
+impl Opened {
+    pub(super) fn has(&self, connection: &Connection) -> bool {
+        self.0.as_ref().is_none_or(|accounts| accounts.contains(&connection.account))
+    }
 }
 
+/// What the tokens of this connection open by now, other connections' accounts among it.
+pub(super) async fn opened(
+    stack: &Stack,
+    connection: &Connection,
+    deadline: Timestamp,
+) -> Result<Opened, FlowError> {
+    let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?.hurried();
+    client.connector.opened(&client).await.map(Opened).map_err(passing)
+}
+
+/// Asks the account at the other end who it is.
 async fn asked(stack: &Stack, connection: &Connection, deadline: Timestamp) -> Result<Identity, FlowError> {
     let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?.hurried();
     client.connector.identify(&client).await.map_err(passing)

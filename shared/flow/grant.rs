@@ -35,6 +35,8 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A process that slept through its lease with a token is awake by then, or won't be.
 const LATE_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// An owner who couldn't be told that a connection needs a person is told by then.
+const TOLD_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How often a row is read anew that others write as well.
 const TRIES: usize = 8;
 /// Over this the grants of a stack are spread, so that they don't all come up at once.
@@ -63,7 +65,7 @@ pub struct GrantRow {
     pub ending: Option<Ending>,
     /// What used it last: for whom it is ended.
     pub connection: Option<Box<Connection>>,
-    /// What the last look found, by connection.
+    /// What the last look at each of its accounts found.
     pub checks: BTreeMap<ConnectionId, Check>,
     /// When it is looked after; None: there is nothing of it any more.
     pub care_at: Option<Timestamp>,
@@ -98,7 +100,7 @@ pub enum TroubleKind {
     Unavailable,
 }
 
-/// A look at an account that nothing else had called.
+/// What a look at an account found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub at: Timestamp,
@@ -143,6 +145,17 @@ impl GrantRow {
     pub(super) fn is_dead(&mut self, now: Timestamp) {
         self.dead = Some(self.generation);
         self.looked_at_by(now + LATE_AFTER);
+    }
+
+    /// A look at an account that it opens.
+    pub(super) fn is_looked_at(&mut self, connection: &ConnectionId, check: Check) {
+        self.checks.insert(connection.clone(), check);
+    }
+
+    /// One of its accounts was taken from the connection.
+    pub(super) fn is_closed(&mut self, connection: &ConnectionId, check: Check) {
+        self.looked_at_by(check.at + TOLD_AFTER);
+        self.is_looked_at(connection, check);
     }
 
     /// A refresh token was sent that is taken again for a while, and nothing came of it: if nobody else does, the keeper

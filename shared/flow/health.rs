@@ -9,6 +9,7 @@ use super::grant::{Check, GrantRow, Trouble};
 use super::stack::Stack;
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::{ConnectionId, ConsentId};
+use crate::domain::outcome::Failure;
 
 /// How a connection does: printed by `connection list|check --json`.
 #[derive(Debug, Clone, Serialize)]
@@ -39,7 +40,7 @@ pub struct Health {
     pub rotates: Option<bool>,
     /// Why there was no token the last time.
     pub trouble: Option<Trouble>,
-    /// What the keeper's last look found; it looks when nothing else calls the account.
+    /// What the last look found: the keeper's, which looks when nothing else calls the account, or a person's.
     pub checked: Option<Check>,
     pub calls_left_this_minute: Option<u32>,
     pub calls_left_today: Option<u32>,
@@ -47,6 +48,14 @@ pub struct Health {
     pub paused_until: Option<Timestamp>,
     /// Calls of today that somebody else made with our client id: a second stack, or another program with the same app.
     pub foreign_calls_today: Option<u32>,
+}
+
+impl Health {
+    /// Why it doesn't do well, and when that was found.
+    pub fn why(&self) -> Option<(&Failure, Timestamp)> {
+        let found = || self.checked.as_ref().and_then(|check| Some((check.problem.as_ref()?, check.at)));
+        self.trouble.as_ref().map(|trouble| (&trouble.failure, trouble.at)).or_else(found)
+    }
 }
 
 /// Of these connections, in their order. Reads what is stored and calls nobody.
@@ -87,7 +96,8 @@ async fn of(stack: &Stack, connection: &Connection, mut row: GrantRow) -> Result
         days_until_unused_end: ends.map(|ends| ends.duration_since(now).as_hours().div_euclid(24)),
         rotates: row.rotates,
         trouble: row.trouble,
-        checked: row.checks.remove(&connection.id),
+        // What was found before it was connected again is over.
+        checked: row.checks.remove(&connection.id).filter(|check| Some(check.at) >= connection.connected_at),
         calls_left_this_minute: limits.as_ref().and_then(|limits| budget.minute_left(limits, now)),
         calls_left_today: limits.as_ref().and_then(|limits| budget.day_left(limits)),
         calls_today: budget.day_count(),

@@ -3,6 +3,7 @@
 //! It knows ports and the catalog; it names no provider, no AWS and no SQLite.
 
 pub mod account;
+pub mod answers;
 pub mod backfill;
 pub mod budget;
 mod care;

@@ -15,6 +15,9 @@ const QUIET_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Who is asked to mend a connection is asked again after so long, when it doesn't work by then either.
 const ASKED_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
+/// What it stands under that a connection must be connected again, whatever the reason is called.
+const NEEDS_RECONNECT: &str = "needs_reconnect";
+
 /// What is told once for each time that it happens is remembered for so long.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 
@@ -60,7 +63,7 @@ impl Notices {
         self.once(&format!("pause#{id}"), pause, &subject, &body).await;
     }
 
-    /// Once until it works again, or is connected again; and once more each day until then.
+    /// What a call met: once until it works again, or is connected again; and once more a day later, when it is still met.
     pub async fn parked(&self, connection: &Connection, failure: &Failure) {
         if is_being_connected(connection) {
             return;
@@ -68,11 +71,48 @@ impl Notices {
         let (id, command) = (&connection.id, &self.command);
         let subject = format!("[Counterfoil] {id} needs you: {}", failure.code);
         let body = format!(
-            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost; what can be mended elsewhere goes on by itself.\nConnect it again: {command} connection reconnect {id}\n\nYou are told again if it is so a day from now.\n",
+            "{id} can't be used: {}.\n\nRuns that need it are parked, nothing is lost; what can be mended elsewhere goes on by itself.\nConnect it again: {command} connection reconnect {id}\n\nYou are told again if a run or a poll still meets it a day from now.\n",
             failure.code
         );
         let key = Key::new(told_of(connection), failure.code.as_str());
         self.tell(key, ASKED_AGAIN_AFTER, &subject, &body).await;
+    }
+
+    /// Connections that can't be used before a person connects them again: each once, and once more each day until then.
+    pub async fn need_reconnect(&self, which: &[Arc<Connection>], failure: &Failure) {
+        let (mut names, mut told) = (Vec::new(), Vec::new());
+        for connection in which {
+            let key = Key::new(told_of(connection), NEEDS_RECONNECT);
+            if self.is_news(&key, ASKED_AGAIN_AFTER).await {
+                names.push(connection.id.as_str());
+                told.push(key);
+            }
+        }
+        if names.is_empty() {
+            return;
+        }
+        let command = &self.command;
+        let subject = format!("[Counterfoil] {} needs you: {}", named(&names), failure.code);
+        let commands: String =
+            names.iter().map(|name| format!("  {command} connection reconnect {name}\n")).collect();
+        let body = format!(
+            "The provider takes no calls for {} any more: {}.\n\nRuns that need it are parked, nothing is lost or deleted. Connect it again, and they go on:\n{commands}\nYou are told again each day until then.\n",
+            names.join(", "),
+            failure.code
+        );
+        self.mail(told, &subject, &body).await;
+    }
+
+    /// What the daily look at an account found: once, and once more each day that it is so.
+    pub async fn answers_wrong(&self, connection: &Connection, failure: &Failure) {
+        let (id, command) = (&connection.id, &self.command);
+        let subject = format!("[Counterfoil] {id} doesn't answer as it should: {}", failure.code);
+        let body = format!(
+            "The daily look at the account of {id} found that it doesn't answer as it should: {}.\n\nRuns go on as far as they can.\nSee it: {command} connection check {id}\n\nYou are told again each day that it is so.\n",
+            failure.code
+        );
+        self.tell(Key::new(told_of(connection), failure.code.as_str()), ASKED_AGAIN_AFTER, &subject, &body)
+            .await;
     }
 
     /// A connection that could not be used works again: when it fails once more, that is news.
@@ -98,27 +138,6 @@ impl Notices {
             failure.code
         );
         self.once(&format!("feed#{flow}#{}", failure.code), QUIET_FOR, &subject, &body).await;
-    }
-
-    /// A grant has ended, and with it all connections that share it: once for each end.
-    pub async fn grant_ended(
-        &self,
-        grant: &GrantId,
-        generation: u64,
-        shared: &[Arc<Connection>],
-        failure: &Failure,
-    ) {
-        let command = &self.command;
-        let names: Vec<&str> = shared.iter().map(|connection| connection.id.as_str()).collect();
-        let subject = format!("[Counterfoil] {} needs you: {}", named(&names), failure.code);
-        let commands: String =
-            names.iter().map(|name| format!("  {command} connection reconnect {name}\n")).collect();
-        let body = format!(
-            "The provider gives no tokens for {} any more: {}.\n\nRuns that need it are parked, nothing is lost or deleted. Connect it again, and they go on:\n{commands}",
-            names.join(", "),
-            failure.code
-        );
-        self.once(&format!("ended#{grant}#{generation}"), REMEMBERED, &subject, &body).await;
     }
 
     /// Nothing stands still yet: the access token is still taken, but no other may follow.
@@ -174,21 +193,34 @@ impl Notices {
     }
 
     async fn tell(&self, key: Key, quiet: SignedDuration, subject: &str, body: &str) {
+        if self.is_news(&key, quiet).await {
+            self.mail(vec![key], subject, body).await;
+        }
+    }
+
+    /// Notes that this is told now. Returns whether it wasn't told lately.
+    async fn is_news(&self, key: &Key, quiet: SignedDuration) -> bool {
         let now: Timestamp = self.ports.clock.now();
         let mut item = Item::new(key.clone());
         item.expires_at = Some(now + quiet);
         match self.ports.table.write(vec![Write::put(item, Condition::Absent)]).await {
-            Ok(()) => {}
-            Err(TableError::Refused(_)) => return,
-            Err(error) => tracing::warn!(%error, "could not note that the owner was told"),
-        }
-        if let Err(error) = self.ports.mailer.send(subject, body).await {
-            // The run list has the failure all the same; and the next one mails.
-            tracing::warn!(%error, "could not mail the owner");
-            let forget = Write::Delete { key, when: Condition::Always };
-            if let Err(error) = self.ports.table.write(vec![forget]).await {
-                tracing::warn!(%error, "could not note that the owner was not told");
+            Ok(()) => true,
+            Err(TableError::Refused(_)) => false,
+            Err(error) => {
+                tracing::warn!(%error, "could not note that the owner was told");
+                true
             }
+        }
+    }
+
+    /// `told`: where it stands that this was told.
+    async fn mail(&self, told: Vec<Key>, subject: &str, body: &str) {
+        let Err(error) = self.ports.mailer.send(subject, body).await else { return };
+        // The run list has the failure all the same; and the next one mails.
+        tracing::warn!(%error, "could not mail the owner");
+        let forget = told.into_iter().map(|key| Write::Delete { key, when: Condition::Always });
+        if let Err(error) = self.ports.table.write(forget.collect()).await {
+            tracing::warn!(%error, "could not note that the owner was not told");
         }
     }
 }

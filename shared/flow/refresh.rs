@@ -8,6 +8,7 @@
 //! note stands and no newer token is there, an answer was lost: the token is never sent again, since that would end
 //! what the lost answer had given; what the access token still allows goes on, and then a person is asked.
 
+mod ended;
 mod first;
 mod kept;
 mod late;

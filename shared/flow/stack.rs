@@ -121,7 +121,6 @@ impl Stack {
             self.ports.clone(),
             self.budgets.clone(),
             self.tokens.clone(),
-            self.connections.clone(),
             self.notices.clone(),
         ))
     }

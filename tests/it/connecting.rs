@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use counterfoil::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use counterfoil::domain::ids::{ConnectionId, EventKey};
 use counterfoil::domain::run::Status;
-use counterfoil::flow::connect::{self, Wanted};
+use counterfoil::flow::answers::{self, Answer};
+use counterfoil::flow::connect::Wanted;
 use counterfoil::flow::connections::token_name;
 use counterfoil::flow::consent::{self, Invited, Outcome};
-use counterfoil::flow::{keep, lifecycle};
+use counterfoil::flow::{Stack, keep, lifecycle};
+use counterfoil::ports::connector::Identity;
 use counterfoil::ports::table::{self, Item, Key, Query, Table, TableError, Write};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
@@ -66,6 +68,14 @@ pub(crate) async fn outcome(world: &World, invited: &Invited) -> Outcome {
     consent::outcome(&world.stack, invited.id).await.expect("read").expect("there")
 }
 
+/// The account at the other end, when it is the one that it was.
+pub(crate) async fn identified(stack: &Stack, connection: &Connection) -> Result<Identity, Answer> {
+    match answers::ask(stack, &Arc::new(connection.clone())).await.expect("an answer") {
+        Answer::Well(identity) => Ok(identity),
+        another => Err(another),
+    }
+}
+
 /// How often either was asked for tokens.
 pub(crate) fn token_calls(world: &World) -> usize {
     let is_token = |path: &str| path.ends_with("/token");
@@ -104,7 +114,7 @@ async fn a_person_connects_a_salesforce_org_and_its_tokens_work() {
     assert_eq!((sales.grant, sales.state), (GrantKind::AuthorizationCode, ConnectionState::Active));
     assert!(sales.consent.is_some() && sales.account.starts_with("00D") && sales.own_user.starts_with("005"));
     assert_eq!(sales.title, "Sandbox Trading Ltd");
-    let identity = connect::identify(&world.another_process(), &sales).await.expect("it answers");
+    let identity = identified(&world.another_process(), &sales).await.expect("it answers");
     assert_eq!(identity.account, sales.account);
     assert!(matches!(outcome(&world, &invited).await, Outcome::Connected { .. }));
 }
@@ -170,7 +180,7 @@ async fn several_organisations_of_one_consent_are_named_by_the_person_and_share_
     world.advance(Duration::from_mins(40));
     let before = token_calls(&world);
     let (one, other) = (world.another_process(), world.another_process());
-    let both = async { tokio::join!(connect::identify(&one, &branch), connect::identify(&other, &uk)) };
+    let both = async { tokio::join!(identified(&one, &branch), identified(&other, &uk)) };
     let (one, other) = world.flowing(both).await;
     assert_eq!((one.expect("answers").account, other.expect("answers").account), (second, third));
     assert_eq!(token_calls(&world) - before, 1, "one refresh is for both");
@@ -320,7 +330,7 @@ async fn connecting_again_revives_all_connections_of_the_person_and_no_other_acc
     for name in ["branch", "ledger"] {
         let connection = connection(&world, name).await.expect("there");
         assert_eq!(connection.state, ConnectionState::Active, "{name}");
-        connect::identify(&world.another_process(), &connection).await.expect("it answers");
+        identified(&world.another_process(), &connection).await.expect("it answers");
     }
 
     // The same name for another account.
@@ -330,6 +340,36 @@ async fn connecting_again_revives_all_connections_of_the_person_and_no_other_acc
     let page = person.press(&page, "allow", &[(&branch, None), (&own, Some("on"))]).await;
     assert!(page.status == 400 && page.text.contains("another_account"), "{}", page.text);
     assert_eq!(connection(&world, "branch").await.expect("there").account, second);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connecting_again_revives_no_organisation_that_xero_has_disconnected() {
+    let world = world().await;
+    let second = world.sandbox.xero.add_organisation("Branch (AU)");
+    let own = format!("tenant={}", world.sandbox.xero.ledger().tenant_id());
+    let branch = format!("tenant={second}");
+    let mut person = Person::new(&world.stack);
+    for (name, ticked) in [
+        ("branch", [(&*own, None), (&*branch, Some("on"))]),
+        ("ledger", [(&*own, Some("on")), (&*branch, None)]),
+    ] {
+        let invited = invited(&world, name, Provider::Xero).await;
+        let page = person.open(invited.url.expose_secret()).await;
+        let page = person.press(&page, "allow", &ticked).await;
+        assert!(page.text.contains(&format!("<b>{name}</b> is connected to")), "{}", page.text);
+    }
+    world.sandbox.xero.disconnect(second);
+    for name in ["branch", "ledger"] {
+        let known = connection(&world, name).await.expect("connected");
+        assert!(world.stack.connections.needs_reconnect(&known).await.expect("marked"));
+    }
+    let known = connection(&world, "ledger").await.expect("connected");
+    let again = consent::again(&world.stack, &known, None, ADDRESS).await.expect("invited");
+    let page = person.open(again.url.expose_secret()).await;
+    let page = person.press(&page, "allow", &[(&own, Some("on")), (&branch, None)]).await;
+    assert!(page.text.contains("<b>ledger</b> is connected to"), "{}", page.text);
+    assert_eq!(connection(&world, "ledger").await.expect("there").state, ConnectionState::Active);
+    assert_eq!(connection(&world, "branch").await.expect("there").state, ConnectionState::NeedsReconnect);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

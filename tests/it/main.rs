@@ -1,6 +1,7 @@
 //! The whole of Counterfoil in one process, told in the customer's language.
 
 mod architecture;
+mod asked_again;
 mod backfill;
 mod bad_elements;
 mod bad_weather;

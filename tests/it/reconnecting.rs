@@ -22,6 +22,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::broken::Broken;
+use crate::connecting::identified;
 use crate::consents::{
     SALESFORCE_TOKEN, kept, mails, seconds_pass, spent, state, token, with_books, with_crm, xero_fault,
 };
@@ -148,7 +149,7 @@ async fn a_machine_that_signs_with_a_private_key_connects_and_a_session_that_end
     org.counters().clear();
     let other = world.another_process();
     let connection = other.connections.get(&signed.id).await.expect("read").expect("there");
-    let identity = world.flowing(connect::identify(&other, &connection)).await.expect("it answers");
+    let identity = world.flowing(identified(&other, &connection)).await.expect("it answers");
     assert_eq!(identity.account, signed.account);
     let tokens: Vec<_> = org.calls().into_iter().filter(|call| call.path == SALESFORCE_TOKEN).collect();
     assert_eq!(tokens.len(), 1);

@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::browser::{ADDRESS, Page, Person};
-use crate::connecting::{connection, invited, outcome, world};
+use crate::connecting::{connection, identified, invited, outcome, world};
 use crate::consents::{mails, token};
 use crate::trouble::{Life, mortal, mortal_ports};
 use crate::vaults::{Clinging, Names, behind};
@@ -76,7 +76,7 @@ async fn in_vault(world: &World, connection: &Connection) -> (bool, bool) {
 
 async fn answers(world: &World, name: &str) {
     let connection = connection(world, name).await.expect("there");
-    world.flowing(connect::identify(&world.another_process(), &connection)).await.expect("it answers");
+    world.flowing(identified(&world.another_process(), &connection)).await.expect("it answers");
 }
 
 /// The keeper comes by for two days.
@@ -440,8 +440,7 @@ async fn the_sessions_of_replaced_credentials_end_where_they_can_be_ended() {
     let world = World::new().await;
     world.sandbox.salesforce.register_client(Client::new("other-app", "other-secret"));
     let crm = connection(&world, "crm").await.expect("there");
-    let known = Connection { account: String::new(), ..crm.clone() };
-    let account = world.flowing(connect::identify(&world.stack, &known)).await.expect("an org").account;
+    let account = world.sandbox.salesforce.organization_id();
     world.stack.connections.save(&Connection { account, ..crm.clone() }).await.expect("saved");
     let old = token(&world.another_process(), "crm", None).await.expect("a token");
     let wanted = Wanted { client_id: "other-app".to_owned(), ..Wanted::again(&crm) };

@@ -6,13 +6,12 @@ use std::time::Duration;
 use counterfoil::domain::connection::Provider;
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::Stack;
-use counterfoil::flow::connect;
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use jiff::SignedDuration;
 
 use crate::browser::{ADDRESS, Page, Person};
-use crate::connecting::{CLIENT, SECRET, allow, connection, invited, token_calls, world};
+use crate::connecting::{CLIENT, SECRET, allow, connection, identified, invited, token_calls, world};
 use crate::passing;
 use crate::vaults::{Down, Slow};
 use crate::world::World;
@@ -69,7 +68,7 @@ async fn an_account_that_answers_too_late_for_the_page_is_asked_again_with_the_t
         assert!(done.text.contains("<b>new</b> is connected to"), "{path}: {}", done.text);
         assert_eq!(token_calls(&world) - before, spent, "the tokens are those of the first page");
         let new = connection(&world, "new").await.expect("connected");
-        connect::identify(&world.another_process(), &new).await.expect("it answers");
+        identified(&world.another_process(), &new).await.expect("it answers");
         let used = person.press(&slow, "", &[]).await;
         assert!(used.status == 400 && used.text.contains("unknown_ticket"), "{}", used.text);
     }

@@ -8,11 +8,12 @@ use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::budget::Priority;
 use counterfoil::flow::connections::token_name;
 use counterfoil::flow::stack::Times;
-use counterfoil::flow::{connect, disconnect, health};
+use counterfoil::flow::{disconnect, health};
 use counterfoil::ports::http::Method;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use serde_json::Value;
 
+use crate::connecting::identified;
 use crate::consents::{SALESFORCE_TOKEN, mails, spent, state, token, with_books, with_crm, xero_fault};
 use crate::world::World;
 
@@ -70,7 +71,7 @@ async fn a_lost_answer_of_xeros_is_asked_for_again_in_time_while_nobody_uses_the
         world.advance(idle);
         xero_fault(&world, Fault::on("POST", "/connect/token", FaultKind::ReplyLost));
         if idle < Duration::from_hours(24) {
-            let looked = world.flowing(connect::identify(&world.another_process(), &books)).await;
+            let looked = world.flowing(identified(&world.another_process(), &books)).await;
             looked.expect_err("the answer is lost");
         }
         // An outage in between tells nothing of what was lost.

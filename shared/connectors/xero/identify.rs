@@ -9,6 +9,9 @@ use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::connector::{Account, Call, Identity};
 
+/// The organisation isn't in Xero's list.
+const NO_ORGANISATION: &str = "no_organisation";
+
 /// The most calls a day of the tier below.
 const STARTER_DAY: u32 = 1_000;
 
@@ -38,7 +41,7 @@ async fn tenant(account: &dyn Account) -> Result<Identity, Fault> {
     match tenants.as_slice() {
         [tenant] => Ok(tenant.clone()),
         [] => Err(Fault::terminal(
-            "no_organisation",
+            NO_ORGANISATION,
             "the app isn't connected to this organisation: authorise the custom connection in Xero again",
         )),
         _ => Err(Fault::terminal(
@@ -76,12 +79,8 @@ pub(super) async fn organisations(
 }
 
 /// Xero says the same of an organisation that was disconnected and of much else that is refused; its list tells them apart.
-pub(super) async fn is_disconnected(because: &Failure, account: &dyn Account) -> Result<bool, Fault> {
-    let known = account.connection().account.as_str();
-    if because.code != NOT_AUTHORISED || known.is_empty() {
-        return Ok(false);
-    }
-    Ok(organisations(account, None).await?.iter().all(|one| one.account != known))
+pub(super) fn may_be_disconnected(because: &Failure) -> bool {
+    [NOT_AUTHORISED, NO_ORGANISATION].contains(&because.code.as_str())
 }
 
 /// Without a person's consent there is no user: documents are known as the app's.
@@ -117,20 +116,21 @@ mod tests {
         let asked = account.reads_of("/Organisation");
         assert_eq!(asked[0].headers, [(TENANT.to_owned(), "tenant-1".to_owned())]);
         account.connection.account = "another".into();
-        assert_eq!(identify(&account).await.unwrap_err().failure().code, "no_organisation");
+        assert_eq!(identify(&account).await.unwrap_err().failure().code, NO_ORGANISATION);
     }
 
     #[tokio::test]
-    async fn only_xeros_list_tells_that_an_organisation_is_disconnected() {
-        let mut account = organisation_account(&Arc::new(TestTable::default()));
-        let xero = Xero::new();
-        let [doubt, role] = [NOT_AUTHORISED, "forbidden"].map(|code| Failure::new(code, "refused"));
-        assert_eq!(xero.is_disconnected(&doubt, &account).await, Ok(false), "it is in the list");
-        account.connection.account = "another".into();
-        assert_eq!(xero.is_disconnected(&doubt, &account).await, Ok(true));
-        account.reads.lock().unwrap().clear();
-        assert_eq!(xero.is_disconnected(&role, &account).await, Ok(false));
-        assert_eq!(account.reads_of("/connections").len(), 0, "nothing is in doubt");
+    async fn xeros_list_tells_which_organisations_are_open() {
+        let account = organisation_account(&Arc::new(TestTable::default()));
+        let opened = Xero::new().opened(&account).await.unwrap();
+        assert_eq!(opened, Some(["tenant-1".to_owned()].into()));
+        for (code, is_in_doubt) in [(NOT_AUTHORISED, true), (NO_ORGANISATION, true), ("forbidden", false)] {
+            assert_eq!(
+                Xero::new().may_be_disconnected(&Failure::new(code, "refused")),
+                is_in_doubt,
+                "{code}"
+            );
+        }
     }
 
     #[tokio::test]

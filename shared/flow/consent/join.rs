@@ -49,10 +49,11 @@ pub(super) async fn join(
     };
     let answers = chosen.into_iter().map(|one| connect::identified(stack, wanted(one), until));
     let joined = try_join_all(answers).await?;
+    let others = others(stack, sharing, &joined, until).await?;
     for connection in &joined {
         connect::take_over(stack, connection).await?;
     }
-    renew_the_others(stack, given, &sharing, &joined).await?;
+    renew(stack, given, &others).await?;
     // Many runs take longer than a page may: the keeper goes on with what is left.
     let unparked = within(stack.ports.clock.as_ref(), until, keep::unpark(stack, true)).await;
     let unparked = unparked.transpose()?.unwrap_or_default();
@@ -64,15 +65,25 @@ pub(super) async fn join(
     Ok(joined)
 }
 
-/// Tokens are the person's: what else was connected by the same person has new ones now, and may do the same.
-async fn renew_the_others(
+/// What else was connected by the same person, and is open to the same tokens. What was disconnected at the provider since
+/// isn't, and needs a consent of its own.
+async fn others(
     stack: &Stack,
-    given: &Given,
-    sharing: &[Arc<Connection>],
+    mut sharing: Vec<Arc<Connection>>,
     joined: &[Connection],
-) -> Result<(), FlowError> {
-    let is_other = |one: &&Arc<Connection>| joined.iter().all(|joined| joined.id != one.id);
-    for one in sharing.iter().filter(is_other) {
+    until: Timestamp,
+) -> Result<Vec<Arc<Connection>>, FlowError> {
+    sharing.retain(|one| joined.iter().all(|joined| joined.id != one.id));
+    if let Some(first) = joined.first().filter(|_| !sharing.is_empty()) {
+        let opened = connect::opened(stack, first, until).await?;
+        sharing.retain(|one| opened.has(one));
+    }
+    Ok(sharing)
+}
+
+/// Tokens are the person's: all of them have new ones now, and may do the same.
+async fn renew(stack: &Stack, given: &Given, others: &[Arc<Connection>]) -> Result<(), FlowError> {
+    for one in others {
         stack.connections.is_given_anew(one, &given.scopes).await?;
     }
     // Not before: what is cut off on the way is brought back by the keeper.

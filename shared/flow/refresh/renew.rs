@@ -1,10 +1,7 @@
 //! One turn: the next token is asked for, kept, or known not to come.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::FlowError;
 use super::super::connections::client_secret_name;
 use super::super::grant::{LEASE, Stored, Trouble, TroubleKind};
 use super::kept::{self, Kept, Newest};
@@ -215,51 +212,17 @@ impl Tokens {
         }
     }
 
-    /// Every connection of the grant needs a person. Nothing is deleted; the owner hears of it once.
-    async fn ended(&self, stored: &mut Stored, connection: &Connection, failure: Failure) -> Fault {
-        self.trouble(stored, TroubleKind::Ended, &failure);
-        stored.row.is_dead(self.ports.clock.now());
-        // Before the row is written: what is connected after that is another grant.
-        let shared = self.connections.of_grant(&stored.grant).await;
-        // Who has lost the lease knows nothing of what came after it.
-        if let Err(error) = self.grants.write(stored).await {
-            return self.overtaken(error);
-        }
-        let told = async { self.tell_ended(stored, &shared?, &failure).await };
-        if let Err(error) = told.await {
-            tracing::warn!(grant = %stored.grant, %error, "could not mark the connections");
-        }
-        self.parked(connection, &failure)
-    }
-
-    async fn tell_ended(
-        &self,
-        stored: &Stored,
-        shared: &[Arc<Connection>],
-        failure: &Failure,
-    ) -> Result<(), FlowError> {
-        if shared.is_empty() {
-            // Who is connecting right now hears it at once.
-            return Ok(());
-        }
-        self.notices.grant_ended(&stored.grant, stored.row.generation, shared, failure).await;
-        for one in shared {
-            self.connections.needs_reconnect(one).await?;
-        }
-        Ok(())
-    }
-
     fn unavailable(&self, stored: &mut Stored, failure: Failure) -> Fault {
         self.trouble(stored, TroubleKind::Unavailable, &failure);
         self.later(failure)
     }
 
-    fn trouble(&self, stored: &mut Stored, kind: TroubleKind, failure: &Failure) {
+    pub(super) fn trouble(&self, stored: &mut Stored, kind: TroubleKind, failure: &Failure) {
         let at = self.ports.clock.now();
         stored.row.trouble = Some(Trouble { kind, at, failure: failure.clone() });
     }
 
-    fn overtaken(&self, error: TableError) -> Fault {
+    pub(super) fn overtaken(&self, error: TableError) -> Fault {
         match error {
             TableError::Refused(_) => {
                 self.later(Failure::new("token_unavailable", "another process is getting the token"))

@@ -118,10 +118,16 @@ pub trait Connector: Send + Sync {
         None
     }
 
-    /// Whether a call was forbidden for this since the account as a whole was taken from the connection, and not only what
-    /// this call wanted: called where that is in doubt.
-    async fn is_disconnected(&self, _because: &Failure, _account: &dyn Account) -> Result<bool, Fault> {
-        Ok(false)
+    /// Whether something was refused for this perhaps since the account as a whole was taken from the connection, and not
+    /// only what was wanted: the accounts that are open tell.
+    fn may_be_disconnected(&self, _because: &Failure) -> bool {
+        false
+    }
+
+    /// The accounts that the connection's tokens open by now, by the provider's ids; None: its own, as long as they are
+    /// good.
+    async fn opened(&self, _account: &dyn Account) -> Result<Option<BTreeSet<String>>, Fault> {
+        Ok(None)
     }
 
     /// Who answers at the other end: called when a connection is added or checked.

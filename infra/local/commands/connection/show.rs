@@ -1,9 +1,10 @@
 //! `counterfoil connection list` and `check`: how connections do, from what is known here and from the accounts themselves.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use counterfoil::domain::connection::{Connection, ConnectionState};
-use counterfoil::flow::connect;
+use counterfoil::flow::answers::{self, Answer};
 use counterfoil::flow::health::{self, Health};
 use counterfoil::flow::{Stack, scopes};
 use jiff::Timestamp;
@@ -34,7 +35,7 @@ pub(super) async fn list(stack: &Stack, json: bool) -> anyhow::Result<ExitCode> 
             health.access_token_issued_at.map_or_else(|| "none".to_owned(), |at| output::age(now, at)),
             health.days_until_unused_end.map_or_else(String::new, |days| format!("{days} days")),
             health.calls_left_today.map_or_else(|| "unknown".to_owned(), |left| left.to_string()),
-            state(health),
+            state(health, now),
         ]
     });
     let head =
@@ -56,11 +57,13 @@ fn joined(connection: &Connection, health: &Health) -> anyhow::Result<Value> {
     Ok(joined)
 }
 
-fn state(health: &Health) -> String {
-    match (health.state, &health.trouble) {
-        (ConnectionState::NeedsReconnect, _) => "needs reconnect".to_owned(),
-        (ConnectionState::Active, Some(trouble)) => format!("active, but: {}", trouble.failure.code),
+fn state(health: &Health, now: Timestamp) -> String {
+    let why = health.why().map(|(why, at)| format!("{}, {} ago", why.code, output::age(now, at)));
+    match (health.state, why) {
+        (ConnectionState::NeedsReconnect, None) => "needs reconnect".to_owned(),
+        (ConnectionState::NeedsReconnect, Some(why)) => format!("needs reconnect: {why}"),
         (ConnectionState::Active, None) => "active".to_owned(),
+        (ConnectionState::Active, Some(why)) => format!("active, but: {why}"),
     }
 }
 
@@ -72,22 +75,18 @@ pub(super) async fn check(stack: &Stack, named: Option<Connection>, json: bool) 
     };
     let mut checked = Vec::new();
     let mut well = true;
-    for connection in connections {
-        let answer = connect::identify(stack, &connection).await;
-        let problem = match &answer {
-            Ok(identity) if identity.account != connection.account => {
-                Some(format!("another account answers: {} ({})", identity.title, identity.account))
-            }
-            Ok(_) => None,
-            Err(error) => Some(format!("{error:#}")),
-        };
+    for connection in connections.into_iter().map(Arc::new) {
+        let answer = answers::ask(stack, &connection).await?;
+        let problem = answer.problem().map(ToString::to_string);
         well &= problem.is_none();
+        // The answer may have changed it.
+        let connection = stack.connections.newest(&connection.id).await?.unwrap_or(connection);
         let Some(mut health) =
-            health::health(stack, std::slice::from_ref(&connection)).await?.into_iter().next()
+            health::health(stack, std::slice::from_ref(&*connection)).await?.into_iter().next()
         else {
             continue;
         };
-        if let Ok(identity) = answer {
+        if let Answer::Well(identity) = answer {
             health.title = identity.title;
         }
         let missing = scopes::missing_at(stack, &connection).await?;
@@ -112,7 +111,7 @@ pub(super) async fn check(stack: &Stack, named: Option<Connection>, json: bool) 
 fn tell(health: &Health, now: Timestamp, problem: Option<&str>) {
     output::line(format!("{}: {}", health.name, problem.unwrap_or("well")));
     output::line(format!("  {} {}, {}", health.provider.as_str(), health.title, health.account));
-    output::line(format!("  grant: {}, {}", health.grant.as_str(), state(health)));
+    output::line(format!("  grant: {}, {}", health.grant.as_str(), state(health, now)));
     let scopes = if health.granted_scopes.is_empty() { &health.scopes } else { &health.granted_scopes };
     if !scopes.is_empty() {
         output::line(format!("  scopes: {}", scopes.join(" ")));
