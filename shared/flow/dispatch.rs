@@ -82,6 +82,7 @@ pub async fn dispatch(
         }
         settled.extend(gate.drive(runs).await);
     }
+    stack.tokens.keep_late(deadline).await;
     receipts
         .into_iter()
         .map(|receipt| {

@@ -56,6 +56,8 @@ pub struct GrantRow {
     /// The generation whose refresh token was sent, while no answer is known or the vault hasn't got what came. Written
     /// before it is sent, where it is taken only once.
     pub spending: Option<u64>,
+    /// Until then another request with that refresh token, of which its provider spoke, may bring the next pair.
+    pub awaited_until: Option<Timestamp>,
     /// Tokens of before aren't used any more: a right was missing that may have been given since.
     pub dropped_at: Option<Timestamp>,
     pub trouble: Option<Trouble>,
@@ -113,6 +115,7 @@ impl GrantRow {
         self.generation = generation;
         self.issued_at = Some(issued_at);
         self.spending = None;
+        self.awaited_until = None;
         self.trouble = None;
         let revives = self.dead.is_some_and(|dead| dead < generation);
         self.care_at = Some(if revives { issued_at } else { care_after(grant, issued_at) });

@@ -71,6 +71,7 @@ pub async fn keep(stack: &Stack, deadline: Timestamp) -> Result<Report, FlowErro
         };
         ground = ground.and(kept);
     }
+    stack.tokens.keep_late(deadline).await;
     ground.map(|()| report)
 }
 

@@ -156,7 +156,12 @@ pub async fn woken(
     if woken.by_events {
         wake::soon(stack, wake::each([(trigger, None)])).await?;
     }
-    if woken.is_empty() { Ok(Report::default()) } else { polled(stack, trigger, &woken, deadline).await }
+    if woken.is_empty() {
+        return Ok(Report::default());
+    }
+    let report = polled(stack, trigger, &woken, deadline).await;
+    stack.tokens.keep_late(deadline).await;
+    report
 }
 
 /// One poll of every watch of a trigger, whatever its account has left of the day.

@@ -41,6 +41,8 @@ const LEAST_LIFE: SignedDuration = SignedDuration::from_mins(2);
 pub const TOKEN_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// With less time than this before a deadline no token call is begun of which a person waits for the answer.
 pub(super) const TOKEN_TIME: SignedDuration = SignedDuration::from_secs(10);
+/// With less time than this no refresh is sent.
+const LEAST_TOKEN_TIME: SignedDuration = SignedDuration::from_secs(30);
 /// What came must be kept before the deadline too.
 const TIME_TO_KEEP: SignedDuration = SignedDuration::from_secs(3);
 /// Who waits for another's refresh looks again after this.
@@ -108,19 +110,29 @@ impl Tokens {
         refused: Option<&Token>,
         deadline: Timestamp,
     ) -> Result<Token, Fault> {
-        self.keep_late().await;
-        let connected_again;
-        let connection = if connection.state == ConnectionState::NeedsReconnect {
-            // What this process believes may be from before a person mended it.
-            let newest = self.connections.newest(&connection.id).await.map_err(|error| self.fault(&error))?;
-            let active = newest.filter(|newest| newest.state == ConnectionState::Active);
-            connected_again = active.ok_or_else(|| {
-                self.parked(connection, &Failure::new("needs_reconnect", "the grant has ended"))
-            })?;
-            connected_again.as_ref()
-        } else {
-            connection
+        let parked = match self.token_of(connection, connector, refused, deadline).await {
+            Err(fault @ Fault::Retry(Again { reason: Reason::Parked, .. })) => fault,
+            done => return done,
         };
+        // What this process believes may be from before a person mended it.
+        let newest = self.connections.newest(&connection.id).await.map_err(|error| self.fault(&error))?;
+        match newest.filter(|newest| is_mended(connection, newest)) {
+            // Seldom, and every call comes by here: it takes no room in the others.
+            Some(newest) => Box::pin(self.token_of(&newest, connector, refused, deadline)).await,
+            None => Err(parked),
+        }
+    }
+
+    async fn token_of(
+        &self,
+        connection: &Connection,
+        connector: &dyn Connector,
+        refused: Option<&Token>,
+        deadline: Timestamp,
+    ) -> Result<Token, Fault> {
+        if connection.state == ConnectionState::NeedsReconnect {
+            return Err(self.parked(connection, &Failure::new("needs_reconnect", "the grant has ended")));
+        }
         let grant = connection.grant_id();
         let held = self.held(&grant);
         let mut held = held.lock().await;
@@ -132,6 +144,7 @@ impl Tokens {
             return Ok(held.token.clone());
         }
         *held = None;
+        self.keep_late_of(&grant, deadline).await;
         let stored = self.stored(&grant).await.map_err(|error| self.fault(&error))?;
         if let Some(trouble) =
             stored.as_ref().and_then(|stored| stored.row.is_refused(self.ports.clock.now()))
@@ -182,10 +195,11 @@ impl Tokens {
         connector: &dyn Connector,
         deadline: Timestamp,
     ) -> Result<(), Fault> {
-        self.keep_late().await;
-        let held = self.held(&connection.grant_id());
+        let grant = connection.grant_id();
+        let held = self.held(&grant);
         let mut held = held.lock().await;
-        let Some(kept) = self.read(&connection.grant_id()).await? else { return Ok(()) };
+        self.keep_late_of(&grant, deadline).await;
+        let Some(kept) = self.read(&grant).await? else { return Ok(()) };
         let want = Want::NewerThan(kept.generation);
         match self.next(connection, connector, want, deadline).await {
             Ok(token) => *held = Some(HeldToken::new(&token, connection)),
@@ -342,7 +356,7 @@ impl Tokens {
         loop {
             let now = self.ports.clock.now();
             if now + needed > deadline {
-                return Err(Fault::Retry(Again { at: now, reason: Reason::NotStarted, failure: no_time() }));
+                return Err(self.not_started());
             }
             let turn = self.grants.turn(&grant, believes, (!believes).then_some(connection)).await;
             match turn.map_err(|error| self.fault(&error))? {
@@ -386,6 +400,11 @@ impl Tokens {
         })
     }
 
+    fn not_started(&self) -> Fault {
+        let at = self.ports.clock.now();
+        Fault::Retry(Again { at, reason: Reason::NotStarted, failure: no_time() })
+    }
+
     fn later(&self, failure: Failure) -> Fault {
         Fault::Retry(Again {
             // When, the wait decides by how often it was tried: an outage of hours uses up no run's attempts in minutes.
@@ -394,6 +413,16 @@ impl Tokens {
             failure,
         })
     }
+}
+
+/// Whether `newest` has what was missing when `known` was read. One that is only being connected proves itself, and isn't
+/// helped by what another of its name has.
+fn is_mended(known: &Connection, newest: &Connection) -> bool {
+    let is_newer = match known.state {
+        ConnectionState::NeedsReconnect => true,
+        ConnectionState::Active => known.connected_at.is_some() && newest.connected_at > known.connected_at,
+    };
+    newest.state == ConnectionState::Active && is_newer
 }
 
 fn no_time() -> Failure {

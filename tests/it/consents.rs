@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use counterfoil::domain::connection::{Connection, ConnectionState};
 use counterfoil::domain::ids::ConnectionId;
-use counterfoil::domain::outcome::Fault as Outcome;
+use counterfoil::domain::outcome::{Fault as Outcome, Reason};
 use counterfoil::domain::run::Status;
-use counterfoil::flow::connections::token_name;
+use counterfoil::flow::connections::{client_secret_name, token_name};
 use counterfoil::flow::stack::Times;
 use counterfoil::flow::{Stack, keep};
-use counterfoil::ports::connector::Token;
+use counterfoil::ports::connector::{Token, TokenAsk};
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use futures::future::join_all;
-use secrecy::ExposeSecret as _;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::broken::Broken;
 use crate::passing;
+use crate::refused::scheduled;
 use crate::trouble::{each_is_invoiced_once, time_goes_on, won};
-use crate::vaults::Stopping;
+use crate::vaults::{Down, Stopping};
 use crate::world::World;
 
 const XERO_TOKEN: &str = "/connect/token";
@@ -237,6 +239,101 @@ async fn a_gateways_error_may_hide_a_refresh_that_was_made_and_a_token_that_is_g
     assert_eq!(mails(&world), ["[Counterfoil] crm needs you: refresh_unanswered"]);
 }
 
+// ------------------------------------------------------------ two at once
+
+/// As Salesforce answers to the second of two requests with the same refresh token.
+fn overlapping() -> FaultKind {
+    let said = "token request is already being processed";
+    Fault::status(400, json!({"error": "invalid_grant", "error_description": said}))
+}
+
+fn overlap(world: &World) {
+    world.sandbox.salesforce.faults().add(Fault::on("POST", SALESFORCE_TOKEN, overlapping()));
+}
+
+fn is_tried_again(got: Result<Token, Outcome>) -> bool {
+    matches!(got, Err(Outcome::Retry(again)) if again.reason == Reason::Failed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_that_meets_another_of_the_same_token_waits_for_its_pair_and_sends_nothing_twice() {
+    for arrives in [true, false] {
+        let world = World::new().await;
+        let crm = with_crm(&world, true).await;
+        let old = token(&world.stack, "crm", None).await.expect("a token");
+        overlap(&world);
+        for _ in 0..3 {
+            let asked = world.another_process();
+            assert!(is_tried_again(world.flowing(token(&asked, "crm", Some(&old))).await));
+            world.advance(Duration::from_secs(35));
+        }
+        assert_eq!(spent(&world).len(), 1, "sent again, it might end what the other gave");
+        assert_eq!((state(&world, "crm").await, mails(&world).len()), (ConnectionState::Active, 0));
+        if arrives {
+            let new = pair_of_another(&world, &crm).await;
+            let got = world.flowing(token(&world.another_process(), "crm", Some(&old))).await;
+            assert_eq!(got.expect("a token").access.expose_secret(), new);
+        } else {
+            world.advance(Duration::from_mins(2));
+            world.flowing(token(&world.another_process(), "crm", Some(&old))).await.expect_err("none came");
+            assert_eq!(state(&world, "crm").await, ConnectionState::NeedsReconnect);
+            assert_eq!(mails(&world), ["[Counterfoil] crm needs you: refresh_unanswered"]);
+            assert_eq!(spent(&world).len(), 1);
+        }
+    }
+}
+
+/// The other request is through, and its process keeps what it brought. Returns the access token.
+async fn pair_of_another(world: &World, crm: &Connection) -> String {
+    let mut pair: Value = serde_json::from_str(&kept(world, crm).await).expect("JSON");
+    let refresh = SecretString::from(pair["refresh"].as_str().expect("a refresh token"));
+    let secret = world.ports().vault.read(&client_secret_name(&crm.grant_id())).await.expect("the vault");
+    let connector = world.stack.catalog.connector(crm.provider).expect("a connector");
+    let deadline = world.clock_now() + Times::default().function;
+    let ask = TokenAsk::Refresh(&refresh);
+    let exchange = world.stack.tokens.exchange(crm, connector.as_ref(), &ask, secret.as_ref(), deadline);
+    let new = world.flowing(exchange).await.expect("a token");
+    let access = new.access.expose_secret().to_owned();
+    let generation = pair["generation"].as_u64().expect("a number") + 1;
+    pair["access"] = access.clone().into();
+    pair["refresh"] = new.refresh.expect("they rotate").expose_secret().into();
+    pair["generation"] = generation.into();
+    let pair = SecretString::from(pair.to_string());
+    let name = token_name(&crm.grant_id());
+    world.ports().vault.write_generation(&name, generation, pair).await.expect("the vault");
+    access
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_for_tokens_that_overlap_end_no_grant_and_are_made_again_where_nothing_can_be_spent() {
+    for machine in [true, false] {
+        let world = World::new().await;
+        if !machine {
+            with_crm(&world, false).await;
+        }
+        let old = world.flowing(token(&world.stack, "crm", None)).await.expect("a token");
+        overlap(&world);
+        assert!(is_tried_again(world.flowing(token(&world.stack, "crm", Some(&old))).await));
+        assert_eq!((state(&world, "crm").await, mails(&world).len()), (ConnectionState::Active, 0));
+        world.advance(Duration::from_mins(1));
+        let new = world.flowing(token(&world.stack, "crm", Some(&old))).await.expect("a token");
+        assert_ne!(new.access.expose_secret(), old.access.expose_secret());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_refresh_that_meets_another_has_the_person_consent_once_more() {
+    let world = World::new().await;
+    let crm = with_crm(&world, true).await;
+    let pair = token(&world.stack, "crm", None).await.expect("a token");
+    overlap(&world);
+    let connector = world.stack.catalog.connector(crm.provider).expect("a connector");
+    let deadline = world.clock_now() + Times::default().function;
+    let keeping = world.stack.tokens.keep_first(&crm, connector.as_ref(), &pair, None, deadline);
+    let not_kept = world.flowing(keeping).await.expect_err("its refresh token may be spent");
+    assert_eq!(not_kept.failure().code, "refresh_unanswered");
+}
+
 // ------------------------------------------------------------ a vault that is full
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -266,8 +363,13 @@ async fn a_pair_that_the_vault_did_not_take_is_told_of_and_kept_by_whatever_its_
 
         broken.vault_room.0.store(i64::MAX, Ordering::SeqCst);
         world.advance(Duration::from_mins(1));
-        // Whatever it is: the other connection's token.
-        seconds_pass(&world, token(&broken.stack, "books", None)).await.expect("a token");
+        // Whatever it is: another's poll, or a turn of the keeper.
+        if declared_dead {
+            scheduled(&broken.stack, &world, "xero.new_or_updated_contact").await;
+        } else {
+            let deadline = world.clock_now() + Times::default().function;
+            world.flowing(keep::keep(&broken.stack, deadline)).await.expect("kept");
+        }
         let row = world.stack.tokens.rows(&[crm.grant_id()]).await.expect("rows").remove(0);
         assert_eq!((row.generation, row.spending), (3, None));
         assert!(mails(&world).contains(&"[Counterfoil] crm works again".to_owned()), "{:?}", mails(&world));
@@ -279,6 +381,31 @@ async fn a_pair_that_the_vault_did_not_take_is_told_of_and_kept_by_whatever_its_
         assert_ne!(next.access.expose_secret(), new.access.expose_secret());
         assert_eq!(spent(&world).len(), 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_that_the_vault_does_not_take_slows_no_other_account() {
+    let world = World::new().await;
+    with_crm(&world, true).await;
+    let (vault, stack) = Down::process(&world, i64::MAX);
+    let old = token(&stack, "crm", None).await.expect("a token");
+    world.flowing(token(&stack, "books", None)).await.expect("a token");
+    // The refresh is made, and what it brings isn't kept.
+    vault.after.store(3, Ordering::SeqCst);
+    let new = seconds_pass(&world, token(&stack, "crm", Some(&old))).await.expect("it is used");
+    world.advance(Duration::from_mins(1));
+    for (name, held) in [("books", None), ("crm", Some(&new))] {
+        let began = world.clock_now();
+        let got = seconds_pass(&world, token(&stack, name, None)).await.expect("it is held");
+        assert!(held.is_none_or(|held| held.access.expose_secret() == got.access.expose_secret()));
+        let took = world.clock_now().duration_since(began);
+        assert!(took < SignedDuration::from_secs(5), "{name} waited for {took}");
+    }
+    // What else the process does is over before it tries, and soon after.
+    let began = world.clock_now();
+    seconds_pass(&world, keep::keep(&stack, began + Times::default().function)).await.expect("kept");
+    let took = world.clock_now().duration_since(began);
+    assert!(took < SignedDuration::from_secs(10), "the keeper waited for {took}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::connect::{self, Wanted};
 use counterfoil::flow::connections::client_secret_name;
 use counterfoil::flow::stack::Times;
-use counterfoil::ports::connector::{GrantFault, TokenAsk};
+use counterfoil::ports::connector::{GrantFault, Token, TokenAsk};
 use counterfoil_sandbox::salesforce::Client;
 use counterfoil_sandbox::xero::App;
 use counterfoil_sandbox::{Fault, FaultKind};
@@ -27,6 +27,7 @@ use crate::consents::{
     SALESFORCE_TOKEN, kept, mails, seconds_pass, spent, state, token, with_books, with_crm, xero_fault,
 };
 use crate::trouble::{each_is_invoiced_once, won};
+use crate::vaults::Slow;
 use crate::world::{SALESFORCE, World};
 
 const XERO_TOKEN: &str = "/connect/token";
@@ -214,6 +215,28 @@ async fn a_token_call_gives_up_before_its_caller_must() {
     assert_eq!(world.sandbox.xero.calls().len(), calls, "none is begun that can't be kept");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_whose_answer_could_not_be_waited_for_is_not_sent() {
+    for name in ["books", "crm"] {
+        let world = World::new().await;
+        let connection = if name == "crm" { with_crm(&world, true).await } else { with_books(&world).await };
+        let old = token(&world.stack, name, None).await.expect("a token");
+        let late = |path| Fault::on("POST", path, FaultKind::Late(20));
+        xero_fault(&world, late(XERO_TOKEN));
+        world.sandbox.salesforce.faults().add(late(SALESFORCE_TOKEN));
+        // Three looks into the vault leave a quarter of a minute.
+        let (vault, stack) = Slow::process(&world);
+        vault.seconds.store(35, Ordering::SeqCst);
+        let fault = seconds_pass(&world, token(&stack, name, Some(&old))).await.expect_err("no time");
+        let Outcome::Retry(again) = &fault else { panic!("{fault:?}") };
+        assert_eq!((again.reason, spent(&world).len()), (Reason::NotStarted, 0), "{fault:?}");
+        let row = world.stack.tokens.rows(&[connection.grant_id()]).await.expect("rows").remove(0);
+        assert_eq!((row.spending, row.trouble), (None, None));
+        vault.seconds.store(0, Ordering::SeqCst);
+        seconds_pass(&world, token(&stack, name, Some(&old))).await.expect("a token");
+    }
+}
+
 // ------------------------------------------------------------ who comes late
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,4 +276,57 @@ async fn a_process_that_believes_a_grant_dead_looks_once_more_before_it_parks() 
     assert_eq!(parked.failure().code, "needs_reconnect");
     reconnect(&world, Wanted::again(&dead), "sandbox-secret").await.expect("connected");
     world.flowing(token(&warm, "books", None)).await.expect("it was mended a moment ago");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_credentials_are_refused_looks_for_newer_ones_before_it_parks() {
+    let app = |world: &World, secret: &str| {
+        let tenant = world.sandbox.xero.ledger().tenant_id();
+        let app = App::custom_connection("sandbox-client", secret, "Sandbox", tenant);
+        world.sandbox.xero.register_app(app).expect("an app");
+    };
+    // The old secret is good no more, or the old token was refused.
+    for is_secret in [true, false] {
+        let world = World::new().await;
+        app(&world, "first");
+        let first = Wanted::again(&*books(&world).await);
+        let old = reconnect(&world, first.clone(), "first").await.expect("connected");
+        world.advance(Duration::from_mins(31));
+        app(&world, "second");
+        let warm = world.another_process();
+        if is_secret {
+            warm.connections.list().await.expect("connections");
+        } else {
+            app(&world, "first");
+            let held = world.flowing(token(&warm, "books", None)).await.expect("a token");
+            world.stack.tokens.is_refused(&old, &held, &Failure::new("unauthorised", "refused")).await;
+            assert!(token(&warm, "books", Some(&held)).await.is_err(), "nothing newer is there");
+            app(&world, "second");
+        }
+        let new = reconnect(&world, first, "second").await.expect("connected");
+        let got = world.flowing(token(&warm, "books", Some(&token_of(&world, &old).await))).await;
+        let kept: Value = serde_json::from_str(&kept(&world, &new).await).expect("JSON");
+        assert_eq!(got.expect("a token").access.expose_secret(), kept["access"].as_str().expect("a token"));
+        assert_eq!(mails(&world), Vec::<String>::new());
+
+        let typo = reconnect(&world, Wanted::again(&new), "a typo").await.expect_err("refused");
+        assert!(typo.message.contains("client id or secret is wrong"), "what is tried helps itself: {typo}");
+    }
+}
+
+/// The token that the vault has of a connection as it was.
+async fn token_of(world: &World, connection: &Connection) -> Token {
+    let kept: Value = serde_json::from_str(&kept(world, connection).await).expect("JSON");
+    let access = SecretString::from(kept["access"].as_str().expect("a token"));
+    let issued_at = world.clock_now();
+    Token {
+        access,
+        refresh: None,
+        scopes: Vec::new(),
+        user: None,
+        org: None,
+        issued_at,
+        expires_at: None,
+        api_url: None,
+    }
 }

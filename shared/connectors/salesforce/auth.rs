@@ -226,6 +226,11 @@ fn grant_fault(status: u16, error: &str, description: &str) -> GrantFault {
         (_, "invalid_grant") if description.contains("audience") => {
             ours("Set the connection's login URL to the org's My Domain, or to login or test.salesforce.com.")
         }
+        // Who asks twice at once is answered once; of the grant it says nothing.
+        // https://help.salesforce.com/s/articleView?id=release-notes.rn_security_refresh_token_error.htm&release=252
+        (_, "invalid_grant") if description.contains("already being processed") => {
+            GrantFault::Overlapping(failure("token_unavailable", "It is tried again."))
+        }
         (_, "invalid_grant") => dead(
             "Check that the user is active and the app is still installed and allowed, then `counterfoil connection \
              reconnect`.",
@@ -380,6 +385,7 @@ mod tests {
             (400, "invalid_grant", "authentication failure", "dead"),
             (400, "invalid_grant", "expired authorization code", "dead"),
             (400, "invalid_grant", "user hasn't approved this consumer", "dead"),
+            (400, "invalid_grant", "token request is already being processed", "overlapping"),
             (400, "invalid_grant", "audience is invalid", "ours"),
             (400, "invalid_client_id", "client identifier invalid", "ours"),
             (400, "invalid_client", "invalid client credentials", "ours"),
@@ -408,6 +414,7 @@ mod tests {
                 GrantFault::Dead(_) => "dead",
                 GrantFault::Misconfigured(_) => "ours",
                 GrantFault::Unavailable(_) => "later",
+                GrantFault::Overlapping(_) => "overlapping",
                 GrantFault::Lost(_) => "lost",
             };
             assert_eq!(got, whose, "{status} {error} {description}");

@@ -11,10 +11,15 @@ use super::super::grant::{Stored, Turn};
 use super::{Tokens, kept};
 use crate::domain::connection::{Connection, GrantId};
 use crate::domain::outcome::Failure;
+use crate::ports::Unavailable;
+use crate::ports::clock::within;
 use crate::ports::connector::Token;
 
 /// A vault that didn't take it is asked again after this.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(15);
+
+/// A vault that doesn't answer is given up on after this.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A pair, and what it takes to keep it.
 #[derive(Clone)]
@@ -54,42 +59,46 @@ impl Tokens {
         self.late_ones().insert(stored.grant.clone(), late);
     }
 
-    /// What is late is kept, as far as the vault takes it now.
-    pub(super) async fn keep_late(&self) {
-        let due = self.late_and_due();
-        if !due.is_empty() {
-            // Every call begins here: nothing late takes no room in it.
-            Box::pin(self.keep_these(due)).await;
+    /// All that is late is kept, as far as the vault takes it until `deadline`. Called where this process is through with
+    /// what it was asked for: no call waits for another account's pair.
+    pub(in crate::flow) async fn keep_late(&self, deadline: Timestamp) {
+        let grants: Vec<GrantId> = self.late_ones().keys().cloned().collect();
+        for grant in grants {
+            self.keep_late_of(&grant, deadline).await;
         }
     }
 
-    async fn keep_these(&self, due: Vec<(GrantId, Late)>) {
-        for (grant, late) in due {
-            match self.kept_late(&grant, &late).await {
-                Ok(false) => {}
-                Ok(true) => self.is_late_no_more(&grant),
-                Err(error) => tracing::error!(%grant, %error, "its newest tokens are not kept yet"),
-            }
+    /// The same for one grant, whose next token is needed.
+    pub(super) async fn keep_late_of(&self, grant: &GrantId, deadline: Timestamp) {
+        if let Some(late) = self.late_and_due(grant) {
+            // Every token that isn't held comes by here: nothing late takes no room in that.
+            Box::pin(self.keep_this(grant, &late, deadline)).await;
         }
     }
 
-    fn late_and_due(&self) -> Vec<(GrantId, Late)> {
+    async fn keep_this(&self, grant: &GrantId, late: &Late, deadline: Timestamp) {
+        match self.kept_late(grant, late, deadline).await {
+            Ok(false) => {}
+            Ok(true) => self.is_late_no_more(grant),
+            Err(error) => tracing::error!(%grant, %error, "its newest tokens are not kept yet"),
+        }
+    }
+
+    fn late_and_due(&self, grant: &GrantId) -> Option<Late> {
         let now = self.ports.clock.now();
         let mut all = self.late_ones();
-        let due = all.iter_mut().filter(|(_, late)| now.duration_since(late.tried_at) >= AGAIN_AFTER);
-        due.map(|(grant, late)| {
-            late.tried_at = now;
-            (grant.clone(), late.clone())
-        })
-        .collect()
+        let late = all.get_mut(grant).filter(|late| now.duration_since(late.tried_at) >= AGAIN_AFTER)?;
+        late.tried_at = now;
+        Some(late.clone())
     }
 
     /// Returns whether it need not be tried again.
-    async fn kept_late(&self, grant: &GrantId, late: &Late) -> Result<bool, FlowError> {
+    async fn kept_late(&self, grant: &GrantId, late: &Late, deadline: Timestamp) -> Result<bool, FlowError> {
         let Turn::Ours(mut stored) = self.grants.turn(grant, false, None).await? else { return Ok(false) };
-        let kept = self.kept_in_turn(&mut stored, late).await;
+        let until = deadline.min(self.ports.clock.now() + PATIENCE);
+        let kept = within(self.ports.clock.as_ref(), until, self.kept_in_turn(&mut stored, late)).await;
         self.grants.release(*stored).await;
-        kept
+        kept.unwrap_or_else(|| Err(Unavailable::new("vault", "no answer in time").into()))
     }
 
     async fn kept_in_turn(&self, stored: &mut Stored, late: &Late) -> Result<bool, FlowError> {

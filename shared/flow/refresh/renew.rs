@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::connections::client_secret_name;
 use super::super::grant::{LEASE, Stored, Trouble, TroubleKind};
 use super::kept::{self, Kept, Newest};
-use super::{TIME_TO_KEEP, TOKEN_TIME, TOKEN_TIMEOUT, Tokens, Want, no_time};
+use super::{LEAST_TOKEN_TIME, TIME_TO_KEEP, TOKEN_TIME, TOKEN_TIMEOUT, Tokens, Want, no_time};
 use crate::domain::connection::{Connection, GrantKind};
 use crate::domain::outcome::{Failure, Fault};
 use crate::ports::Unavailable;
@@ -40,6 +40,7 @@ impl Tokens {
             secret.map_err(|error| self.fault(&error.into()))
         };
         let secret = self.soon(want, deadline, secret).await?;
+        self.has_time(want, deadline)?;
         if connection.grant != GrantKind::AuthorizationCode {
             return match self
                 .exchange(connection, connector, &TokenAsk::Machine, secret.as_ref(), deadline)
@@ -66,6 +67,10 @@ impl Tokens {
             stored.row.spending = Some(before.generation);
             // Before it is sent: who comes after a crash must know.
             self.grants.write(stored).await.map_err(|error| self.overtaken(error))?;
+            if let Err(no_time) = self.has_time(want, deadline) {
+                stored.row.spending = None;
+                return Err(no_time);
+            }
         }
         let ask = TokenAsk::Refresh(&refresh);
         let mut answer = self.exchange(connection, connector, &ask, secret.as_ref(), deadline).await;
@@ -92,11 +97,18 @@ impl Tokens {
                 tracing::warn!(%grant, code = %failure.code, "the answer to a refresh was lost");
                 Err(self.unanswered(stored, connection, want).await)
             }
+            Err(GrantFault::Overlapping(_)) if once => {
+                tracing::warn!(%grant, "another request with its refresh token is under way");
+                stored.row.awaited_until = Some(self.ports.clock.now() + LEASE);
+                Err(self.unanswered(stored, connection, want).await)
+            }
             Err(fault) => {
                 let may_be_spent = match fault {
                     GrantFault::Lost(_) => true,
                     // An answer that gives nothing spends nothing; an earlier one may have.
-                    GrantFault::Unavailable(_) => !once && stored.row.spending.is_some(),
+                    GrantFault::Unavailable(_) | GrantFault::Overlapping(_) => {
+                        !once && stored.row.spending.is_some()
+                    }
                     GrantFault::Dead(_) | GrantFault::Misconfigured(_) => false,
                 };
                 match grace {
@@ -108,6 +120,16 @@ impl Tokens {
                 Err(self.refused(stored, connection, fault).await)
             }
         }
+    }
+
+    /// Whether an answer can be waited for: it may be the only one of its kind.
+    fn has_time(&self, want: Want<'_>, deadline: Timestamp) -> Result<(), Fault> {
+        let needed = match want {
+            Want::First => TOKEN_TIME,
+            Want::Usable(_) | Want::NewerThan(_) => LEAST_TOKEN_TIME,
+        };
+        let now = self.ports.clock.now();
+        if now + needed > deadline { Err(self.not_started()) } else { Ok(()) }
     }
 
     /// What must be known before anything is sent; a person who waits waits for no vault that is down.
@@ -193,7 +215,14 @@ impl Tokens {
             UNANSWERED,
             "the answer to a refresh was lost, and the refresh token may not be sent twice",
         );
+        let now = self.ports.clock.now();
+        let is_awaited = stored.row.awaited_until.is_some_and(|until| now < until);
         match want {
+            Want::Usable(_) | Want::NewerThan(_) if is_awaited => {
+                let message =
+                    "another request with its refresh token is under way, and may bring the next pair";
+                self.unavailable(stored, Failure::new("refresh_awaited", message))
+            }
             Want::Usable(_) => self.ended(stored, connection, failure).await,
             Want::NewerThan(_) | Want::First => self.unavailable(stored, failure),
         }
@@ -205,10 +234,16 @@ impl Tokens {
             GrantFault::Dead(failure) => self.ended(stored, connection, failure).await,
             GrantFault::Misconfigured(failure) => {
                 self.trouble(stored, TroubleKind::Misconfigured, &failure);
-                self.notices.parked(connection, &failure).await;
+                // Those of before others took their place are of no interest to anybody.
+                let shared = self.connections.of_grant(&stored.grant).await;
+                if !shared.is_ok_and(|shared| shared.is_empty()) {
+                    self.notices.parked(connection, &failure).await;
+                }
                 self.parked(connection, &failure)
             }
-            GrantFault::Unavailable(failure) | GrantFault::Lost(failure) => self.unavailable(stored, failure),
+            GrantFault::Unavailable(failure)
+            | GrantFault::Overlapping(failure)
+            | GrantFault::Lost(failure) => self.unavailable(stored, failure),
         }
     }
 

@@ -54,6 +54,8 @@ pub enum GrantFault {
     Misconfigured(Failure),
     /// Refused for now, or never sent: keep what there is and try later.
     Unavailable(Failure),
+    /// Another request with the same refresh token is under way, and it isn't known what comes of that one.
+    Overlapping(Failure),
     /// No answer of the provider's that can be read: it may have been given, and a refresh token may be spent.
     Lost(Failure),
 }
@@ -64,6 +66,7 @@ impl GrantFault {
             Self::Dead(failure)
             | Self::Misconfigured(failure)
             | Self::Unavailable(failure)
+            | Self::Overlapping(failure)
             | Self::Lost(failure) => failure,
         }
     }
