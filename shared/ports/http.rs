@@ -74,8 +74,9 @@ impl fmt::Debug for Response {
 /// No whole answer was had. Whether the request was applied depends on how far it got.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// Never reached the other side (name not found, connection refused, TLS failed): not applied.
-    #[error("could not connect: {0}")]
+    /// Never reached the other side (name not found, connection refused, TLS failed), or was refused there unread: not
+    /// applied.
+    #[error("not sent: {0}")]
     NotSent(String),
     /// Sent, perhaps in part, and the answer was lost (time-out, reset, cut short): may be applied.
     #[error("no answer: {0}")]

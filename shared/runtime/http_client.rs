@@ -120,25 +120,33 @@ fn is_loopback(url: &str) -> bool {
         .is_ok_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
-/// Only what surely never reached the other side is *not sent*.
+/// Only what surely never reached the other side, or was surely not taken up there, is *not sent*.
 fn failed(error: reqwest::Error) -> HttpError {
-    if error.is_connect() || error.is_builder() {
+    if error.is_connect() || error.is_builder() || was_refused(&error) {
         HttpError::NotSent(words(error))
     } else {
         HttpError::NoAnswer(words(error))
     }
 }
 
+/// The server refused the request before it did anything with it. Where it ends the whole connection, what it had taken up
+/// fails as what it hadn't, so that this says nothing.
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-8.7>
+fn was_refused(error: &reqwest::Error) -> bool {
+    let stream = causes(error).find_map(|cause| cause.downcast_ref::<h2::Error>());
+    stream.is_some_and(|stream| {
+        stream.is_remote() && stream.is_reset() && stream.reason() == Some(h2::Reason::REFUSED_STREAM)
+    })
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+}
+
 /// The error and its causes; without the URL, since a query may hold what nobody should read.
 fn words(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
+    causes(&error).fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 fn method(method: Method) -> reqwest::Method {
@@ -153,8 +161,11 @@ fn method(method: Method) -> reqwest::Method {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use h2::Reason;
+    use h2::server::{Connection, SendResponse};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -268,6 +279,41 @@ mod tests {
             let error = send(Method::Post, url, "{}").await.expect_err("fails");
             assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");
             assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+    }
+
+    /// What comes of a request to which a server of HTTP/2 says this and no more.
+    async fn ended_by(
+        says: impl FnOnce(&mut Connection<TcpStream, Bytes>, &mut SendResponse<Bytes>) + Send + 'static,
+    ) -> HttpError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let url = format!("http://{}/", listener.local_addr().expect("has one"));
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("accepts");
+            let mut connection = h2::server::handshake(stream).await.expect("speaks HTTP/2");
+            let (_, mut respond) = connection.accept().await.expect("is asked").expect("a request");
+            says(&mut connection, &mut respond);
+            while connection.accept().await.is_some() {}
+        });
+        let client = builder("counterfoil-test").http2_prior_knowledge().build().expect("is made");
+        let request = Request { method: Method::Post, ..get(&url) };
+        let error = HttpClient(Reach::Anywhere(client)).send(request).await.expect_err("fails");
+        serving.abort();
+        error
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_server_refused_unread_was_not_sent_and_one_that_it_gave_up_may_have_been_done()
+     {
+        let error = ended_by(|_, respond| respond.send_reset(Reason::REFUSED_STREAM)).await;
+        assert!(matches!(error, HttpError::NotSent(_)), "{error:?}");
+        for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR] {
+            let error = ended_by(move |_, respond| respond.send_reset(reason)).await;
+            assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");
+        }
+        for reason in [Reason::NO_ERROR, Reason::REFUSED_STREAM] {
+            let error = ended_by(move |connection, _| connection.abrupt_shutdown(reason)).await;
+            assert!(matches!(error, HttpError::NoAnswer(_)), "{error:?}");
         }
     }
 
