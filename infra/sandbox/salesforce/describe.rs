@@ -33,9 +33,9 @@ pub(crate) fn object(org: &Org, asked: &Asked<'_>, object: &str) -> Result<Answe
         let children = org.schema.children(&object.name);
         about["childRelationships"] = children
             .map(|(name, child, field)| {
-                json!({ "cascadeDelete": field.master, "childSObject": child.name, "deprecatedAndHidden": false,
+                json!({ "cascadeDelete": field.goes_along(), "childSObject": child.name, "deprecatedAndHidden": false,
                         "field": field.name, "junctionIdListNames": [], "junctionReferenceTo": [],
-                        "relationshipName": name, "restrictedDelete": false })
+                        "relationshipName": name, "restrictedDelete": field.restrict })
             })
             .collect();
         about["recordTypeInfos"] = record_types::infos(org, &object);

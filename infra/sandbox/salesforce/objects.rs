@@ -96,8 +96,14 @@ pub(crate) struct Field {
     pub(crate) restricted: bool,
     /// Exists only in an org with several currencies.
     pub(crate) multi_currency: bool,
-    /// The child is deleted with its parent.
+    /// The child is nothing without its parent.
     pub(crate) master: bool,
+    /// A child that can be without its parent is deleted along with it all the same.
+    #[serde(default)]
+    pub(crate) cascade: bool,
+    /// A parent that has such a child can't be deleted.
+    #[serde(default)]
+    pub(crate) restrict: bool,
     pub(crate) picklist: Vec<String>,
     pub(crate) default: Option<String>,
     pub(crate) reference_to: Vec<String>,
@@ -109,6 +115,11 @@ impl Field {
     /// Kept in an index by value: what records are looked up by.
     pub(crate) fn indexed(&self) -> bool {
         self.kind == FieldType::Reference || self.external_id || self.unique || self.id_lookup
+    }
+
+    /// The child goes to the recycle bin along with its parent, and comes back with it.
+    pub(crate) fn goes_along(&self) -> bool {
+        self.master || self.cascade
     }
 
     pub(crate) fn polymorphic(&self) -> bool {

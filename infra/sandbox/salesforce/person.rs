@@ -48,7 +48,7 @@ impl Salesforce {
     pub fn delete(&self, object: &str, id: &str) -> Result<(), Refused> {
         let mut org = self.org();
         let (object, writer) = (org.object(object)?, org.as_person());
-        org.remove(&object, &known(id), &writer)
+        org.remove(&object, &known(id), &writer).map(drop)
     }
 
     /// Creates a record now that nobody sees before so many seconds have passed, with the stamps of now.

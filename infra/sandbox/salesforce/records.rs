@@ -1,4 +1,5 @@
-//! Creating, changing and deleting records, whoever asks: the REST rows, the collections, people and seeds.
+//! Creating and changing records, whoever asks: the REST rows, the collections, people and seeds. Deleting them is in
+//! `recycle_bin.rs`.
 //!
 //! Checks in Salesforce's order: the fields, arranged refusals, what the object works out, required fields,
 //! references, validation rules, duplicate rules, uniqueness. Nothing is written before all have passed.
@@ -92,33 +93,6 @@ impl Org {
         self.save(object, after, Some(&before), writer)
     }
 
-    /// To the recycle bin, with what it is the master of.
-    pub(crate) fn remove(&mut self, object: &Arc<Object>, id: &str, writer: &Writer) -> Result<(), Refused> {
-        let before = self.alive(object, id)?;
-        self.refusals.meet(object, Some(&before.id), writer)?;
-        let mut after = (*before).clone();
-        self.sign(&mut after.fields, id, &writer.user, false);
-        after.fields.insert("IsDeleted".into(), true.into());
-        let after = self.store.put(object, after);
-        self.note(object, Kind::Delete, Some(&before), &after, writer);
-        let children: Vec<(Arc<Object>, String)> = self
-            .schema
-            .children(&object.name)
-            .filter(|(_, _, field)| field.master)
-            .flat_map(|(_, child, field)| {
-                let table = self.store.table(&child.name).with(&field.name, &before.id);
-                table
-                    .filter(|record| !record.is("IsDeleted"))
-                    .map(move |record| (child.clone(), record.id.clone()))
-            })
-            .collect();
-        for (child, id) in children {
-            self.remove(&child, &id, &Writer { api: false, ..writer.clone() })?;
-        }
-        rules::settle(self, object, &after, Some(&before));
-        Ok(())
-    }
-
     /// By external id: creates, changes, or finds too many.
     pub(crate) fn upsert(
         &mut self,
@@ -165,7 +139,7 @@ impl Org {
     }
 
     /// A record that is there to be written: not there is an invalid cross reference, deleted says so.
-    fn alive(&self, object: &Object, id: &str) -> Result<Arc<Record>, Refused> {
+    pub(super) fn alive(&self, object: &Object, id: &str) -> Result<Arc<Record>, Refused> {
         let known = ids::normalise(id).and_then(|id| self.store.table(&object.name).get(&id).cloned());
         match known {
             None => Err(Refused {

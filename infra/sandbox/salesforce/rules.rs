@@ -66,6 +66,11 @@ pub(crate) fn settle(org: &mut Org, object: &Object, record: &Record, before: Op
     }
 }
 
+/// Why a record can't be deleted.
+pub(crate) fn kept(org: &Org, object: &Object, record: &Record) -> Option<String> {
+    (object.name == "Account").then(|| deals::won(org, &record.id)).flatten()
+}
+
 pub(super) fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
     fields.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -187,9 +187,9 @@ fn write(org: &mut Org, job: &Job, object: &Arc<Object>, fields: &Fields) -> Res
         }
         _ => {
             let id = id()?;
-            org.remove(object, &id, &job.writer)?;
+            let gone = org.remove(object, &id, &job.writer)?;
             if job.operation == "hardDelete" {
-                org.store.purge(object, &id);
+                gone.iter().for_each(|(object, id)| org.store.purge(object, id));
             }
             Ok((id, false))
         }

@@ -58,6 +58,16 @@ pub(super) fn opportunity(org: &Org, fields: &mut Fields, before: Option<&Record
     }
 }
 
+/// Deals that were won keep their account.
+pub(super) fn won(org: &Org, account: &str) -> Option<String> {
+    let deals = org.store.table("Opportunity").with("AccountId", account);
+    let won: Vec<&str> =
+        deals.filter(|it| it.is("IsWon") && !it.is("IsDeleted")).map(|it| it.text("Name")).collect();
+    let why = "some opportunities in that account were closed won. The opportunities that could not be deleted are \
+               shown below.";
+    (!won.is_empty()).then(|| format!("{why}: {}", won.join(", ")))
+}
+
 /// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_order.htm
 pub(super) fn order(org: &mut Org, fields: &mut Fields, before: Option<&Record>) -> Result<(), Refused> {
     if before.is_none() {

@@ -131,9 +131,10 @@ async fn upsert_update_and_delete_go_by_key_and_parents_by_theirs() {
 async fn a_hard_deletion_leaves_nothing_in_the_recycle_bin() {
     let door = Door::new();
     let id = door.org().insert("Account", json!({ "Name": "Acme" }));
+    let contact = door.org().insert("Contact", json!({ "LastName": "Chen", "AccountId": id }));
     let csv = format!("Id\n{id}\n");
     ingest(&door, json!({ "object": "Account", "operation": "hardDelete" }), &csv).await;
-    assert!(door.org().get("Account", &id).is_none());
+    assert!(door.org().get("Account", &id).is_none() && door.org().get("Contact", &contact).is_none());
     assert_eq!(door.org().undelete("Account", &id).unwrap_err().code, "UNDELETE_FAILED");
 }
 
