@@ -19,8 +19,10 @@ use super::store::{Fields, Record};
 
 /// Before a change is laid over a record: what the change says anew isn't held against what was worked out before.
 pub(crate) fn forget_worked_out(object: &Object, fields: &mut Fields, changes: &Fields) {
-    if object.name == "Event" {
-        activities::forget_worked_out(fields, changes);
+    match object.name.as_str() {
+        "Event" => activities::forget_worked_out(fields, changes),
+        "Opportunity" => deals::forget_worked_out(fields, changes),
+        _ => {}
     }
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn derive(
 ) -> Result<(), Refused> {
     match object.name.as_str() {
         "Contact" | "Lead" | "User" => person(fields),
-        "Opportunity" => deals::opportunity(org, fields, before),
+        "Opportunity" => deals::opportunity(org, fields, before)?,
         "Order" => deals::order(org, fields, before)?,
         "Quote" => deals::quote(org, fields, before),
         "OpportunityLineItem" => lines::opportunity_line(org, fields, before)?,

@@ -7,6 +7,7 @@ mod change_events;
 mod collections;
 mod conditions;
 mod consent;
+mod deals;
 mod error_table;
 mod errors;
 mod explained;

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::Value;
 
 use super::super::answer::Refused;
 use super::super::org::Org;
@@ -9,7 +10,7 @@ use super::super::store::{Fields, Record};
 use super::super::values::{amount, stamp, written};
 use super::text;
 
-/// Stage, its forecast category, its probability.
+/// Stage, the name of its forecast category, its probability.
 const STAGES: [(&str, &str, u32); 10] = [
     ("Prospecting", "Pipeline", 10),
     ("Qualification", "Pipeline", 10),
@@ -23,39 +24,81 @@ const STAGES: [(&str, &str, u32); 10] = [
     ("Closed Lost", "Omitted", 0),
 ];
 
-pub(super) fn opportunity(org: &Org, fields: &mut Fields, before: Option<&Record>) {
+/// Forecast categories, and what people call them.
+const FORECASTS: [(&str, &str); 5] = [
+    ("Omitted", "Omitted"),
+    ("Pipeline", "Pipeline"),
+    ("BestCase", "Best Case"),
+    ("Forecast", "Commit"),
+    ("Closed", "Closed"),
+];
+
+/// A new stage says anew how likely a deal is, unless the change that brings it does.
+pub(super) fn forget_worked_out(fields: &mut Fields, changes: &Fields) {
+    if changes.get("StageName").is_some_and(|stage| Some(stage) != fields.get("StageName")) {
+        fields.remove("Probability");
+        fields.remove("ForecastCategoryName");
+    }
+}
+
+pub(super) fn opportunity(org: &Org, fields: &mut Fields, before: Option<&Record>) -> Result<(), Refused> {
     let stage = text(fields, "StageName").to_owned();
     let moved = before.is_none_or(|before| before.text("StageName") != stage);
+    let known = STAGES.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(&stage));
+    let (forecast, probability) =
+        known.map_or(("Pipeline", 50), |(_, forecast, chance)| (*forecast, *chance));
     if moved && !stage.is_empty() {
-        let known = STAGES.iter().find(|(name, _, _)| name.eq_ignore_ascii_case(&stage));
-        let (forecast, probability) =
-            known.map_or(("Pipeline", 50), |(_, forecast, chance)| (*forecast, *chance));
         fields.insert("IsClosed".into(), stage.starts_with("Closed").into());
         fields.insert("IsWon".into(), stage.eq_ignore_ascii_case("Closed Won").into());
-        fields.insert("Probability".into(), written(probability.into(), false));
-        fields.insert("ForecastCategory".into(), forecast.into());
-        fields.insert("ForecastCategoryName".into(), forecast.into());
+        if fields.get("Probability").is_none_or(Value::is_null) {
+            fields.insert("Probability".into(), written(probability.into(), false));
+        }
         if before.is_some() {
             fields.insert("LastStageChangeDate".into(), stamp(org.now).into());
         }
     }
-    // An amount that follows from lines is not overwritten by hand.
+    if text(fields, "ForecastCategoryName").is_empty() {
+        fields.insert("ForecastCategoryName".into(), forecast.into());
+    }
+    let called = |(_, name): &&(&str, &str)| name.eq_ignore_ascii_case(text(fields, "ForecastCategoryName"));
+    let category = FORECASTS.iter().find(called).map(|(category, _)| Value::from(*category));
+    fields.insert("ForecastCategory".into(), category.unwrap_or_default());
     if let Some(before) = before.filter(|before| before.is("HasOpportunityLineItem")) {
-        fields.insert("Amount".into(), before.get("Amount").clone());
+        bound_by_lines(fields, before)?;
     } else if before.is_none() {
         fields.insert("HasOpportunityLineItem".into(), false.into());
     }
-    let number = |name: &str| fields.get(name).and_then(amount);
-    let expected = number("Amount").zip(number("Probability")).map(|(amount, chance)| {
-        let expected = (amount * chance / Decimal::ONE_HUNDRED)
-            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
-        written(expected, false)
-    });
-    fields.insert("ExpectedRevenue".into(), expected.unwrap_or_default());
+    fields.insert("ExpectedRevenue".into(), expected(fields));
     if let Ok(close) = text(fields, "CloseDate").parse::<Date>() {
         fields.insert("FiscalYear".into(), i64::from(close.year()).into());
         fields.insert("FiscalQuarter".into(), i64::from((close.month() - 1) / 3 + 1).into());
     }
+    Ok(())
+}
+
+/// With lines, an amount by hand is ignored, and another price book or currency refused, in words of ours.
+///
+/// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_opportunitylineitem.htm
+fn bound_by_lines(fields: &mut Fields, before: &Record) -> Result<(), Refused> {
+    fields.insert("Amount".into(), before.get("Amount").clone());
+    let moved = |name: &&str| fields.get(*name).unwrap_or(&Value::Null) != before.get(name);
+    match ["Pricebook2Id", "CurrencyIsoCode"].into_iter().find(moved) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{name} can't be changed while the opportunity has products");
+            Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &[name]))
+        }
+    }
+}
+
+/// What a deal brings on average.
+pub(super) fn expected(fields: &Fields) -> Value {
+    let number = |name: &str| fields.get(name).and_then(amount);
+    let expected = number("Amount").zip(number("Probability")).map(|(amount, chance)| {
+        let expected = amount * chance / Decimal::ONE_HUNDRED;
+        written(expected.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero), false)
+    });
+    expected.unwrap_or_default()
 }
 
 /// Deals that were won keep their account.

@@ -8,9 +8,12 @@ use super::super::objects::Object;
 use super::super::org::Org;
 use super::super::store::{Fields, Record};
 use super::super::values::{amount, written};
-use super::text;
+use super::{deals, text};
 
-/// The product comes through the price book entry; exactly one of unit price and total price is given.
+/// The product comes through the price book entry, which is of the deal's price book; exactly one of unit price and
+/// total price is given.
+///
+/// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_opportunitylineitem.htm
 pub(super) fn opportunity_line(
     org: &Org,
     fields: &mut Fields,
@@ -19,6 +22,12 @@ pub(super) fn opportunity_line(
     product(org, fields)?;
     let product = org.store.table("Product2").get(text(fields, "Product2Id")).cloned();
     let deal = org.store.table("Opportunity").get(text(fields, "OpportunityId")).cloned();
+    let taken = deal.as_ref().map_or("", |deal| deal.text("Pricebook2Id"));
+    if before.is_none() && !taken.is_empty() && book(org, fields).is_some_and(|book| book != taken) {
+        let message = "field integrity exception: PricebookEntryId (pricebook entry is in a different pricebook than \
+                       the one assigned to the opportunity)";
+        return Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &["PricebookEntryId"]));
+    }
     if let (Some(product), Some(deal)) = (&product, &deal) {
         let name = format!("{} {}", deal.text("Name"), product.text("Name"));
         fields.insert("Name".into(), name.into());
@@ -66,6 +75,12 @@ fn product(org: &Org, fields: &mut Fields) -> Result<(), Refused> {
         return Err(Refused::record("REQUIRED_FIELD_MISSING", message, &["PricebookEntryId"]));
     }
     Ok(())
+}
+
+/// The price book that a line's entry is in.
+fn book<'a>(org: &'a Org, line: &Fields) -> Option<&'a str> {
+    let entry = org.store.table("PricebookEntry").get(text(line, "PricebookEntryId"))?;
+    Some(entry.text("Pricebook2Id"))
 }
 
 /// The unit price is the list price unless another one is given.
@@ -183,6 +198,10 @@ pub(super) fn settle(org: &mut Org, object: &Object, line: &Record) {
                 changes.insert("TotalOpportunityQuantity".into(), written(quantity, false));
             }
             changes.insert("HasOpportunityLineItem".into(), (count > 0).into());
+            // A deal that has no price book yet takes that of its first line.
+            if let Some(book) = book(org, &line.fields).filter(|_| before.text("Pricebook2Id").is_empty()) {
+                changes.insert("Pricebook2Id".into(), book.into());
+            }
         }
     }
     let stamp = line.get("SystemModstamp").clone();
@@ -191,6 +210,9 @@ pub(super) fn settle(org: &mut Org, object: &Object, line: &Record) {
     changes.insert("SystemModstamp".into(), stamp);
     let mut after = (*before).clone();
     after.fields.extend(changes);
+    if parent == "Opportunity" {
+        after.fields.insert("ExpectedRevenue".into(), deals::expected(&after.fields));
+    }
     let Some(parent_object) = org.schema.object(parent).cloned() else { return };
     org.store.put(&parent_object, after);
     if parent == "Quote" {
