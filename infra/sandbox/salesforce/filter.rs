@@ -13,7 +13,7 @@ use super::org::Org;
 use super::soql::{Condition, Name, Operator};
 use super::store::{EVER, Record, Table};
 use super::values::Key;
-pub(crate) use access::{Access, own_path, parent, unknown_field, unknown_relationship};
+pub(crate) use access::{Access, own_path, parent, unknown_field, unknown_relationship, within_reach};
 pub(crate) use check::{Check, Left};
 
 /// So many records are always got through an index.

@@ -8,6 +8,7 @@ mod grouped;
 mod pages;
 mod plan;
 mod rows;
+mod source;
 
 use serde_json::{Value, json};
 

@@ -9,6 +9,8 @@ mod parameters;
 mod sosl;
 mod words;
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -84,7 +86,8 @@ pub(crate) fn parameterized(org: &mut Org, asked: &Asked<'_>) -> Result<Answer, 
 }
 
 fn run(org: &mut Org, asked: &Asked<'_>, search: Search) -> Result<Answer, Refused> {
-    let returning = if search.returning.is_empty() { everywhere(org)? } else { search.returning };
+    let returning =
+        if search.returning.is_empty() { everywhere(org, search.scope)? } else { search.returning };
     let writing = asked.writing(org, false);
     let indexed = values::stamp(org.now - SignedDuration::from_secs(org.options.search_lag_seconds));
     let mut found = Vec::new();
@@ -111,8 +114,10 @@ fn matches(words: &Words, fields: &[&Field], record: &Record) -> bool {
     words.found_in(&texts)
 }
 
-/// The ids of every object's records.
-fn everywhere(org: &Org) -> Result<Vec<(String, Select)>, Refused> {
-    let texts = org.schema.objects.iter().map(|object| format!("SELECT Id FROM {}", object.name));
+/// The ids of the records of every object that has something to search.
+fn everywhere(org: &Org, scope: Scope) -> Result<Vec<(String, Select)>, Refused> {
+    let has_texts = |object: &&Arc<Object>| object.fields.iter().any(|field| scope.has(object, field));
+    let objects = org.schema.objects.iter().filter(has_texts);
+    let texts = objects.map(|object| format!("SELECT Id FROM {}", object.name));
     texts.map(|text| Ok((text.clone(), soql::parse(&text)?))).collect()
 }

@@ -51,10 +51,7 @@ impl Access {
     pub(crate) fn bind(org: &Org, text: &str, object: &Arc<Object>, path: &Name) -> Result<Self, Refused> {
         let mut parts = own_path(object, path);
         let field = parts.pop().unwrap_or_default();
-        if parts.len() > FURTHEST {
-            let message = "A relationship path can't go over more than 5 parents";
-            return Err(error_at(text, path.at, "MALFORMED_QUERY", message));
-        }
+        within_reach(text, path, parts.len())?;
         let mut here = object.clone();
         let (mut hops, mut several) = (Vec::new(), false);
         for part in parts {
@@ -202,6 +199,14 @@ impl Access {
     pub(crate) fn aggregatable(&self) -> bool {
         self.uses.aggregatable
     }
+}
+
+pub(crate) fn within_reach(text: &str, path: &Name, parents: usize) -> Result<(), Refused> {
+    if parents > FURTHEST {
+        let message = format!("A relationship path can't go over more than {FURTHEST} parents");
+        return Err(error_at(text, path.at, "MALFORMED_QUERY", &message));
+    }
+    Ok(())
 }
 
 /// The parts of a path without the object's own name: `Opportunity.Name` in a query of Opportunities.

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::plan::{Plan, object_of, plan_of};
+use super::grouped;
+use super::plan::{Plan, plan_of};
+use super::source::object_of;
 use crate::salesforce::answer::Refused;
-use crate::salesforce::filter::{own_path, unknown_field, unknown_relationship};
+use crate::salesforce::filter::{own_path, unknown_field, unknown_relationship, within_reach};
 use crate::salesforce::objects::{FieldType, Object};
 use crate::salesforce::org::Org;
 use crate::salesforce::soql::{Item, Name, Select, TypeOf, error_at};
@@ -37,6 +39,17 @@ pub(super) enum Column {
         reference: String,
         plan: Arc<Plan>,
     },
+}
+
+impl Column {
+    /// Of several fields at once, its own or a parent's.
+    pub(super) fn is_compound(&self) -> bool {
+        match self {
+            Self::Field { kind, .. } => *kind == FieldType::Address,
+            Self::Parent { columns, .. } => columns.iter().any(Self::is_compound),
+            _ => false,
+        }
+    }
 }
 
 /// The columns of a plan, as they are bound one after the other.
@@ -81,6 +94,7 @@ impl<'a> Selected<'a> {
 
     pub(super) fn path(&mut self, path: &Name, object: &Arc<Object>) -> Result<(), Refused> {
         let parts = own_path(object, path);
+        within_reach(self.text, path, parts.len() - 1)?;
         let mut columns = std::mem::take(&mut self.columns);
         let added = self.column(path, &mut columns, std::slice::from_ref(object), false, &parts);
         self.columns = columns;
@@ -188,6 +202,9 @@ impl<'a> Selected<'a> {
             );
             return Err(error_at(self.text, wanted.at, "INVALID_TYPE", &message));
         };
+        if inner.items.contains(&Item::Count) {
+            return Err(grouped::not_here(self.text, wanted));
+        }
         let plan = Arc::new(plan_of(self.org, self.text, inner, child)?);
         Ok(Column::Children { name: name.to_owned(), reference: field.name.clone(), plan })
     }
@@ -213,6 +230,8 @@ impl<'a> Selected<'a> {
         let mut columns = Vec::new();
         for name in names {
             let parts: Vec<&str> = name.text.split('.').collect();
+            // What they are fields of is a parent itself.
+            within_reach(self.text, name, parts.len())?;
             self.column(name, &mut columns, objects, objects.len() > 1, &parts)?;
         }
         Ok(columns)

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::plan::{Direction, filter_of, object_of, within_offset};
+use super::plan::{Direction, filter_of, within_offset};
+use super::source::source;
 use crate::salesforce::answer::Refused;
 use crate::salesforce::filter::{Access, Filter, Left, own_path};
 use crate::salesforce::objects::{FieldType, Object};
@@ -29,6 +30,12 @@ const MOST: usize = 2000;
 pub(super) fn wanted(select: &Select) -> bool {
     let sums = |item: &Item| matches!(item, Item::Value { expression, .. } if matches!(expression.function, Some(Function::Sum(_))));
     select.grouping.is_some() || select.items.iter().any(sums)
+}
+
+/// Where only rows can be.
+pub(super) fn not_here(text: &str, from: &Name) -> Refused {
+    let message = "Aggregate functions and GROUP BY are not allowed here";
+    error_at(text, from.at, "MALFORMED_QUERY", message)
 }
 
 pub(super) fn answer(org: &Org, text: &str, select: &Select, deleted: bool) -> Result<Value, Refused> {
@@ -192,7 +199,7 @@ impl Binder<'_> {
         within_offset(select)?;
         let none = Grouping { by: Vec::new(), subtotals: Subtotals::None, having: None };
         let grouping = select.grouping.as_ref().unwrap_or(&none);
-        let object = object_of(org, text, &select.from)?;
+        let object = source(org, text, select)?;
         let mut binder =
             Binder { org, text, object, grouping: &grouping.by, by: Vec::new(), sums: Vec::new() };
         if select.grouping.is_none() && select.limit.is_some() {

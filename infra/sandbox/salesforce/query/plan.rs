@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::columns::{Column, Selected};
 use super::grouped;
+use super::source::source;
 use crate::salesforce::answer::Refused;
 use crate::salesforce::filter::{Access, Filter};
 use crate::salesforce::objects::Object;
@@ -53,25 +54,13 @@ impl Direction {
 }
 
 pub(crate) fn plan(org: &Org, text: &str, select: &Select) -> Result<Plan, Refused> {
-    let object = object_of(org, text, &select.from)?;
+    let object = source(org, text, select)?;
     plan_of(org, text, select, &object)
-}
-
-pub(super) fn object_of(org: &Org, text: &str, name: &Name) -> Result<Arc<Object>, Refused> {
-    org.schema.object(&name.text).cloned().ok_or_else(|| {
-        let message = format!(
-            "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the \
-             '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
-            name.text
-        );
-        error_at(text, name.at, "INVALID_TYPE", &message)
-    })
 }
 
 pub(super) fn plan_of(org: &Org, text: &str, select: &Select, object: &Arc<Object>) -> Result<Plan, Refused> {
     if grouped::wanted(select) {
-        let message = "Aggregate functions and GROUP BY are not allowed here";
-        return Err(error_at(text, select.from.at, "MALFORMED_QUERY", message));
+        return Err(grouped::not_here(text, &select.from));
     }
     within_offset(select)?;
     let mut selected = Selected::nothing(org, text);
@@ -155,6 +144,10 @@ impl Plan {
             limit: 1,
             offset: 0,
         }
+    }
+
+    pub(crate) fn has_compounds(&self) -> bool {
+        self.columns.iter().any(Column::is_compound)
     }
 
     /// Shows each record that the condition accepts.

@@ -158,6 +158,21 @@ async fn what_a_field_cannot_be_asked_is_refused_in_salesforces_words() {
             "INVALID_FIELD",
             "value of filter criterion for field 'Name' must be of type string and should be enclosed in quotes",
         ),
+        (
+            "SELECT ReportsTo.ReportsTo.ReportsTo.ReportsTo.ReportsTo.ReportsTo.Name FROM Contact",
+            "MALFORMED_QUERY",
+            "A relationship path can't go over more than 5 parents",
+        ),
+        (
+            "SELECT TYPEOF What WHEN Account THEN Parent.Parent.Parent.Parent.Parent.Name END FROM Task",
+            "MALFORMED_QUERY",
+            "A relationship path can't go over more than 5 parents",
+        ),
+        (
+            "SELECT Id, (SELECT COUNT() FROM Contacts) FROM Account",
+            "MALFORMED_QUERY",
+            "Aggregate functions and GROUP BY are not allowed here",
+        ),
     ] {
         assert_eq!(refusal(&door, soql).await, (code.to_owned(), message.to_owned()), "{soql}");
     }

@@ -50,6 +50,47 @@ async fn a_file_is_uploaded_found_attached_and_fetched() {
 }
 
 #[tokio::test]
+async fn links_are_only_told_of_a_document_or_of_a_record() {
+    let door = Door::new();
+    let account = door.org().insert("Account", json!({ "Name": "Acme" }));
+    let fields = json!({ "PathOnClient": "a.txt", "VersionData": "YQ==", "FirstPublishLocationId": account });
+    upload(&door, fields).await;
+    let at = format!("LinkedEntityId = '{account}'");
+    for condition in [
+        "".to_owned(),
+        "WHERE ShareType = 'V'".into(),
+        "WHERE LinkedEntityId != null".into(),
+        "WHERE LinkedEntityId = null".into(),
+        format!("WHERE LinkedEntityId NOT IN ('{account}')"),
+        format!("WHERE {at} OR ShareType = 'V'"),
+        format!("WHERE NOT({at})"),
+    ] {
+        for items in ["Id", "COUNT()", "ShareType, COUNT(Id)"] {
+            let grouping = if items.contains(',') { "GROUP BY ShareType" } else { "" };
+            let soql = format!("SELECT {items} FROM ContentDocumentLink {condition} {grouping}");
+            let refused = door.query(&soql).await;
+            let message = "Implementation restriction: ContentDocumentLink requires a filter by a single Id on \
+                           ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN \
+                           operator.";
+            let expected = json!([{ "message": message, "errorCode": "MALFORMED_QUERY" }]);
+            assert_eq!((refused.status, refused.json()), (400, expected), "{soql}");
+        }
+    }
+    for condition in [
+        at.clone(),
+        format!("ShareType = 'V' AND ContentDocumentLink.LinkedEntityId IN ('{account}')"),
+        "LinkedEntityId IN (SELECT Id FROM Account)".into(),
+    ] {
+        let soql = format!("SELECT ShareType FROM ContentDocumentLink WHERE {condition}");
+        assert_eq!(door.query(&soql).await.json()["totalSize"], 1, "{soql}");
+    }
+    let nested = door.query("SELECT (SELECT ShareType FROM ContentDocumentLinks) FROM Account").await.json();
+    assert_eq!(nested["records"][0]["ContentDocumentLinks"]["totalSize"], 1);
+    let path = format!("/sobjects/Account/{account}/ContentDocumentLinks");
+    assert_eq!(door.call("GET", &path, None).await.json()["totalSize"], 1);
+}
+
+#[tokio::test]
 async fn a_second_version_takes_the_place_of_the_first() {
     let door = Door::new();
     let first = upload(&door, json!({ "PathOnClient": "a.txt", "VersionData": "YQ==" })).await;
