@@ -28,19 +28,27 @@ pub(crate) fn tree(
     let mut size = Size::default();
     records.iter().for_each(|record| size.add(record, 1));
     size.check()?;
+    if let Some(reference) = size.repeated {
+        let message = "Duplicate ReferenceId provided in the request.";
+        return Ok(refused(reference, &Refused::record("INVALID_INPUT", message, &[])));
+    }
     org.open();
     let mut results = Vec::new();
     let mut planted = Ok(());
     for record in records {
         planted = planted.and_then(|()| plant(org, writer, object, record, None, &mut results));
     }
-    if let Err((reference, refused)) = planted {
+    if let Err((reference, why)) = planted {
         org.undo();
-        let error = json!({ "referenceId": reference, "errors": [refused.entry()] });
-        return Ok(Answer::json(400, json!({ "hasErrors": true, "results": [error] })));
+        return Ok(refused(&reference, &why));
     }
     org.keep();
     Ok(Answer::json(201, json!({ "hasErrors": false, "results": results })))
+}
+
+fn refused(reference: &str, why: &Refused) -> Answer {
+    let error = json!({ "referenceId": reference, "errors": [why.entry()] });
+    Answer::json(400, json!({ "hasErrors": true, "results": [error] }))
 }
 
 #[derive(Default)]
@@ -48,6 +56,9 @@ struct Size<'a> {
     records: usize,
     levels: usize,
     types: HashSet<&'a str>,
+    names: HashSet<&'a str>,
+    /// A name that two have.
+    repeated: Option<&'a str>,
     unnamed: bool,
 }
 
@@ -56,7 +67,11 @@ impl<'a> Size<'a> {
         self.records += 1;
         self.levels = self.levels.max(level);
         self.types.extend(record["attributes"]["type"].as_str());
-        self.unnamed |= record["attributes"]["referenceId"].as_str().is_none();
+        match record["attributes"]["referenceId"].as_str() {
+            Some(name) if !self.names.insert(name) => self.repeated = Some(name),
+            Some(_) => {}
+            None => self.unnamed = true,
+        }
         for below in record.as_object().into_iter().flatten().filter_map(|(_, value)| value.get("records")) {
             below.as_array().into_iter().flatten().for_each(|child| self.add(child, level + 1));
         }

@@ -216,6 +216,13 @@ async fn a_halted_batch_says_412_and_a_tree_keeps_to_its_size() {
         let reply = door.call("POST", "/composite/tree/Account", Some(json!({ "records": records }))).await;
         assert_eq!((reply.status, reply.code().as_str()), (400, "INVALID_INPUT"));
     }
+    let mut parent = record(1);
+    parent["ChildAccounts"] = json!({ "records": [record(2), record(1)] });
+    let twice = door.call("POST", "/composite/tree/Account", Some(json!({ "records": [parent] }))).await;
+    let error = json!({ "statusCode": "INVALID_INPUT", "fields": [],
+        "message": "Duplicate ReferenceId provided in the request." });
+    let expected = json!({ "hasErrors": true, "results": [{ "referenceId": "1", "errors": [error] }] });
+    assert_eq!((twice.status, twice.json()), (400, expected));
     assert_eq!(door.org().records("Account").len(), 0);
 }
 
