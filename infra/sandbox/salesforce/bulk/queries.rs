@@ -21,11 +21,14 @@ pub(super) fn create(org: &mut Org, writer: &Writer, asked: &Asked<'_>) -> Resul
             "InvalidJob : Bulk API 2.0 takes queries of plain fields: no nested queries, no functions";
         Refused::new(400, "INVALIDJOB", message)
     })?;
+    // Planned now, so that what is wrong with it is said at once.
+    if query::plan(org, &job.query, &soql::parse(&job.query)?)?.has_compounds() {
+        let message = "Selecting compound data not supported in Bulk Query";
+        return Err(Refused::new(400, "FUNCTIONALITY_NOT_ENABLED", message));
+    }
     if !org.spend("DailyBulkV2QueryJobs", 1) {
         return Err(Refused::new(400, "EXCEEDEDQUOTA", "ExceededQuota : The day's query jobs are used up"));
     }
-    // Planned now, so that what is wrong with it is said at once.
-    query::plan(org, &job.query, &soql::parse(&job.query)?)?;
     job.object = object(&job.query);
     job.done.header = header;
     job.state = State::UploadComplete;

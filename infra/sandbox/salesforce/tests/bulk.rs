@@ -193,6 +193,8 @@ async fn a_query_gives_its_rows_in_parts() {
         ("SELECT Nope FROM Account", "INVALID_FIELD"),
         ("SELECT COUNT() FROM Account", "INVALIDJOB"),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "INVALIDJOB"),
+        ("SELECT Id, BillingAddress FROM Account", "FUNCTIONALITY_NOT_ENABLED"),
+        ("SELECT Id, Account.BillingAddress FROM Contact", "FUNCTIONALITY_NOT_ENABLED"),
     ] {
         let refused =
             door.call("POST", "/jobs/query", Some(json!({ "operation": "query", "query": query }))).await;
