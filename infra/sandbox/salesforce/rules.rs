@@ -44,7 +44,7 @@ pub(crate) fn derive(
         "PricebookEntry" => prices::entry(org, fields, before)?,
         "CampaignMember" => campaigns::member(org, fields, before)?,
         "Case" => activities::case(org, fields, before),
-        "Task" => activities::task(org, fields, before),
+        "Task" => activities::task(org, fields, before)?,
         "Event" => activities::event(org, fields)?,
         "ContentVersion" => files::version(org, fields, before)?,
         "ContentDocumentLink" => files::link(org, fields, before)?,

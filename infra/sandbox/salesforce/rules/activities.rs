@@ -10,6 +10,13 @@ use super::super::values::{instant, stamp};
 use super::text;
 
 pub(super) fn case(org: &mut Org, fields: &mut Fields, before: Option<&Record>) {
+    let contact = text(fields, "ContactId").to_owned();
+    let is_new = before.is_none_or(|before| before.text("ContactId") != contact);
+    if is_new && text(fields, "AccountId").is_empty() {
+        let account =
+            org.store.table("Contact").get(&contact).map(|contact| contact.get("AccountId").clone());
+        fields.insert("AccountId".into(), account.unwrap_or_default());
+    }
     if before.is_none() {
         let number = 1000 + org.next_number("Case");
         fields.insert("CaseNumber".into(), format!("{number:08}").into());
@@ -24,7 +31,8 @@ pub(super) fn case(org: &mut Org, fields: &mut Fields, before: Option<&Record>) 
     fields.insert("IsClosed".into(), closed.into());
 }
 
-pub(super) fn task(org: &Org, fields: &mut Fields, before: Option<&Record>) {
+pub(super) fn task(org: &Org, fields: &mut Fields, before: Option<&Record>) -> Result<(), Refused> {
+    may_be_about(fields)?;
     let completed = text(fields, "Status") == "Completed";
     fields.insert("IsClosed".into(), completed.into());
     fields.insert("IsHighPriority".into(), (text(fields, "Priority") == "High").into());
@@ -35,6 +43,17 @@ pub(super) fn task(org: &Org, fields: &mut Fields, before: Option<&Record>) {
     };
     fields.insert("CompletedDateTime".into(), at);
     fields.insert("AccountId".into(), account(org, fields));
+    Ok(())
+}
+
+/// With a lead, an activity is about the lead. The words are ours.
+fn may_be_about(fields: &Fields) -> Result<(), Refused> {
+    if text(fields, "WhoId").starts_with("00Q") && !text(fields, "WhatId").is_empty() {
+        let message = "field integrity exception: WhoId, WhatId (an activity with a lead can't be related to anything \
+                       else)";
+        return Err(Refused::record("FIELD_INTEGRITY_EXCEPTION", message, &["WhoId", "WhatId"]));
+    }
+    Ok(())
 }
 
 /// The account behind what an activity is about, or behind whom it is with.
@@ -79,6 +98,7 @@ pub(super) fn forget_worked_out(fields: &mut Fields, changes: &Fields) {
 ///
 /// https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_event.htm
 pub(super) fn event(org: &Org, fields: &mut Fields) -> Result<(), Refused> {
+    may_be_about(fields)?;
     let start = [text(fields, "StartDateTime"), text(fields, "ActivityDateTime")];
     let start = start.into_iter().find(|at| !at.is_empty()).unwrap_or_default().to_owned();
     if start.is_empty() && text(fields, "ActivityDate").is_empty() {

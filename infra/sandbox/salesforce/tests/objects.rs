@@ -157,6 +157,43 @@ async fn tasks_know_their_account_and_when_they_were_done() {
 }
 
 #[tokio::test]
+async fn an_activity_with_a_lead_is_about_nothing_else() {
+    let door = Door::new();
+    let account = made(&door, "Account", json!({ "Name": "Acme" })).await;
+    let contact = made(&door, "Contact", json!({ "LastName": "Chen", "AccountId": account })).await;
+    let lead = made(&door, "Lead", json!({ "LastName": "Ng", "Company": "Ivy" })).await;
+    let at = "2026-12-01T09:00:00Z";
+    for (object, mut fields) in [
+        ("Task", json!({ "Subject": "Ring" })),
+        ("Event", json!({ "Subject": "Visit", "StartDateTime": at, "DurationInMinutes": 30 })),
+    ] {
+        fields["WhoId"] = lead.clone().into();
+        let of_lead = made(&door, object, fields.clone()).await;
+        let path = format!("/sobjects/{object}/{of_lead}");
+        let moved = door.call("PATCH", &path, Some(json!({ "WhatId": account }))).await;
+        assert_eq!((moved.status, moved.code().as_str()), (400, "FIELD_INTEGRITY_EXCEPTION"));
+        fields["WhatId"] = account.clone().into();
+        assert_eq!(refused(&door, object, fields.clone()).await, "FIELD_INTEGRITY_EXCEPTION");
+        fields["WhoId"] = contact.clone().into();
+        made(&door, object, fields).await;
+    }
+}
+
+#[tokio::test]
+async fn a_case_has_the_account_of_its_contact_unless_it_has_another() {
+    let door = Door::new();
+    let [account, other] = ["Acme", "Ivy"].map(|name| door.org().insert("Account", json!({ "Name": name })));
+    let contact = made(&door, "Contact", json!({ "LastName": "Chen", "AccountId": account })).await;
+    let kept = |id: &str| door.org().get("Case", id).unwrap()["AccountId"].clone();
+    let case = made(&door, "Case", json!({ "ContactId": contact })).await;
+    assert_eq!(kept(&case), json!(account));
+    let own = made(&door, "Case", json!({ "ContactId": contact, "AccountId": other })).await;
+    assert_eq!(kept(&own), json!(other));
+    let nobodys = made(&door, "Case", json!({ "Subject": "Noise" })).await;
+    assert_eq!(kept(&nobodys), Value::Null);
+}
+
+#[tokio::test]
 async fn an_event_ends_when_its_length_says() {
     let door = Door::new();
     let event =

@@ -159,12 +159,16 @@ async fn a_who_or_what_of_several_types_says_which_it_is() {
     let door = Door::new();
     let lead = door.org().insert("Lead", json!({ "LastName": "Chen", "Company": "Ivy" }));
     let account = door.org().insert("Account", json!({ "Name": "Acme" }));
-    door.org().insert("Task", json!({ "Subject": "Call", "WhoId": lead, "WhatId": account }));
-    let page = door.query("SELECT Who.Type, Who.Name, What.Name, What.Type FROM Task").await.json();
-    let row = &page["records"][0];
-    assert_eq!((&row["Who"]["Type"], &row["Who"]["Name"]), (&json!("Lead"), &json!("Chen")));
-    assert_eq!(row["What"]["Name"], "Acme");
-    assert_eq!(row["Who"]["attributes"]["type"], "Name");
+    let contact = door.org().insert("Contact", json!({ "LastName": "Ng" }));
+    door.org().insert("Task", json!({ "Subject": "Call", "WhoId": lead }));
+    door.org().insert("Task", json!({ "Subject": "Meet", "WhoId": contact, "WhatId": account }));
+    let soql = "SELECT Who.Type, Who.Name, What.Name, What.Type FROM Task ORDER BY Subject";
+    let page = door.query(soql).await.json();
+    let (call, meet) = (&page["records"][0], &page["records"][1]);
+    assert_eq!((&call["Who"]["Type"], &call["Who"]["Name"]), (&json!("Lead"), &json!("Chen")));
+    assert_eq!((&meet["Who"]["Type"], &meet["What"]["Type"]), (&json!("Contact"), &json!("Account")));
+    assert_eq!(meet["What"]["Name"], "Acme");
+    assert_eq!(call["Who"]["attributes"]["type"], "Name");
 }
 
 #[tokio::test]
