@@ -27,6 +27,12 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
     Timestamp::from_str(text).ok()
 }
 
+/// A day, or that of an instant, as it is written.
+fn day(text: &str) -> Option<Date> {
+    let day = text.get(..10)?;
+    (day == text || instant(text).is_some()).then(|| day.parse().ok()).flatten()
+}
+
 /// The same as `read`, but a text that is too long may be cut instead of refused.
 pub(crate) fn read_or_cut(field: &Field, value: &Value, cut: bool) -> Result<Value, Refused> {
     match (read(field, value), value) {
@@ -59,11 +65,7 @@ pub(crate) fn read(field: &Field, value: &Value) -> Result<Value, Refused> {
             _ => Err(wrong_type(field, value)),
         },
         kind if kind.is_number() => number(field, text),
-        FieldType::Date => {
-            let day = text.get(..10).unwrap_or(text);
-            let date = Date::from_str(day).map_err(|_| wrong_type(field, value))?;
-            Ok(date.to_string().into())
-        }
+        FieldType::Date => Ok(day(text).ok_or_else(|| wrong_type(field, value))?.to_string().into()),
         FieldType::DateTime => Ok(stamp(instant(text).ok_or_else(|| wrong_type(field, value))?).into()),
         FieldType::Id | FieldType::Reference => match ids::normalise(text) {
             Some(id) => Ok(id.into()),
@@ -266,11 +268,14 @@ mod tests {
         assert_eq!(at, json!("2026-05-06T11:56:44.000+0000"));
         assert_eq!(instant(at.as_str().unwrap()).unwrap().to_string(), "2026-05-06T11:56:44Z");
         assert_eq!(take("Opportunity", "CloseDate", json!("2026-05-24")).unwrap(), json!("2026-05-24"));
-        let (code, message) = take("Opportunity", "CloseDate", json!("24/05/2026")).unwrap_err();
-        assert_eq!(code, "JSON_PARSER_ERROR");
-        assert!(
-            message.starts_with("Cannot deserialize instance of date from VALUE_STRING value 24/05/2026")
-        );
+        let day = take("Opportunity", "CloseDate", json!("2026-05-24T23:00:00.000Z")).unwrap();
+        assert_eq!(day, json!("2026-05-24"));
+        for wrong in ["24/05/2026", "2026-05-24xyz", "2026-05-24T", "2026-05-2", "2026-02-30"] {
+            let (code, message) = take("Opportunity", "CloseDate", json!(wrong)).unwrap_err();
+            assert_eq!(code, "JSON_PARSER_ERROR");
+            let start = format!("Cannot deserialize instance of date from VALUE_STRING value {wrong} or");
+            assert!(message.starts_with(&start), "{message}");
+        }
     }
 
     #[test]
