@@ -43,7 +43,16 @@ async fn options(State(org): Org) -> Json<Options> {
 }
 
 async fn configure(State(org): Org, Json(wanted): Json<Value>) -> Response {
-    said(changed(&org.options(), &wanted).map(|options| org.configure(|kept| *kept = options)))
+    let held = org.options();
+    said(changed(&held, &wanted).and_then(|options| {
+        if held.multi_currency && !options.multi_currency {
+            let why =
+                "multi_currency: an org that has taken on currencies can't go back to one; reset it instead";
+            return Err(why.into());
+        }
+        org.configure(|kept| *kept = options);
+        Ok(())
+    }))
 }
 
 async fn client(State(org): Org, Json(wanted): Json<Value>) -> Response {

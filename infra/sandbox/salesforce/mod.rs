@@ -17,6 +17,7 @@ mod composite;
 mod condition;
 mod conditional;
 mod control;
+mod currencies;
 mod describe;
 mod duplicates;
 mod failures;

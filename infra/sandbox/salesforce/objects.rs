@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 use words::field;
 
+/// What every org has, in words that its header explains.
+const STANDARD: &str = include_str!("standard_objects.txt");
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum FieldType {
     Id,
@@ -210,11 +213,25 @@ impl Schema {
     pub(crate) fn standard(multi_currency: bool) -> Self {
         let mut schema =
             Self { objects: Vec::new(), by_name: HashMap::new(), by_prefix: HashMap::new(), multi_currency };
-        let text = include_str!("standard_objects.txt");
-        if let Err(error) = schema.add_objects(text) {
+        if let Err(error) = schema.add_objects(STANDARD) {
             unreachable!("the standard objects are part of this program: {error}");
         }
         schema
+    }
+
+    /// Adds the fields that only an org with several currencies has.
+    pub(crate) fn take_on_currencies(&mut self) {
+        self.multi_currency = true;
+        let mut object = "";
+        for line in STANDARD.lines() {
+            if let Some(head) = line.strip_prefix("object ") {
+                object = head.split_whitespace().next().unwrap_or_default();
+            } else if line.ends_with(" currency")
+                && let Err(error) = self.add_field(object, line)
+            {
+                unreachable!("the standard objects are part of this program: {error}");
+            }
+        }
     }
 
     pub(crate) fn object(&self, name: &str) -> Option<&Arc<Object>> {

@@ -38,7 +38,7 @@ pub struct Options {
     pub search_lag_seconds: i64,
     /// Access tokens live so long.
     pub session_seconds: i64,
-    /// Only at the start: adds `CurrencyIsoCode` to the objects.
+    /// Adds `CurrencyIsoCode` to the objects; an org that has it never loses it.
     pub multi_currency: bool,
     pub currency: String,
     /// Hosts that all orgs log in at, as requests name them (`localhost:8091`, for one of your own): they lead to

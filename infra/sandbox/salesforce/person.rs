@@ -170,9 +170,15 @@ impl Salesforce {
         self.org().use_up(calls);
     }
 
-    /// Changes options while the org runs.
+    /// Changes options while the org runs. Currencies that it has taken on stay.
     pub fn configure(&self, change: impl FnOnce(&mut Options)) {
-        change(&mut self.org().options);
+        let mut org = self.org();
+        let had_currencies = org.options.multi_currency;
+        change(&mut org.options);
+        if org.options.multi_currency && !had_currencies {
+            org.take_on_currencies();
+        }
+        org.options.multi_currency |= had_currencies;
     }
 
     pub fn options(&self) -> Options {

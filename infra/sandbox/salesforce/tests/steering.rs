@@ -70,6 +70,27 @@ async fn an_admin_sets_up_objects_types_flows_and_reports() {
 }
 
 #[tokio::test]
+async fn an_org_takes_on_currencies_and_never_loses_them() {
+    let door = Door::new();
+    let before = door.make("records/Account", json!({ "Name": "Old" })).await;
+    let currency = async |id: &str| {
+        let read = door.call("GET", &format!("/sobjects/Account/{id}"), None).await.json();
+        read.get("CurrencyIsoCode").cloned()
+    };
+    assert_eq!(currency(&before).await, None);
+    door.steer("PATCH", "options", json!({ "multi_currency": true, "currency": "EUR" })).await;
+    assert_eq!(currency(&before).await, Some(json!("EUR")));
+    let after = door.make("records/Account", json!({ "Name": "New", "CurrencyIsoCode": "USD" })).await;
+    let found = door.query("SELECT Id FROM Account WHERE CurrencyIsoCode = 'USD'").await.json();
+    assert_eq!(found["records"][0]["Id"], json!(after));
+    let back = door.control("PATCH", "options", json!({ "multi_currency": false })).await;
+    let why = "multi_currency: an org that has taken on currencies can't go back to one; reset it instead";
+    assert_eq!((back.status, back.json()), (400, json!({ "error": why })));
+    door.steer("PATCH", "options", json!({ "page_size": 5 })).await;
+    assert_eq!(currency(&before).await, Some(json!("EUR")));
+}
+
+#[tokio::test]
 async fn who_is_in_is_thrown_out_and_calls_of_others_are_counted() {
     let mut door = Door::new();
     door.steer("POST", "clients", json!({ "id": "other", "secret": "s" })).await;
