@@ -91,6 +91,7 @@ impl Asked<'_> {
             allow_duplicates: says("sforce-duplicate-rule-header", "allowsave=true"),
             duplicate_details: says("sforce-duplicate-rule-header", "includerecorddetails=true"),
             origin: self.origin(),
+            version: Some(self.version.clone()),
             // SOAP has this header; over REST its name follows those of its neighbours.
             truncate: says("sforce-allow-field-truncation-header", "allowfieldtruncation=true"),
             ..writer.clone()

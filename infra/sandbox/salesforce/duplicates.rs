@@ -45,8 +45,7 @@ pub(crate) fn check(
         }
         let alike = alike(org, &rule, record);
         if !alike.is_empty() {
-            let shown =
-                alike.iter().map(|id| shown(org, &rule.against, id, writer.duplicate_details)).collect();
+            let shown = alike.iter().map(|id| shown(org, &rule.against, id, writer)).collect();
             return Err(refused(&rule, shown, org.options.duplicate_key_spelled_right));
         }
     }
@@ -76,14 +75,15 @@ fn alike(org: &Org, rule: &DuplicateRule, record: &Record) -> Vec<String> {
     }
 }
 
-fn shown(org: &mut Org, object: &str, id: &str, details: bool) -> Value {
-    let version = format!("v{}.0", org.options.newest_version);
+fn shown(org: &mut Org, object: &str, id: &str, writer: &Writer) -> Value {
+    let newest = format!("v{}.0", org.options.newest_version);
+    let version = writer.version.as_ref().unwrap_or(&newest);
     let bare = json!({ "attributes": { "type": object,
         "url": format!("/services/data/{version}/sobjects/{object}/{id}") }, "Id": id });
     let known = org.schema.object(object).cloned();
     let record = org.store.table(object).get(id).cloned();
-    match known.zip(record).filter(|_| details) {
-        Some((object, record)) => Plan::whole(&object).row(org, &record, &Writing::in_one(&version, false)),
+    match known.zip(record).filter(|_| writer.duplicate_details) {
+        Some((object, record)) => Plan::whole(&object).row(org, &record, &Writing::in_one(version, false)),
         None => bare,
     }
 }

@@ -91,6 +91,8 @@ pub(crate) struct Writer {
     pub(crate) truncate: bool,
     /// Where it came from, as change events tell it.
     pub(crate) origin: String,
+    /// `v67.0`, as asked for; none of people.
+    pub(crate) version: Option<String>,
 }
 
 impl Writer {
@@ -102,6 +104,7 @@ impl Writer {
             allow_duplicates: false,
             duplicate_details: false,
             truncate: false,
+            version: None,
             origin: PEOPLE.to_owned(),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn answer(org: &mut Org, asked: &Asked<'_>, user: &str) -> Result<Ans
             org.access.passwords.insert(user, made.clone());
             Ok(Answer::ok(json!({ "NewPassword": made })))
         }
-        other => Err(super::rest::not_allowed(other)),
+        other => Err(super::rest::not_allowed(other, "DELETE,GET,HEAD,POST")),
     }
 }
 

@@ -207,7 +207,7 @@ pub(crate) fn resource_answer(
                 .unwrap_or_else(|| rows::get(org, asked, object, (field, value))),
             ("PATCH", [object, field, value]) => rows::upsert(org, writer, asked, object, (field, value)),
             ("DELETE", [object, field, value]) => rows::delete(org, writer, asked, object, (field, value)),
-            _ => Err(not_allowed(method)),
+            _ => Err(not_allowed(method, methods(segments))),
         },
         (_, ["composite", rest @ ..]) => match (method, rest) {
             ("POST", []) => composite::composite(org, writer, asked),
@@ -222,20 +222,35 @@ pub(crate) fn resource_answer(
                 collections::upsert(org, writer, asked, object, field)
             }
             ("PATCH", ["sobjects", _, _]) => Err(Refused::not_found()),
-            _ => Err(not_allowed(method)),
+            _ => Err(not_allowed(method, methods(segments))),
         },
         (_, ["chatter", rest @ ..]) => chatter::answer(org, writer, asked, rest),
         (_, ["actions", rest @ ..]) => actions::answer(org, writer, asked, rest),
         (_, ["analytics", "reports", rest @ ..]) => reports::answer(org, asked, rest),
         ("GET", ["recent"]) => Ok(recent::recent(org, writer, asked)),
         (_, ["jobs", kind @ ("ingest" | "query"), rest @ ..]) => bulk::answer(org, writer, asked, kind, rest),
-        (_, ["query" | "queryAll" | "limits" | "search" | "parameterizedSearch"]) => Err(not_allowed(method)),
+        (_, ["query" | "queryAll" | "limits" | "search" | "parameterizedSearch"]) => {
+            Err(not_allowed(method, methods(segments)))
+        }
         _ => Err(Refused::not_found()),
     }
 }
 
-pub(crate) fn not_allowed(method: &str) -> Refused {
-    let message = format!("HTTP Method '{method}' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST");
+/// What a resource takes.
+fn methods(segments: &[&str]) -> &'static str {
+    match segments {
+        ["sobjects", _, "describe" | "updated" | "deleted"] | ["sobjects"] => "GET,HEAD",
+        ["sobjects", _] | ["composite", "sobjects", _] | ["parameterizedSearch"] => "GET,HEAD,POST",
+        ["sobjects", ..] => "DELETE,GET,HEAD,PATCH",
+        ["composite", "sobjects"] => "DELETE,PATCH,POST",
+        ["composite", "sobjects", ..] => "PATCH",
+        ["composite", ..] => "POST",
+        _ => "GET,HEAD",
+    }
+}
+
+pub(crate) fn not_allowed(method: &str, allowed: &str) -> Refused {
+    let message = format!("HTTP Method '{method}' not allowed. Allowed are {allowed}");
     Refused::new(405, "METHOD_NOT_ALLOWED", message)
 }
 

@@ -183,7 +183,7 @@ async fn a_duplicate_is_shown_under_the_misspelled_name() {
     let twin = door.org().insert("Contact", contact.clone());
     let message = "You're creating a duplicate record. We recommend you use an existing record instead.";
     let body = format!(
-        r#"[{{"duplicateResut":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule","duplicateRuleEntityType":"Contact","errorMessage":"{message}","matchResults":[{{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine","matchRecords":[{{"additionalInformation":[],"fieldDiffs":[],"matchConfidence":100.0,"record":{{"attributes":{{"type":"Contact","url":"/services/data/v68.0/sobjects/Contact/{twin}"}},"Id":"{twin}"}}}}],"rule":"Standard_Contact_Match_Rule_v1_1","size":1,"success":true}}]}},"errorCode":"DUPLICATES_DETECTED","message":"{message}"}}]"#
+        r#"[{{"duplicateResut":{{"allowSave":true,"duplicateRule":"Standard_Contact_Duplicate_Rule","duplicateRuleEntityType":"Contact","errorMessage":"{message}","matchResults":[{{"entityType":"Contact","errors":[],"matchEngine":"FuzzyMatchEngine","matchRecords":[{{"additionalInformation":[],"fieldDiffs":[],"matchConfidence":100.0,"record":{{"attributes":{{"type":"Contact","url":"/services/data/v67.0/sobjects/Contact/{twin}"}},"Id":"{twin}"}}}}],"rule":"Standard_Contact_Match_Rule_v1_1","size":1,"success":true}}]}},"errorCode":"DUPLICATES_DETECTED","message":"{message}"}}]"#
     );
     whole(&door.call("POST", "/sobjects/Contact", Some(contact)).await, 400, &body);
 }
@@ -251,8 +251,17 @@ async fn a_session_that_has_ended_is_401_and_no_longer_counts() {
 #[tokio::test]
 async fn requests_that_are_wrong_in_themselves_have_a_status_of_their_own() {
     let door = Door::new();
-    let allowed = "HTTP Method 'PUT' not allowed. Allowed are DELETE,GET,HEAD,PATCH,POST";
-    whole(&door.call("PUT", "/limits", None).await, 405, &error("METHOD_NOT_ALLOWED", allowed));
+    for (method, path, allowed) in [
+        ("PUT", "/limits", "GET,HEAD"),
+        ("POST", "/query", "GET,HEAD"),
+        ("PATCH", "/sobjects/Account", "GET,HEAD,POST"),
+        ("POST", "/sobjects/Account/001000000000000AAA", "DELETE,GET,HEAD,PATCH"),
+        ("GET", "/composite/batch", "POST"),
+        ("GET", "/composite/sobjects", "DELETE,PATCH,POST"),
+    ] {
+        let message = format!("HTTP Method '{method}' not allowed. Allowed are {allowed}");
+        whole(&door.call(method, path, None).await, 405, &error("METHOD_NOT_ALLOWED", &message));
+    }
     let text = [("content-type", "text/plain")];
     let text = door.call_with("POST", "/sobjects/Account", Some(json!({})), &text).await;
     let message = "Content-Type header specified in HTTP request is not supported: text/plain";

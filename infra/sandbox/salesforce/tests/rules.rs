@@ -32,7 +32,7 @@ async fn a_warning_rule_names_the_twin_and_is_passed_where_saving_is_allowed() {
             "matchRecords": [{ "additionalInformation": [], "fieldDiffs": [],
                 "matchConfidence": serde_json::from_str::<serde_json::Value>("100.0").unwrap(),
                 "record": { "attributes": { "type": "Contact",
-                    "url": format!("/services/data/v68.0/sobjects/Contact/{twin}") }, "Id": twin } }],
+                    "url": format!("/services/data/v67.0/sobjects/Contact/{twin}") }, "Id": twin } }],
             "rule": "Standard_Contact_Match_Rule_v1_1", "size": 1, "success": true }] },
         "message": message, "errorCode": "DUPLICATES_DETECTED" }]);
     assert_eq!((refused.status, refused.json()), (400, expected));
