@@ -100,7 +100,7 @@ async fn switched(
                 ..head
             })
         };
-        return goes_live(stack, was, stack.flows.change(&was.name, with_this).await?).await;
+        return goes_live(stack, stack.flows.change(&was.name, with_this).await?).await;
     }
     let unchanged = version == was.live_version;
     let pushed = |head| Pushed { head, unchanged, live_again: None, passed_over: None };
@@ -111,7 +111,7 @@ async fn switched(
         return Ok(Some(pushed(was.clone())));
     }
     if !stays && is_to_live && (!is_live || begins_anew(stack, was, was.live_version, compiled).await?) {
-        return goes_live(stack, was, going_live::begin(stack, was, version, compiled).await?).await;
+        return goes_live(stack, going_live::begin(stack, was, version, compiled).await?).await;
     }
     let without_another = |head: FlowHead| {
         let given_up = head.next_life().map(going_live::given_up);
@@ -123,20 +123,11 @@ async fn switched(
     Ok(stack.flows.change_with(&was.name, without_another).await?.map(pushed))
 }
 
-async fn goes_live(
-    stack: &Stack,
-    was: &FlowHead,
-    begun: Option<FlowHead>,
-) -> Result<Option<Pushed>, FlowError> {
+async fn goes_live(stack: &Stack, begun: Option<FlowHead>) -> Result<Option<Pushed>, FlowError> {
     let Some(head) = begun else { return Ok(None) };
     let head = through(stack, head).await?;
     let live_again = head.live_from.filter(|_| head.going_live.is_none());
-    let passed_over = match live_again {
-        Some(live_from) if was.state != FlowState::Disabled => {
-            going_live::passed_over(stack, was, live_from).await?
-        }
-        _ => None,
-    };
+    let passed_over = head.passed_over.filter(|_| live_again.is_some());
     Ok(Some(Pushed { head, unchanged: false, live_again, passed_over }))
 }
 
@@ -234,7 +225,7 @@ async fn without_next_life(
 pub async fn disable(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
     without_next_life(stack, name, |head| {
         let state = FlowState::Disabled;
-        Some(FlowHead { state, live_from: None, catch_up_from: None, fired: None, ..head })
+        Some(FlowHead { state, live_from: None, passed_over: None, catch_up_from: None, fired: None, ..head })
     })
     .await
 }
@@ -277,11 +268,6 @@ pub async fn resume(stack: &Stack, name: &str) -> Result<FlowHead, FlowError> {
             FlowState::Enabled => return Ok(was),
             FlowState::Disabled => return Err(disabled(&was)),
             FlowState::Paused => {}
-        }
-        if was.catch_up_from.is_some() {
-            // Of an earlier pause it may remember a place; this one counts.
-            let compiled = live(stack, &was).await?;
-            poll::forget_own_place(stack, &was, &compiled).await?;
         }
         let resumed = |head: FlowHead| {
             let (state, changed_at) = (FlowState::Enabled, stack.now());

@@ -7,6 +7,7 @@
 
 mod alone;
 mod announce;
+mod before;
 pub(super) mod feed;
 pub mod going_live;
 mod known;
@@ -20,8 +21,8 @@ mod seed;
 
 pub(super) use announce::{message, versioned};
 pub use feed::{FeedRules, feed_trouble};
+pub(super) use live::read_up_to;
 pub use live::{Standing, standing};
-pub(super) use live::{forget_own_place, read_up_to};
 pub(super) use own::mark as mark_own;
 pub use place::Failed;
 pub(super) use place::{fingerprint, fingerprint_of, watch_key};
@@ -108,7 +109,7 @@ impl Listener {
 
     /// `own`: it reads by itself.
     fn watch_key(&self, connection: &ConnectionId, own: bool) -> Key {
-        let alone = if own { self.head.id.to_string() } else { String::new() };
+        let alone = if own { place::alone(&self.head) } else { String::new() };
         watch_key(connection, &self.compiled.flow.trigger.id, &self.interest, &alone)
     }
 }

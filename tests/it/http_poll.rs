@@ -14,8 +14,8 @@ use serde_json::json;
 use crate::trouble::{Life, mortal};
 use crate::world::World;
 
-const URL: &str = "https://shop.example/orders";
-const ORDERS: &str = "\
+pub(crate) const URL: &str = "https://shop.example/orders";
+pub(crate) const ORDERS: &str = "\
 flow: orders
 trigger: { type: http.poll, url: 'https://shop.example/orders', id: item.id, version: item.at, minutes: 5 }
 steps:
@@ -23,24 +23,28 @@ steps:
 ";
 
 /// The flow with other options of the trigger.
-fn orders(options: &str) -> String {
+pub(crate) fn orders(options: &str) -> String {
     ORDERS.replace("version: item.at, minutes: 5", options)
 }
 
 async fn push(world: &World, text: &str) -> Result<(), counterfoil::domain::outcome::Failure> {
     let pushed = lifecycle::push(&world.stack, "orders", "flow.yaml", text, Default::default()).await;
     pushed.map_err(|error| error.failure())?;
+    enable(world).await
+}
+
+pub(crate) async fn enable(world: &World) -> Result<(), counterfoil::domain::outcome::Failure> {
     let enabled = lifecycle::enable(&world.stack, "orders").await;
     enabled.map(drop).map_err(|error| error.failure())
 }
 
-async fn live(world: &World, text: &str) {
+pub(crate) async fn live(world: &World, text: &str) {
     push(world, text).await.expect("goes live");
     world.web.asked();
 }
 
 /// Five minutes pass, the list is read, and what is new runs.
-async fn five_minutes(world: &World) -> poll::Report {
+pub(crate) async fn five_minutes(world: &World) -> poll::Report {
     world.advance(Duration::from_mins(5));
     let mut all = poll::Report::default();
     for report in world.poll().await {
@@ -55,7 +59,7 @@ async fn five_minutes(world: &World) -> poll::Report {
 }
 
 /// The events' keys of all runs, sorted.
-async fn keys(world: &World) -> Vec<String> {
+pub(crate) async fn keys(world: &World) -> Vec<String> {
     let runs = world.runs().await.into_iter();
     let mut keys: Vec<String> =
         runs.filter_map(|run| Some(run.row.message.event?.key.as_str().to_owned())).collect();
@@ -63,7 +67,7 @@ async fn keys(world: &World) -> Vec<String> {
     keys
 }
 
-fn item(id: u32, version: &str) -> Value {
+pub(crate) fn item(id: u32, version: &str) -> Value {
     json!({"id": id, "at": version})
 }
 

@@ -88,6 +88,39 @@ async fn what_changed_during_a_pause_is_queued_once_also_where_nobody_else_liste
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_catches_up_reads_nothing_twice_though_another_one_that_is_still_paused_shares_its_watch()
+{
+    let world = World::new().await;
+    let accounts = "  type: salesforce.updated_record\n  object: Account\n  fields: [Id, Name]";
+    for name in ["first", "second"] {
+        world.given_flow(&noticing(name, accounts)).await;
+    }
+    world.settle().await;
+    for name in ["first", "second"] {
+        lifecycle::pause(&world.stack, name).await.expect("paused");
+    }
+    world.advance(Duration::from_hours(1));
+    for n in 0..3 {
+        world.sandbox.salesforce.insert("Account", json!({"Name": format!("During {n}")}));
+    }
+    world.advance(Duration::from_hours(60 * 24));
+    let resumed = async |name: &str| {
+        lifecycle::resume(&world.stack, name).await.expect("resumed");
+        let mut events = 0;
+        for _ in 0..3 {
+            world.advance(Duration::from_mins(1));
+            events += world.poll().await.iter().map(|report| report.events).sum::<u32>();
+        }
+        events
+    };
+    assert_eq!(resumed("first").await, 3);
+    assert_eq!(resumed("second").await, 3, "it is told by itself, from where it was paused");
+    world.sandbox.salesforce.insert("Account", json!({"Name": "After"}));
+    world.settle().await;
+    assert_eq!(world.runs().await.len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_won_while_a_flow_is_disabled_is_never_seen() {
     let world = World::new().await;
     world.given_flow(FLOW).await;

@@ -8,6 +8,7 @@ mod bad_weather;
 mod broken;
 mod browser;
 mod catalog;
+mod changed_feeds;
 mod connecting;
 mod consented;
 mod consents;

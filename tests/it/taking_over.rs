@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use counterfoil::domain::Value;
 use counterfoil::flow::lifecycle::{self, Pushed};
+use counterfoil::flow::poll;
 use counterfoil_sandbox::xero::Invoice;
+use counterfoil_sandbox::{Fault, Provider as _};
 use serde_json::json;
 
+use crate::passing;
 use crate::world::World;
 
 const INVOICES: &str = "type: xero.new_or_updated_invoice";
@@ -101,4 +104,88 @@ async fn what_neither_version_tells_of_is_said() {
     let same = noticing(&rated("[Hot, Warm]")).replace("yes", "no");
     let pushed = lifecycle::push(&world.stack, "notice", "flow.yaml", &same, BTreeMap::new()).await;
     assert_eq!(pushed.expect("pushed").passed_over, None, "it goes on as it was");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_committed_after_the_last_poll_of_the_version_before_is_told_of_by_the_new_one() {
+    let world = World::new().await;
+    let industry = |condition: &str| format!("{ACCOUNTS}, where: \"Industry {condition}\"");
+    world.given_flow(&noticing(&industry("= 'Energy'"))).await;
+    world.settle().await;
+    world.advance(Duration::from_mins(30));
+    let salesforce = &world.sandbox.salesforce;
+    salesforce.insert("Account", json!({"Name": "In time", "Industry": "Energy"}));
+    salesforce.insert_late("Account", json!({"Name": "Late", "Industry": "Energy"}), 15).expect("taken");
+    world.settle().await;
+    assert_eq!(seen(&world, "Name").await, ["In time"]);
+    world.advance(Duration::from_secs(20));
+    let pushed = push(&world, &industry("IN ('Energy', 'Media')")).await;
+    assert!(pushed.live_again.is_some() && pushed.passed_over.is_none(), "{pushed:?}");
+    for _ in 0..3 {
+        world.settle().await;
+    }
+    assert_eq!(seen(&world, "Name").await, ["Late", "In time"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_flow_left_out_within_minutes_of_going_live_is_told_of_by_the_version_that_wants_it() {
+    let world = World::new().await;
+    let updated = |status: &str| format!("{INVOICES}, only: updated, status: {status}");
+    let invoice = approved(&world);
+    world.advance(Duration::from_secs(5));
+    world.given_flow(&noticing(&updated("AUTHORISED"))).await;
+    world.sandbox.xero.ledger().pay_invoice(invoice.head.id).expect("paid");
+    world.settle().await;
+    assert_eq!(seen(&world, "Status").await.len(), 0, "it is paid, which the flow leaves out");
+    push(&world, &updated("[AUTHORISED, PAID]")).await;
+    for _ in 0..3 {
+        world.settle().await;
+    }
+    assert_eq!(seen(&world, "Status").await, ["PAID"]);
+}
+
+/// It has read a part of what it was paused for when the books are not available.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_goes_on_where_a_flow_has_caught_up_to_passes_nothing_over() {
+    const QUOTES: usize = 101;
+    let world = World::new().await;
+    let quotes = |status: &str| format!("type: xero.new_or_updated_quote, only: updated, status: {status}");
+    let ledger = world.sandbox.xero.ledger();
+    let contact = ledger.add_contact_named("Acme Ltd").expect("a contact").id;
+    let line = json!({"Description": "Desk", "Quantity": 1, "UnitAmount": "100.00", "AccountCode": "200"});
+    let fields = json!({"Contact": {"ContactID": contact}, "Date": "2026-11-20", "LineItems": [line]});
+    let ids: Vec<_> = (0..QUOTES).map(|_| ledger.add_quote(fields.clone()).expect("a quote")).collect();
+    world.advance(Duration::from_secs(5));
+    world.given_flow(&noticing(&quotes("DRAFT"))).await;
+    world.settle().await;
+    lifecycle::pause(&world.stack, "notice").await.expect("paused");
+    world.advance(Duration::from_hours(96));
+    for id in &ids {
+        let fields = json!({"Title": "Desks", "Date": "2026-11-20"}).as_object().cloned().expect("fields");
+        world.sandbox.xero.ledger().edit_quote(*id, fields).expect("edited");
+        world.advance(Duration::from_secs(1));
+    }
+    lifecycle::resume(&world.stack, "notice").await.expect("resumed");
+    let unavailable = Fault::on("GET", "/Quotes", Fault::status(503, json!({}))).skip(1).always();
+    world.sandbox.xero.harness().faults.add(unavailable);
+    world.poll().await;
+    world.sandbox.xero.harness().faults.clear();
+    let head = world.stack.flows.newest("notice").await.expect("there");
+    let from = head.catch_up_from.expect("it has not caught up");
+    let compiled = lifecycle::live(&world.stack, &head).await.expect("there");
+    let standing = poll::standing(&world.stack, &head, &compiled).await.expect("read").expect("is polled");
+    let read = standing.read_up_to.expect("in part").duration_since(from);
+    assert!(standing.failed.is_some() && read > jiff::SignedDuration::from_hours(90), "{read}");
+    world.advance(Duration::from_mins(5));
+    // Which of what has changed lately is new, Xero says one by one: that takes more than a minute's calls.
+    let (tick, step) = (Duration::from_millis(1), Duration::from_millis(200));
+    let after = quotes("[DRAFT, SENT]");
+    let pushing = push(&world, &after);
+    let pushed = passing::by_ticks(&world.clock, tick, step, pushing).await;
+    assert!(pushed.live_again.is_some() && pushed.passed_over.is_none(), "{pushed:?}");
+    for _ in 0..4 {
+        world.settle().await;
+        world.advance(Duration::from_mins(5));
+    }
+    assert_eq!(seen(&world, "QuoteID").await.len(), QUOTES);
 }

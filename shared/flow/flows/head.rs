@@ -39,13 +39,16 @@ pub struct FlowHead {
     /// Events with an older stamp are none of this flow's. By the provider's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_from: Option<Timestamp>,
+    /// What happened from then until it was live is told of by neither version: the one before had yet to read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<Timestamp>,
     /// It was paused: it reads on from here by itself until it has caught up with the others of its watch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catch_up_from: Option<Timestamp>,
     /// `http.webhook`: the part of the URL that nobody can guess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_path: Option<String>,
-    /// Which of its lives it is in, or was in last, and how many were begun.
+    /// Which of its lives it is in, or was in last, and how many have a number, also of those that never began.
     #[serde(default)]
     pub life: u32,
     #[serde(default)]
@@ -79,6 +82,7 @@ impl FlowHead {
             newest_version: 1,
             state: FlowState::Disabled,
             live_from: None,
+            passed_over: None,
             catch_up_from: None,
             webhook_path: Some(webhook_path),
             life: 0,
@@ -104,11 +108,11 @@ impl FlowHead {
     }
 
     /// Whether it does what it did then: the same version in the same life and state, and the same on its way. How far
-    /// it has caught up, or which tick was fired, may differ.
+    /// it has caught up, which tick was fired, and how many lives have numbers, may differ.
     pub fn stands_as(&self, then: &Self) -> bool {
         let standing = |head: &Self| {
             let lives = (head.live_version, head.life, head.live_from);
-            (head.id, head.state, lives, head.newest_life, head.going_live)
+            (head.id, head.state, lives, head.going_live)
         };
         standing(self) == standing(then)
     }

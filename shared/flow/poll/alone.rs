@@ -8,7 +8,7 @@ use super::super::stack::Stack;
 use super::lease::Lease;
 use super::place::Place;
 use super::read::union_of;
-use super::{Listener, OVERLAP, PollError, Report, Watch, forget_own_place, watches};
+use super::{Listener, OVERLAP, PollError, Report, Watch, watches};
 use crate::domain::connection::Connection;
 use crate::domain::outcome::Fault;
 use crate::ports::connector::{Account, PollAsk, Trigger};
@@ -42,12 +42,15 @@ async fn brings_its_place(
 ) -> Result<(), FlowError> {
     let shared = listener.watch_key(&connection.id, false);
     let trigger = &listener.compiled.flow.trigger.id;
+    // By what is so now: who has come back meanwhile goes on from the place that is there.
+    stack.flows.forget_heads();
     let (watches, _) = watches(stack, trigger, &mut Report::default()).await?;
     if watches.iter().flat_map(|(_, watches)| watches).any(|watch| watch.key == shared) {
         return Ok(());
     }
     let Some(mut lease) = Lease::<Place>::take(stack, &shared).await? else { return Ok(()) };
-    if !lease.place.tells_others(std::iter::once(&listener.head)) {
+    // Nobody polls it, but somebody may yet, when it is well.
+    if rely_on(stack, &lease.place, std::slice::from_ref(listener)).await?.is_empty() {
         lease.place = own.clone();
     }
     lease.polls_nothing();
@@ -101,7 +104,6 @@ pub(super) async fn apart(
 
 pub(super) async fn set_apart(stack: &Stack, listener: &Listener, from: Timestamp) -> Result<(), FlowError> {
     let place = listener.head.live_from.map_or(from, |live_from| live_from.max(from));
-    forget_own_place(stack, &listener.head, &listener.compiled).await?;
     reads_from(stack, &listener.head, Some(place), stack.now()).await
 }
 
@@ -112,20 +114,25 @@ pub(super) async fn left_behind(
     listeners: &[Listener],
     lease: &Lease,
 ) -> Result<(), FlowError> {
-    let place = &lease.place;
-    let Some(cursor) = place.cursor.filter(|_| place.tells_others(listeners.iter().map(|it| &it.head)))
-    else {
-        return Ok(());
-    };
-    for head in stack.flows.heads().await? {
-        let listens = listeners.iter().any(|listener| listener.head.id == head.id);
-        if place.tells(&head) && !listens && head.state == FlowState::Enabled && head.catch_up_from.is_none()
-        {
-            let from = (cursor - OVERLAP).max(head.live_from.unwrap_or(cursor));
-            reads_from(stack, &head, Some(from), stack.now()).await?;
-        }
+    let Some(cursor) = lease.place.cursor else { return Ok(()) };
+    for head in rely_on(stack, &lease.place, listeners).await? {
+        let from = (cursor - OVERLAP).max(head.live_from.unwrap_or(cursor));
+        reads_from(stack, &head, Some(from), stack.now()).await?;
     }
     Ok(())
+}
+
+/// Flows that were told here until now, others than these, and that have no place of their own, as one that is paused
+/// has.
+async fn rely_on(stack: &Stack, place: &Place, these: &[Listener]) -> Result<Vec<FlowHead>, FlowError> {
+    if !place.tells_others(these.iter().map(|listener| &listener.head)) {
+        return Ok(Vec::new());
+    }
+    let heads = stack.flows.heads().await?.into_iter().filter(|head| {
+        let is_other = these.iter().all(|listener| listener.head.id != head.id);
+        is_other && place.tells(head) && head.state == FlowState::Enabled && head.catch_up_from.is_none()
+    });
+    Ok(heads.collect())
 }
 
 /// Where a flow reads by itself. A person may have paused or disabled it meanwhile.

@@ -4,6 +4,7 @@
 //! Pairs are remembered in rows that don't expire ([`super::known`]), after the queue has their messages. What a page
 //! held when it was read last is kept beside the lease, so that a page that is as it was costs neither reads nor writes.
 
+mod going_live;
 mod place;
 mod reader;
 mod trail;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
+pub(super) use going_live::{looks_once_more, remember, told_before};
 use jiff::{SignedDuration, Timestamp};
 use place::{KnownPage, Place, Trouble};
 use reader::Reader;
@@ -21,16 +23,15 @@ use trail::Trail;
 use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
-use super::super::run::write_patiently;
 use super::super::stack::Stack;
 use super::lease::{self, Lease};
-use super::{PollError, Report, known};
+use super::{PollError, Report};
 use crate::domain::ids::Life;
 use crate::domain::outcome::{Again, Failure, Fault};
 use crate::domain::{Object, Value};
 use crate::expression::{Condition, SyntaxError, Template};
-use crate::ports::feed::{Feed, Page, Validators};
-use crate::ports::table::{Condition as When, Key, MAX_TRANSACTION, Write};
+use crate::ports::feed::{Feed, Page};
+use crate::ports::table::{Condition as When, Key, Write};
 
 /// Feeds that are read at once.
 const AT_ONCE: usize = 8;
@@ -42,8 +43,6 @@ const EARLY: SignedDuration = SignedDuration::from_secs(30);
 const TOLD_AFTER: (SignedDuration, u32) = (SignedDuration::from_mins(30), 3);
 /// So often a page is tried again before the list is read from its beginning: the way to it may have lapsed.
 const TRIES: u32 = 5;
-/// How often going live reads a list that moves under it.
-const SEED_ROUNDS: u32 = 5;
 
 /// What an item of the feed is known by, which page is the last, and how often it is read.
 #[derive(Debug)]
@@ -130,23 +129,6 @@ async fn poll_one(
     look(stack, source, head, compiled, rules, deadline).await
 }
 
-/// Whether it is due or not: another version takes its place.
-pub(super) async fn last_look(
-    stack: &Stack,
-    source: &dyn Feed,
-    head: &FlowHead,
-    compiled: &Compiled,
-    deadline: Timestamp,
-) -> Result<(), FlowError> {
-    let Some(rules) = &compiled.feed else { return Ok(()) };
-    let place: Place = lease::read(stack, &key(head.life())).await?;
-    // One that is on its way goes on first, and then there is the list's beginning.
-    for _ in 0..=usize::from(place.goes_on_at.is_some()) {
-        look(stack, source, head, compiled, rules, deadline).await?;
-    }
-    Ok(())
-}
-
 async fn look(
     stack: &Stack,
     source: &dyn Feed,
@@ -226,8 +208,7 @@ async fn read(
     report: &mut Report,
 ) -> Result<(), PollError> {
     let secrets = reader.secrets().await?;
-    let first = || Trail::from(reader.source.first_page(reader.options()));
-    let mut trail = lease.place.goes_on_at.take().unwrap_or_else(first);
+    let mut trail = lease.place.goes_on_at.take().unwrap_or_else(|| reader.beginning());
     let read = read_on(reader, lease, &mut trail, &secrets, deadline, report).await;
     lease.place.forget_pages(&trail, reader.rules.max_pages);
     if let Err(PollError::Fault(Fault::Retry(_))) = &read {
@@ -260,10 +241,7 @@ async fn read_on(
         report.pages += 1;
         let (next, pairs, is_empty) = match (page, known) {
             (Page::Unchanged, Some(known)) => (known.next, known.pairs, false),
-            (Page::Unchanged, None) => {
-                let failure = Failure::new("refused", "it answers 304 to a request that named no version");
-                return Err(PollError::Fault(Fault::Terminal(failure)));
-            }
+            (Page::Unchanged, None) => return Err(PollError::Fault(Fault::Terminal(unasked()))),
             (Page::Read(page), known) => {
                 let found = reader.found(&page);
                 let next = reader.next(&page).map_err(PollError::Fault)?;
@@ -293,49 +271,15 @@ async fn read_on(
     trail.addresses.insert(trail.address());
     lease.place.pages.retain(|address, _| trail.addresses.contains(address));
     lease.place.pages.values_mut().for_each(|page| page.of_whole = true);
-    bad.map_or(Ok(()), |failure| Err(PollError::Fault(Fault::Terminal(failure))))
-}
-
-/// Going live: what is there is remembered and starts nothing. A list of several pages may move while it is read, so it
-/// is read until nothing in it is unknown.
-pub(super) async fn remember_all(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-    source: &dyn Feed,
-) -> Result<(), FlowError> {
-    let Some(rules) = &compiled.feed else { return Ok(()) };
-    let reader = Reader { stack, source, head, compiled, rules };
-    let asked = |error: PollError| match error {
-        PollError::Ground(error) => error,
-        PollError::Fault(fault) => fault.into(),
-    };
-    let secrets = reader.secrets().await.map_err(asked)?;
-    for _ in 0..SEED_ROUNDS {
-        let mut trail = Trail::from(source.first_page(reader.options()));
-        let mut met = 0;
-        loop {
-            let page = reader.page(&trail.url, &Validators::default(), &secrets).await;
-            let page = page.map_err(|fault| asked(PollError::Fault(fault)))?;
-            let Page::Read(page) = page else { break };
-            let found = reader.found(&page);
-            // An item without an id would be told of with each poll: better now, while somebody listens.
-            if let Some(failure) = found.bad {
-                return Err(failure.into());
-            }
-            let unknown = known::meet_pairs(stack, head.life(), &found.pairs()).await?;
-            for some in unknown.chunks(MAX_TRANSACTION) {
-                write_patiently(&stack.ports, some.to_vec()).await?;
-            }
-            met += unknown.len();
-            let Some(next) = reader.next(&page).map_err(|fault| asked(PollError::Fault(fault)))? else {
-                break;
-            };
-            trail.on(next, found.fingerprint(), found.entries.is_empty(), rules.max_pages)?;
-        }
-        if met == 0 || trail.addresses.is_empty() {
-            break;
+    match bad {
+        Some(failure) => Err(PollError::Fault(Fault::Terminal(failure))),
+        None => {
+            lease.place.whole_at = Some(trail.began_at);
+            Ok(())
         }
     }
-    Ok(())
+}
+
+fn unasked() -> Failure {
+    Failure::new("refused", "it answers 304 to a request that named no version")
 }

@@ -7,8 +7,6 @@
 //! What is remembered belongs to the life that is about to begin, so that giving it up leaves nothing behind that anybody
 //! would read.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +19,10 @@ use super::super::rows::{document_of, due_entry, going_live_key};
 use super::super::run::write_patiently;
 use super::super::scopes;
 use super::super::stack::Stack;
+use super::before::{goes_on_from, looks_once_more, passed_over, version_before};
 use super::lease::{Kept, LEASE_LOST, Lease};
-use super::live::told_before;
 use super::seed::{self, Seed};
-use super::{PollError, feed, forget_own_place, listens_to};
+use super::{PollError, feed, listens_to};
 use crate::domain::ids::{FlowId, Life};
 use crate::domain::outcome::{Failure, Fault, Reason};
 use crate::ports::connector::PollAsk;
@@ -107,38 +105,44 @@ pub(in crate::flow) async fn begin(
 ) -> Result<Option<FlowHead>, FlowError> {
     let now = stack.now();
     let life = was.newest_life + 1;
+    // Nobody else's from here on: where this one doesn't begin, nobody believes what it has remembered by then.
+    let reserved = |head: FlowHead| head.stands_as(was).then_some(FlowHead { newest_life: life, ..head });
+    let Some(was) = &stack.flows.change(&was.name, reserved).await? else { return Ok(None) };
     let begun = |head: FlowHead| {
         head.stands_as(was).then(|| FlowHead {
             // Of a flow that isn't live yet, it is the live one from now on.
             live_version: if head.state == FlowState::Disabled { version } else { head.live_version },
-            newest_life: life,
             going_live: Some(NextLife { version, life }),
             changed_at: now,
             ..head
         })
     };
-    let before = || was.next_life().map(given_up).into_iter();
-    let at_once = async |live_from: Timestamp| {
-        let beginning = Beginning { stack, compiled, live_from, began_at: now };
-        beginning.forget_own_place(was).await?;
+    let replaced = || was.next_life().map(given_up).into_iter();
+    let at_once = async |live_from: Timestamp, passed_over: Option<Timestamp>| {
+        let beginning = Beginning { stack, compiled, live_from, began_at: now, passed_over };
         let lives = |head: FlowHead| {
             let (head, writes) = beginning.of(begun(head)?)?;
-            Some((head, writes.into_iter().chain(before()).collect()))
+            Some((head, writes.into_iter().chain(replaced()).collect()))
         };
         stack.flows.change_with(&was.name, lives).await
     };
+    let next = Life { flow: was.id, number: life };
     let trigger_id = &compiled.flow.trigger.id;
-    if let Some(source) = stack.catalog.feed(trigger_id) {
-        // What is remembered of a list is the next life's.
-        let next = FlowHead { life, ..was.clone() };
-        feed::remember_all(stack, &next, compiled, source.as_ref()).await?;
-        // What came before that is told of by the version before, which knows what it has told.
-        if let Some(before) = version_before(stack, was).await?.filter(|_| was.state == FlowState::Enabled) {
-            feed::last_look(stack, source.as_ref(), was, &before, now + stack.times.function).await?;
-        }
-        return at_once(stack.now()).await;
+    if compiled.feed.is_some() {
+        let before = version_before(stack, was).await?;
+        let of_a_list = before.as_deref().filter(|before| before.feed.is_some());
+        let untold = feed::remember(stack, was, of_a_list, next, compiled).await?;
+        let live_from = stack.now();
+        let passed_over = match of_a_list {
+            Some(_) => untold,
+            None => passed_over(stack, was, live_from).await?,
+        };
+        return at_once(live_from, passed_over).await;
     }
-    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else { return at_once(now).await };
+    let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
+        looks_once_more(stack, was).await?;
+        return at_once(now, passed_over(stack, was, now).await?).await;
+    };
     let (interest, connection) = listens_to(stack, compiled).await?;
     let scope = trigger.describe().scope;
     if let Some(missing) = scope.and_then(|it| scopes::lacking(&stack.catalog, &connection, it, trigger_id)) {
@@ -150,8 +154,9 @@ pub(in crate::flow) async fn begin(
     let provider_now = trigger.poll(ask, &account).await?.provider_now;
     let live_from =
         goes_on_from(stack, was, compiled).await?.map_or(provider_now, |from| from.min(provider_now));
+    looks_once_more(stack, was).await?;
     if seed::wanted(trigger.as_ref(), &interest).is_none() {
-        return at_once(live_from).await;
+        return at_once(live_from, passed_over(stack, was, live_from).await?).await;
     }
     let going = GoingLive {
         flow: was.id,
@@ -162,59 +167,9 @@ pub(in crate::flow) async fn begin(
         waits: None,
         due_at: now + NEXT,
     };
-    let key = going_live_key(Life { flow: was.id, number: life });
-    let put = Write::put(Lease::first(key, going), Condition::Absent);
-    let on_its_way = |head: FlowHead| Some((begun(head)?, before().chain([put.clone()]).collect()));
+    let put = Write::put(Lease::first(going_live_key(next), going), Condition::Absent);
+    let on_its_way = |head: FlowHead| Some((begun(head)?, replaced().chain([put.clone()]).collect()));
     stack.flows.change_with(&was.name, on_its_way).await
-}
-
-/// The live version of a flow that isn't disabled, where this build can read it.
-async fn version_before(stack: &Stack, head: &FlowHead) -> Result<Option<Arc<Compiled>>, FlowError> {
-    if head.state == FlowState::Disabled {
-        return Ok(None);
-    }
-    match stack.flows.compiled(head.id, head.live_version).await {
-        Err(FlowError::Asked(_)) => Ok(None),
-        compiled => compiled,
-    }
-}
-
-/// Where the version before has read to, when the new one asks for other records by the same kind of event: what it had
-/// yet to read is the new one's, and what both tell of is the same run. With `changed`, what a record was before is known
-/// only of what has been read, so that begins now.
-async fn goes_on_from(
-    stack: &Stack,
-    was: &FlowHead,
-    compiled: &Compiled,
-) -> Result<Option<Timestamp>, FlowError> {
-    let Some(before) = version_before(stack, was).await? else { return Ok(None) };
-    let (Some(Ok(then)), Some(Ok(now))) = (&before.interest, &compiled.interest) else { return Ok(None) };
-    let of =
-        |compiled: &Compiled| (compiled.flow.trigger.id.clone(), compiled.flow.trigger.connection.clone());
-    let is_the_same = of(&before) == of(compiled)
-        && then.object == now.object
-        && then.events == now.events
-        && then.changed.is_none()
-        && now.changed.is_none();
-    if is_the_same { told_before(stack, was, &before).await } else { Ok(None) }
-}
-
-/// From when on, until its new life begins, what happened is told of by neither version: the one before had yet to
-/// read it. `None`: nothing is.
-pub(in crate::flow) async fn passed_over(
-    stack: &Stack,
-    was: &FlowHead,
-    live_from: Timestamp,
-) -> Result<Option<Timestamp>, FlowError> {
-    let told = match version_before(stack, was).await? {
-        Some(before) => match told_before(stack, was, &before).await {
-            // Its connection is gone: how far it had read isn't known.
-            Err(FlowError::Asked(_)) => was.begins(),
-            told => told?,
-        },
-        None => was.begins(),
-    };
-    Ok(told.filter(|told| *told < live_from))
 }
 
 /// How a life begins.
@@ -225,16 +180,13 @@ struct Beginning<'a> {
     live_from: Timestamp,
     /// By ours.
     began_at: Timestamp,
+    /// What happened from then until it begins is told of by neither version.
+    passed_over: Option<Timestamp>,
 }
 
 impl Beginning<'_> {
     fn is_polled(&self) -> bool {
         self.stack.catalog.trigger(&self.compiled.flow.trigger.id).is_some()
-    }
-
-    /// Of an earlier pause the flow may remember a place; none of it counts in another life.
-    async fn forget_own_place(&self, head: &FlowHead) -> Result<(), FlowError> {
-        if self.is_polled() { forget_own_place(self.stack, head, self.compiled).await } else { Ok(()) }
     }
 
     /// The life that was next is the flow's. One that was paused meanwhile stays so, and has its place where the life
@@ -253,6 +205,7 @@ impl Beginning<'_> {
             going_live: None,
             live_from: Some(self.live_from),
             catch_up_from: by_itself.then_some(self.live_from),
+            passed_over: self.passed_over,
             fired: None,
             changed_at: now,
             ..head
@@ -356,8 +309,8 @@ async fn lives(
     lease: &Lease<GoingLive>,
 ) -> Result<(), FlowError> {
     let GoingLive { live_from, began_at, .. } = lease.place;
-    let beginning = Beginning { stack, compiled, live_from, began_at };
-    beginning.forget_own_place(head).await?;
+    let passed_over = passed_over(stack, head, live_from).await?;
+    let beginning = Beginning { stack, compiled, live_from, began_at, passed_over };
     let ended = Write::Delete { key: lease.key().clone(), when: lease.ours() };
     let lives = |newest: FlowHead| {
         let is_still = newest.next_life() == head.next_life();

@@ -118,6 +118,10 @@ impl Pair {
         };
         Self { id: RecordId::new(id), version: version.map(hash).unwrap_or_default() }
     }
+
+    pub(super) fn id(&self) -> &RecordId {
+        &self.id
+    }
 }
 
 /// Those of the pairs that the flow has not met.
@@ -129,6 +133,22 @@ pub(super) async fn unknown_pairs(
     let known = versions(stack, life, pairs).await?;
     let is_known = |pair: &Pair| known.get(&pair.id).is_some_and(|versions| versions.contains(&pair.version));
     Ok(pairs.iter().filter(|pair| !is_known(pair)).cloned().collect())
+}
+
+/// Those of the pairs whose item the flow has met in no version.
+pub(super) async fn strangers(
+    stack: &Stack,
+    life: Life,
+    pairs: &[Pair],
+) -> Result<BTreeSet<Pair>, FlowError> {
+    let known = versions(stack, life, pairs).await?;
+    Ok(pairs.iter().filter(|pair| !known.contains_key(&pair.id)).cloned().collect())
+}
+
+/// What is to be written so that the items of these pairs are known no more.
+pub(super) fn forget<'a>(life: Life, pairs: impl IntoIterator<Item = &'a Pair>) -> Vec<Write> {
+    let ids: BTreeSet<&RecordId> = pairs.into_iter().map(Pair::id).collect();
+    ids.into_iter().map(|id| Write::Delete { key: key(life, id), when: Condition::Always }).collect()
 }
 
 /// What is to be written so that all of these pairs are known from now on: nothing where they are.

@@ -63,20 +63,6 @@ impl<P: Kept + Default> Lease<P> {
     pub(super) async fn take(stack: &Stack, key: &Key) -> Result<Option<Self>, FlowError> {
         Self::take_or(stack, key, || Some(P::default())).await
     }
-
-    /// Begins anew. The generation goes on, so that who still has the lease has lost it.
-    pub(super) async fn forget(stack: &Stack, key: &Key) -> Result<(), FlowError> {
-        loop {
-            let item = stack.ports.table.get_one(key).await?;
-            let Some(generation) = item.and_then(|item| item.integer("generation")) else { return Ok(()) };
-            let anew = Self::begun(key.clone(), generation + 1, P::default());
-            let put = Write::put(anew.item(0), Condition::equals("generation", generation));
-            match write_patiently(&stack.ports, vec![put]).await {
-                Err(TableError::Refused(_)) => {}
-                other => return Ok(other?),
-            }
-        }
-    }
 }
 
 impl<P: Kept> Lease<P> {

@@ -7,11 +7,9 @@ use super::super::FlowError;
 use super::super::compile::Compiled;
 use super::super::flows::FlowHead;
 use super::super::stack::Stack;
-use super::lease::{self, Lease};
-use super::place::{Failed, Place, watch_key};
-use super::{OVERLAP, listens_to};
+use super::place::{Failed, Place, alone, watch_key};
+use super::{OVERLAP, feed, lease, listens_to};
 use crate::domain::connection::Provider;
-use crate::ports::table::Key;
 
 /// How far a polled flow has been read; it reads the overlap again when it goes on from there. `None`: not polled.
 pub(in crate::flow) async fn read_up_to(
@@ -23,12 +21,15 @@ pub(in crate::flow) async fn read_up_to(
     Ok(place.start(std::iter::once(head)).map(|start| start - OVERLAP).max(head.begins()))
 }
 
-/// Everything older was told to a polled flow, or is none of its. `None`: not polled.
+/// Everything older was told to a flow that reads, or is none of its. `None`: it doesn't read.
 pub(super) async fn told_before(
     stack: &Stack,
     head: &FlowHead,
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
+    if compiled.feed.is_some() {
+        return feed::told_before(stack, head).await;
+    }
     let Some(place) = place_of(stack, head, compiled).await? else { return Ok(None) };
     Ok(place.start(std::iter::once(head)).max(head.begins()))
 }
@@ -54,34 +55,11 @@ pub async fn standing(
 
 /// The place of the watch that the flow listens at.
 async fn place_of(stack: &Stack, head: &FlowHead, compiled: &Compiled) -> Result<Option<Place>, FlowError> {
-    match watch_of(stack, head, compiled, head.catch_up_from.is_some()).await? {
-        Some(key) => lease::read(stack, &key).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The place that a flow had when it read on by itself before.
-pub(in crate::flow) async fn forget_own_place(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-) -> Result<(), FlowError> {
-    match watch_of(stack, head, compiled, true).await? {
-        Some(key) => Lease::<Place>::forget(stack, &key).await,
-        None => Ok(()),
-    }
-}
-
-async fn watch_of(
-    stack: &Stack,
-    head: &FlowHead,
-    compiled: &Compiled,
-    own: bool,
-) -> Result<Option<Key>, FlowError> {
     if compiled.interest.is_none() || Provider::of(&compiled.flow.trigger.id).is_none() {
         return Ok(None);
     }
     let (interest, connection) = listens_to(stack, compiled).await?;
-    let alone = if own { head.id.to_string() } else { String::new() };
-    Ok(Some(watch_key(&connection.id, &compiled.flow.trigger.id, &interest, &alone)))
+    let alone = head.catch_up_from.map(|_| alone(head)).unwrap_or_default();
+    let key = watch_key(&connection.id, &compiled.flow.trigger.id, &interest, &alone);
+    lease::read(stack, &key).await.map(Some)
 }

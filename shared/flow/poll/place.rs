@@ -25,7 +25,7 @@ pub(super) struct Place {
     pub(super) cursor: Option<Timestamp>,
     /// Hashes of (id, stamp), with the stamp, of what was read since the cursor less the overlap.
     seen: Vec<(u64, i64)>,
-    /// Who has been told of all that (hashes of a flow and since when it is live).
+    /// Who has been told of all that (hashes of a flow and its life).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     listeners: Vec<u64>,
     /// The read that is under way, where it takes more than one poll.
@@ -92,6 +92,13 @@ pub(in crate::flow) fn watch_key(
     let filter = interest.asked().unwrap_or_default();
     let hash = fingerprint(&[trigger, &interest.object, filter, alone]);
     Key::new(format!("W#{connection}#{}#{hash:016x}", interest.object), "watch")
+}
+
+/// What tells the watch of a flow that reads by itself from any other: it believes nothing of another life, or of
+/// another time that it had to catch up.
+pub(super) fn alone(head: &FlowHead) -> String {
+    let from = head.catch_up_from.map(|from| from.to_string()).unwrap_or_default();
+    format!("{} {} {from}", head.id, head.life)
 }
 
 impl Kept for Place {
@@ -201,7 +208,7 @@ impl Lease {
 }
 
 fn listening(head: &FlowHead) -> u64 {
-    fingerprint(&[&head.id.to_string(), &head.live_from.unwrap_or_default().to_string()])
+    fingerprint(&[&head.id.to_string(), &head.life.to_string()])
 }
 
 pub(super) fn together<'a>(heads: impl Iterator<Item = &'a FlowHead>) -> u64 {

@@ -48,7 +48,7 @@ pub(super) async fn enable(
             let expected = preview.remembers.as_ref().map(|remembers| remembers.counted.count);
             match shown(&stack, name, expected, lifecycle::enable(&stack, name)).await? {
                 Went::Through(head) => (head, false),
-                Went::OnItsWay(head) => (head, true),
+                Went::OnItsWay(head) => (*head, true),
                 Went::Nowhere => break,
             }
         };
@@ -83,7 +83,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(super) enum Went<T> {
     Through(T),
     /// Ctrl-C: it goes on by itself.
-    OnItsWay(FlowHead),
+    OnItsWay(Box<FlowHead>),
     /// Ctrl-C, before it was on its way.
     Nowhere,
 }
@@ -94,7 +94,7 @@ impl Went<Pushed> {
         match self {
             Self::Through(pushed) => Some((pushed, false)),
             Self::OnItsWay(head) => {
-                Some((Pushed { head, unchanged: false, live_again: None, passed_over: None }, true))
+                Some((Pushed { head: *head, unchanged: false, live_again: None, passed_over: None }, true))
             }
             Self::Nowhere => None,
         }
@@ -130,7 +130,7 @@ pub(super) async fn shown<T>(
     }
     stack.flows.forget_heads();
     let on_its_way = stack.flows.head(name).await?.filter(|head| head.going_live.is_some());
-    Ok(on_its_way.map_or(Went::Nowhere, Went::OnItsWay))
+    Ok(on_its_way.map_or(Went::Nowhere, |head| Went::OnItsWay(Box::new(head))))
 }
 
 /// A command that Ctrl-C has ended before it came to these hasn't done what it was asked for.

@@ -14,6 +14,9 @@ use crate::ports::feed::Validators;
 pub(super) struct Place {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) read_at: Option<Timestamp>,
+    /// The last time that it was read to its end began then, and all that it held was told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole_at: Option<Timestamp>,
     /// The server asked not to be asked before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) not_before: Option<Timestamp>,
@@ -77,7 +80,7 @@ mod tests {
     #[test]
     fn pages_that_neither_this_trail_nor_the_last_whole_list_came_by_are_forgotten_and_no_more_kept_than_a_list_has()
      {
-        let mut trail = Trail::from("https://shop.example".into());
+        let mut trail = Trail::from("https://shop.example".into(), Timestamp::UNIX_EPOCH);
         trail.addresses = [1, 2].into();
         let page = |of_whole| KnownPage { validators: Validators::default(), pairs: 0, next: None, of_whole };
         let left = |max_pages| {

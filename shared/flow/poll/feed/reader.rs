@@ -16,6 +16,7 @@ use super::super::known::{self, Pair};
 use super::super::lease::{Kept, Lease};
 use super::super::place::fingerprint;
 use super::FeedRules;
+use super::trail::Trail;
 use crate::domain::event::{Event, RunMessage};
 use crate::domain::ids::EventKey;
 use crate::domain::outcome::{Failure, Fault};
@@ -80,6 +81,11 @@ impl Entry {
 impl<'a> Reader<'a> {
     pub(super) fn options(&self) -> &'a Object {
         &self.compiled.flow.trigger.options
+    }
+
+    /// The way to the first page.
+    pub(super) fn beginning(&self) -> Trail {
+        Trail::from(self.source.first_page(self.options()), self.stack.now())
     }
 
     pub(super) async fn secrets(&self) -> Result<BTreeMap<String, SecretString>, PollError> {

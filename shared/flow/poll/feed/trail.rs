@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::place::fingerprint;
@@ -11,6 +12,9 @@ use crate::domain::outcome::Failure;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trail {
     pub(super) url: String,
+    /// When the first page was asked for.
+    #[serde(default)]
+    pub(super) began_at: Timestamp,
     /// The addresses of the pages that were read, hashed.
     pub(super) addresses: BTreeSet<u64>,
     /// What the page before held.
@@ -21,8 +25,8 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    pub(super) fn from(url: String) -> Self {
-        Self { url, ..Self::default() }
+    pub(super) fn from(url: String, began_at: Timestamp) -> Self {
+        Self { url, began_at, ..Self::default() }
     }
 
     pub(super) fn address(&self) -> u64 {
@@ -49,7 +53,7 @@ impl Trail {
                 format!("the list goes on after {number} pages: narrow it in the URL, or raise `max_pages`");
             return Err(Failure::new("too_many_pages", message));
         }
-        *self = Self { url: next, pairs, failures: 0, addresses: std::mem::take(&mut self.addresses) };
+        (self.url, self.pairs, self.failures) = (next, pairs, 0);
         Ok(())
     }
 }
