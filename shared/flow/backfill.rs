@@ -74,16 +74,51 @@ pub async fn start(stack: &Stack, name: &str, wish: &Wish) -> Result<Backfill, F
     Ok(backfill)
 }
 
+/// What a person can do about what has happened since then and that no version of the flow has told of.
+pub fn way_to(stack: &Stack, head: &FlowHead, compiled: &Compiled, since: Timestamp) -> String {
+    let name = &head.name;
+    let look = format!("`counterfoil flow backfill {name} --since {since:.0}`");
+    match (has_a_past(stack, compiled), head.state) {
+        (Ok(()), FlowState::Paused) => {
+            format!("`counterfoil flow resume {name}` and then {look} looks for it")
+        }
+        (Ok(()), _) => format!("{look} looks for it"),
+        (Err(failure), _) => {
+            let one = match stack.catalog.trigger(&compiled.flow.trigger.id) {
+                Some(_) => "; `counterfoil flow test FILE --record ID --live` runs the flow for one record",
+                None => "",
+            };
+            format!("no backfill finds it: {}{one}", failure.message)
+        }
+    }
+}
+
+/// Whether old events of what the flow watches for can be found.
+fn has_a_past(stack: &Stack, compiled: &Compiled) -> Result<(), Failure> {
+    let refuse = |message: String| Err(Failure::new("no_backfill", message));
+    let trigger = &compiled.flow.trigger;
+    let Some((_, polled)) = stack.catalog.trigger(&trigger.id) else {
+        return refuse(format!(
+            "{} has no past to look through: only what a provider keeps can be backfilled",
+            trigger.id
+        ));
+    };
+    let interest = polled.interest(&trigger.options)?;
+    if interest.changed.as_ref().is_some_and(|changed| changed.fields.iter().all(|field| field.to.is_none()))
+    {
+        return refuse(format!(
+            "`{}` fires when a value changes, and what it was before is not known of old records: only `changed` with \
+             `to` can be backfilled",
+            compiled.flow.name
+        ));
+    }
+    Ok(())
+}
+
 fn check(stack: &Stack, head: &FlowHead, compiled: &Compiled, wish: &Wish) -> Result<(), FlowError> {
     let name = &head.name;
     let refuse = |code: &str, message: String| Err(Failure::new(code, message).into());
-    let trigger = &compiled.flow.trigger.id;
-    let Some((_, polled)) = stack.catalog.trigger(trigger) else {
-        return refuse(
-            "no_backfill",
-            format!("{trigger} has no past to look through: only what a provider keeps can be backfilled"),
-        );
-    };
+    has_a_past(stack, compiled)?;
     match head.state {
         FlowState::Enabled => {}
         FlowState::Paused => {
@@ -98,17 +133,6 @@ fn check(stack: &Stack, head: &FlowHead, compiled: &Compiled, wish: &Wish) -> Re
                 format!("`{name}` is disabled: `counterfoil flow enable {name}` first"),
             );
         }
-    }
-    let interest = polled.interest(&compiled.flow.trigger.options)?;
-    if interest.changed.as_ref().is_some_and(|changed| changed.fields.iter().all(|field| field.to.is_none()))
-    {
-        return refuse(
-            "no_backfill",
-            format!(
-                "`{name}` fires when a value changes, and what it was before is not known of old records: only \
-                     `changed` with `to` can be backfilled"
-            ),
-        );
     }
     let until = wish.until.unwrap_or_else(|| stack.now());
     if wish.since >= until {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use counterfoil::domain::Value;
+use counterfoil::flow::backfill::{self, Wish};
 use counterfoil::flow::lifecycle::{self, Pushed};
 use counterfoil::flow::poll;
 use counterfoil_sandbox::xero::Invoice;
@@ -104,6 +105,38 @@ async fn what_neither_version_tells_of_is_said() {
     let same = noticing(&rated("[Hot, Warm]")).replace("yes", "no");
     let pushed = lifecycle::push(&world.stack, "notice", "flow.yaml", &same, BTreeMap::new()).await;
     assert_eq!(pushed.expect("pushed").passed_over, None, "it goes on as it was");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_be_done_about_what_neither_tells_of_is_said_and_can_be_done() {
+    let changed = |change: &str| format!("{ACCOUNTS}, changed: {{ Rating: {{ {change} }} }}");
+    let (won, leaves) = (changed("to: [Hot, Warm]"), changed("from: Hot"));
+    let backfill = "`counterfoil flow backfill notice --since 2026-11-22T10:";
+    let resume = format!("`counterfoil flow resume notice` and then {backfill}");
+    for (after, is_paused, way) in [
+        (won.as_str(), false, backfill),
+        (won.as_str(), true, resume.as_str()),
+        (leaves.as_str(), false, "no backfill finds it: `notice` fires when a value changes"),
+        ("type: http.webhook", false, "no backfill finds it: http.webhook has no past"),
+    ] {
+        let world = World::new().await;
+        world.given_flow(&noticing(&changed("to: Hot"))).await;
+        world.settle().await;
+        if is_paused {
+            lifecycle::pause(&world.stack, "notice").await.expect("paused");
+        }
+        world.advance(Duration::from_mins(3));
+        let pushed = push(&world, after).await;
+        let since = pushed.passed_over.expect("said");
+        let compiled = lifecycle::live(&world.stack, &pushed.head).await.expect("there");
+        let said = backfill::way_to(&world.stack, &pushed.head, &compiled, since);
+        assert!(said.starts_with(way), "{said}");
+        if is_paused {
+            lifecycle::resume(&world.stack, "notice").await.expect("resumed");
+        }
+        let begun = backfill::start(&world.stack, "notice", &Wish { since, until: None, share: 20 }).await;
+        assert_eq!(begun.is_ok(), said.contains("flow backfill"), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -157,6 +157,7 @@ pub(super) async fn push(place: &Place, paths: &[PathBuf], json: bool) -> anyhow
             "unchanged": done.unchanged,
             "state": head.state,
             "live_from": head.live_from,
+            "passed_over": done.passed_over,
             "going_live": going_live::progress(&stack, head).await?,
             "missing_scopes": missing,
         }));

@@ -9,7 +9,7 @@ use counterfoil::flow::lifecycle::Pushed;
 use counterfoil::flow::poll::going_live::{self, Progress};
 use counterfoil::flow::receive::webhook_secret_name;
 use counterfoil::flow::rows::StoredRun;
-use counterfoil::flow::{FlowError, Stack, dispatch, keep, lifecycle, look, rerun};
+use counterfoil::flow::{FlowError, Stack, backfill, dispatch, keep, lifecycle, look, rerun};
 use counterfoil::ports::random::random_uuid;
 use serde_json::json;
 
@@ -136,9 +136,10 @@ pub(super) async fn live_anew(stack: &Stack, done: &Pushed) -> anyhow::Result<()
         output::note(format!("{name}: it watches for something else now, and does so from {from} on"));
     }
     if let Some(since) = done.passed_over {
+        let compiled = lifecycle::live(stack, &done.head).await?;
+        let way = backfill::way_to(stack, &done.head, &compiled, since);
         output::note(format!(
-            "{name}: what happened since {since:.0} and the version before had not told of yet is told of by neither; \
-             `counterfoil flow backfill {name} --since {since:.0}` looks for it"
+            "{name}: what happened since {since:.0} and the version before had not told of yet is told of by neither; {way}"
         ));
     }
     if let Some(progress) = going_live::progress(stack, &done.head).await? {

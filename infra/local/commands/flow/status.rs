@@ -54,6 +54,7 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
             "live_version": head.live_version,
             "newest_version": head.newest_version,
             "live_from": head.live_from,
+            "passed_over": head.passed_over,
             "going_live": going_live,
             "paused_at": head.catch_up_from.filter(|_| head.state == FlowState::Paused),
             "webhook": webhook,
@@ -78,6 +79,15 @@ pub(super) async fn status(place: &Place, name: &str, json: bool) -> anyhow::Res
             output::line(format!("paused{from}; `counterfoil flow resume {name}` reads on from there"));
         }
         _ => {}
+    }
+    let is_looked_for = |since| backfill.as_ref().is_some_and(|backfill| backfill.since <= since);
+    if let (Some(since), Some(from)) = (head.passed_over, head.live_from)
+        && !is_looked_for(since)
+    {
+        let way = backfill::way_to(&stack, &head, &compiled, since);
+        output::line(format!(
+            "what the version before had not told of between {since:.0} and {from:.0} is told of by none; {way}"
+        ));
     }
     if let Some(progress) = &going_live {
         output::line(on_its_way(progress));
