@@ -133,9 +133,15 @@ async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_thr
     };
     let (status, first) = notify(1).await;
     assert_eq!(status, 200);
-    for sequence in 2..=20 {
-        assert_eq!(notify(sequence).await.0, 200, "the function is warm");
+    let mut one_by_one = Vec::new();
+    for sequence in 2..=120 {
+        let (status, took) = notify(sequence).await;
+        assert_eq!(status, 200);
+        one_by_one.push(took);
     }
+    // By then the function is warm.
+    one_by_one.drain(..19);
+    one_by_one.sort();
     // The polls that these have woken are over.
     let quiet = async || {
         let is_quiet = async || deployed.is_quiet("xero.new_or_updated_contact").await.then_some(());
@@ -148,7 +154,7 @@ async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_thr
     ledger.add_contact_named("Acme Ltd").expect("a contact");
     let began = SystemClock.now();
     let answers: Vec<(u16, Duration)> =
-        stream::iter(21..=1_020).map(notify).buffer_unordered(4).collect().await;
+        stream::iter(121..=1_120).map(notify).buffer_unordered(4).collect().await;
     deployed.run(&head, Status::Succeeded).await;
     // What looks at everything comes a minute after the first notification that was overtaken.
     quiet().await;
@@ -163,9 +169,9 @@ async fn a_thousand_notifications_in_a_burst_are_all_taken_and_cause_at_most_thr
     let mut times: Vec<Duration> = answers.into_iter().map(|(_, took)| took).collect();
     times.sort();
     eprintln!(
-        "xero-webhook: the first call {first:?}; warm, 4 at once: p50 {:?}, p99 {:?}; {polls} polls, of them at most \
-         {scheduled} by the schedule, at the seconds {polled:?}",
-        times[500], times[990]
+        "xero-webhook: the first call {first:?}; warm, one by one: p50 {:?}, p99 {:?}; 1,000 in a burst, 4 at once: \
+         p50 {:?}, p99 {:?}; {polls} polls, of them at most {scheduled} by the schedule, at the seconds {polled:?}",
+        one_by_one[50], one_by_one[98], times[500], times[990]
     );
     assert!(first.max(times[999]) < IN_TIME, "the first took {first:?}, the longest {:?}", times[999]);
     assert!(polls <= 3 + scheduled, "{polls} polls");
