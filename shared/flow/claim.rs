@@ -51,8 +51,10 @@ pub struct Start {
 /// are no run's fault, and then a company costs no more calls than the crowd did; where one run is to blame, the
 /// companies close in on it.
 const COMPANIES: [usize; 2] = [50, 7];
-/// A run that ended its worker this often while it was walked alone is given up…
-const LONELY_CRASHES: u32 = 3;
+/// A run that ended its worker this often while it was walked alone is given up… A program that is killed again and
+/// again, whatever it does, meets some of them in the middle of their walk: after fifty kills up to ten of a hundred
+/// that were alone had one such crash, so that three were within an innocent run's reach.
+const LONELY_CRASHES: u32 = 6;
 /// …after the crash in the crowd and those in the companies.
 const GIVEN_UP: u32 = 1 + COMPANIES.len() as u32 + LONELY_CRASHES;
 /// Deliveries of a message whose run left no trace, after which it is claimed before anything.

@@ -70,7 +70,7 @@ fn killed_at_fifty_random_moments_it_makes_each_of_five_hundred_invoices_once() 
         made.entry(of.cloned().unwrap_or(url)).or_default().push(invoice);
     }
     let missing: BTreeSet<_> = opportunities.iter().filter(|id| !made.contains_key(*id)).collect();
-    assert!(missing.is_empty(), "no invoice for {missing:?}: {}", place.said("run list --json"));
+    assert!(missing.is_empty(), "no invoice for {missing:?}: {}\n{}", place.runs_of(&missing), place.log());
     let twice: Vec<_> = made.iter().filter(|(_, invoices)| invoices.len() != 1).collect();
     assert!(twice.is_empty(), "{twice:#?}");
     assert_eq!(made.len(), OPPORTUNITIES, "an invoice of no Opportunity: {:?}", made.keys());
@@ -111,6 +111,14 @@ impl Place {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// What became of the runs of these records.
+    fn runs_of(&self, records: &BTreeSet<&String>) -> String {
+        let said = self.said("run list --json --limit 1000");
+        let runs: Vec<Value> = serde_json::from_str(&said).unwrap();
+        let theirs = |run: &&Value| records.iter().any(|record| run["record"] == **record);
+        format!("{:#?} of {} runs", runs.iter().filter(theirs).collect::<Vec<_>>(), runs.len())
     }
 
     fn said(&self, words: &str) -> String {
