@@ -39,8 +39,8 @@ use crate::domain::connection::{Connection, Provider};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::record_id::RecordId;
 use crate::ports::connector::{
-    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, RefreshRules, Token, TokenAsk,
-    Trigger, Usage, Verdict,
+    Account, Action, Call, Connector, Endpoint, GrantFault, Identity, Limits, Opened, RefreshRules, Token,
+    TokenAsk, Trigger, Usage, Verdict,
 };
 use crate::ports::http::{HttpError, Method, Request, Response};
 use crate::ports::notification::{Heard, Notification, Reply};
@@ -169,9 +169,9 @@ impl Connector for Xero {
         identify::may_be_disconnected(because)
     }
 
-    async fn opened(&self, account: &dyn Account) -> Result<Option<BTreeSet<String>>, Fault> {
+    async fn opened(&self, account: &dyn Account) -> Result<Opened, Fault> {
         let organisations = identify::organisations(account, None).await?;
-        Ok(Some(organisations.into_iter().map(|one| one.account).collect()))
+        Ok(Opened::These(organisations.into_iter().map(|one| one.account).collect()))
     }
 
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault> {

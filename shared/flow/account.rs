@@ -258,7 +258,7 @@ impl Client {
         }
         let asks = Self { wonders: false, ..self.clone() };
         match self.connector.opened(&asks).await {
-            Ok(opened) => opened.is_some_and(|opened| !opened.contains(known)),
+            Ok(opened) => !opened.has(known),
             Err(fault) => {
                 // What is refused again is asked about again.
                 tracing::info!(connection = %self.connection.id, code = %fault.failure().code, "not known whether it is disconnected");

@@ -98,7 +98,7 @@ async fn revive(stack: &Stack, grant: &GrantId, deadline: Timestamp) -> Result<b
     if let Some(first) = waiting.first() {
         let usable = Connection { state: ConnectionState::Active, ..(**first).clone() };
         match connect::opened(stack, &usable, deadline).await {
-            Ok(opened) => waiting.retain(|connection| opened.has(connection)),
+            Ok(opened) => waiting.retain(|connection| opened.has(&connection.account)),
             Err(error) => {
                 tracing::warn!(%grant, %error, "not known which of its connections are back");
                 return Ok(false);

@@ -2,7 +2,6 @@
 //!
 //! Grants without a browser are connected here. A person's consent is `consent`'s, which ends here as well.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use super::{keep, scopes};
 use crate::domain::connection::{Connection, ConnectionState, GrantKind, Provider};
 use crate::domain::ids::ConnectionId;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
-use crate::ports::connector::Identity;
+use crate::ports::connector::{Identity, Opened};
 use crate::ports::random::time_ordered_uuid;
 
 /// What a person says of a connection; the account itself tells the rest.
@@ -154,15 +153,6 @@ pub(super) async fn identified(
     })
 }
 
-/// The accounts that tokens open.
-pub(super) struct Opened(Option<BTreeSet<String>>);
-
-impl Opened {
-    pub(super) fn has(&self, connection: &Connection) -> bool {
-        self.0.as_ref().is_none_or(|accounts| accounts.contains(&connection.account))
-    }
-}
-
 /// What the tokens of this connection open by now, other connections' accounts among it.
 pub(super) async fn opened(
     stack: &Stack,
@@ -170,7 +160,7 @@ pub(super) async fn opened(
     deadline: Timestamp,
 ) -> Result<Opened, FlowError> {
     let client = stack.client(Arc::new(connection.clone()), Priority::Live, deadline)?.hurried();
-    client.connector.opened(&client).await.map(Opened).map_err(passing)
+    client.connector.opened(&client).await.map_err(passing)
 }
 
 /// Asks the account at the other end who it is.

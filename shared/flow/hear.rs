@@ -100,7 +100,7 @@ async fn taken(
     let known = heard.changed.iter().map(|(account, trigger)| (*trigger, account.as_str()));
     let all = polled_of(provider).flat_map(|trigger| unread.iter().map(move |account| (trigger, *account)));
     let known = known.chain(all).filter(|(_, account)| accounts.contains(account));
-    let mut woken = wake::each(known.map(|(trigger, account)| (trigger, Some(account))));
+    let mut woken = wake::each(known.map(|(trigger, account)| (trigger, Some(account))), None);
     let sequences = &stack.hearing.sequences;
     let subscription = keys.get(heard.key).map(|key| Subscription::signed_with(provider, key));
     let numbered = match subscription.zip(heard.sequence) {
@@ -112,8 +112,7 @@ async fn taken(
         let why = if is_unread { "a notification can't be read" } else { "notifications were missed" };
         tracing::warn!(provider = provider.as_str(), why, "everything is looked at");
         let not_before = (!is_unread).then(|| stack.now() + LATE_WITHIN);
-        let all = wake::each(polled_of(provider).map(|trigger| (trigger, None)));
-        woken.extend(all.into_keys().map(|whom| (whom, not_before)));
+        woken.extend(wake::each(polled_of(provider).map(|trigger| (trigger, None)), not_before));
     }
     wake::soon(stack, woken).await?;
     // Last: a gap whose wake-ups failed is seen again when the notification comes again.

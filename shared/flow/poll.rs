@@ -155,7 +155,7 @@ pub async fn woken(
 ) -> Result<Report, FlowError> {
     let woken = Woken::by(wake_ups);
     if woken.by_events {
-        wake::soon(stack, wake::each([(trigger, None)])).await?;
+        wake::soon(stack, wake::each([(trigger, None)], None)).await?;
     }
     if woken.is_empty() {
         return Ok(Report::default());

@@ -244,16 +244,16 @@ async fn note(stack: &Stack, whom: &Whom, sent: Sent) {
     }
 }
 
-/// The pollers of these triggers, each for these accounts.
+/// The pollers of these triggers, each for these accounts, and not before then.
 pub(super) fn each<'a>(
     of: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    not_before: Option<Timestamp>,
 ) -> BTreeMap<Whom, Option<Timestamp>> {
     let whom = |(trigger, account): (&str, Option<&str>)| Whom {
         trigger: trigger.to_owned(),
         account: account.map(str::to_owned),
     };
-    let all: BTreeSet<Whom> = of.into_iter().map(whom).collect();
-    all.into_iter().map(|whom| (whom, None)).collect()
+    of.into_iter().map(|of| (whom(of), not_before)).collect()
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub(crate) fn list<R: Resource>(organisation: &Organisation, request: &Request) 
     } else {
         let mut rows: Vec<_> =
             candidates.map(|document| (document, R::row(organisation, request, document))).collect();
-        let known = |path: &str| R::FIELDS.contains(&path);
+        let known = |path: &str| R::FIELDS.contains(&path) || R::SHARED_FIELDS.contains(&path);
         let order = order.map(|order| Order::parse(order, &known)).transpose().map_err(Refusal::Query)?;
         if let Some(filter) = &filter {
             filter.check(&known).map_err(Refusal::Query)?;

@@ -37,6 +37,8 @@ pub(crate) trait Resource: Sized + 'static {
     const PARAMETERS: &'static [Parameter] = &[];
     /// What `where` and `order` may name, in lower case.
     const FIELDS: &'static [&'static str];
+    /// And those that it has in common with other kinds.
+    const SHARED_FIELDS: &'static [&'static str] = &[];
     /// What finds documents quickly where there are very many; none for kinds of which there never are.
     const QUICK: Option<Quick> = None;
     /// As `order` would have it; without one it is by stamp, then by id.

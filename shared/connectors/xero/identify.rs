@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::connectors::xero::Xero;
     use crate::connectors::xero::testing::{TestTable, organisation_account};
-    use crate::ports::connector::Connector as _;
+    use crate::ports::connector::{Connector as _, Opened};
 
     #[tokio::test]
     async fn a_new_connection_learns_its_tenant_and_asks_the_organisation_with_it() {
@@ -123,7 +123,7 @@ mod tests {
     async fn xeros_list_tells_which_organisations_are_open() {
         let account = organisation_account(&Arc::new(TestTable::default()));
         let opened = Xero::new().opened(&account).await.unwrap();
-        assert_eq!(opened, Some(["tenant-1".to_owned()].into()));
+        assert_eq!(opened, Opened::These(["tenant-1".to_owned()].into()));
         for (code, is_in_doubt) in [(NOT_AUTHORISED, true), (NO_ORGANISATION, true), ("forbidden", false)] {
             assert_eq!(
                 Xero::new().may_be_disconnected(&Failure::new(code, "refused")),

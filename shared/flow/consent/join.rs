@@ -76,7 +76,7 @@ async fn others(
     sharing.retain(|one| joined.iter().all(|joined| joined.id != one.id));
     if let Some(first) = joined.first().filter(|_| !sharing.is_empty()) {
         let opened = connect::opened(stack, first, until).await?;
-        sharing.retain(|one| opened.has(one));
+        sharing.retain(|one| opened.has(&one.account));
     }
     Ok(sharing)
 }

@@ -6,7 +6,7 @@
 //! not known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -77,7 +77,7 @@ impl Sequences {
     }
 
     pub(super) async fn place(&self, of: Subscription, first: u64) -> Result<Place, FlowError> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied();
+        let seen = self.seen().get(&of).copied();
         if seen.is_some_and(|seen| first == seen + 1) {
             return Ok(Place::InOrder);
         }
@@ -86,7 +86,7 @@ impl Sequences {
         let highest: Option<Highest> = item.as_ref().map(document_of).transpose()?;
         if let Some(highest) = &highest {
             // Another process has heard a later one, or one with which they began anew.
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(of, highest.last);
+            self.seen().insert(of, highest.last);
         }
         Ok(highest.map_or(Place::InOrder, |highest| highest.place_of(first, self.ports.clock.now())))
     }
@@ -95,7 +95,7 @@ impl Sequences {
     pub(super) async fn note(&self, of: Subscription, place: Place, last: u64) -> Result<(), FlowError> {
         let anew = place == Place::BeginsAnew;
         let is_old = |seen: u64| seen >= last && !anew;
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied();
+        let seen = self.seen().get(&of).copied();
         if seen.is_some_and(is_old) {
             return Ok(());
         }
@@ -111,10 +111,14 @@ impl Sequences {
             Ok(()) | Err(TableError::Refused(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let known = seen.entry(of).or_insert(last);
         *known = if anew { last } else { last.max(*known) };
         Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<Subscription, u64>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -32,24 +32,29 @@ pub(super) async fn version_before(
 pub(super) async fn goes_on_from(
     stack: &Stack,
     was: &FlowHead,
+    before: Option<&Compiled>,
     compiled: &Compiled,
 ) -> Result<Option<Timestamp>, FlowError> {
-    let Some(before) = version_before(stack, was).await? else { return Ok(None) };
+    let Some(before) = before else { return Ok(None) };
     let (Some(Ok(then)), Some(Ok(now))) = (&before.interest, &compiled.interest) else { return Ok(None) };
     let of =
         |compiled: &Compiled| (compiled.flow.trigger.id.clone(), compiled.flow.trigger.connection.clone());
-    let is_the_same = of(&before) == of(compiled)
+    let is_the_same = of(before) == of(compiled)
         && then.object == now.object
         && then.events == now.events
         && then.changed.is_none()
         && now.changed.is_none();
-    if is_the_same { read_up_to(stack, was, &before).await } else { Ok(None) }
+    if is_the_same { read_up_to(stack, was, before).await } else { Ok(None) }
 }
 
 /// A list that is read no more is looked at once more, so that what came since the last look is told of.
-pub(super) async fn looks_once_more(stack: &Stack, was: &FlowHead) -> Result<(), FlowError> {
-    match version_before(stack, was).await?.filter(|_| was.state == FlowState::Enabled) {
-        Some(before) => feed::looks_once_more(stack, was, &before).await.map(drop),
+pub(super) async fn looks_once_more(
+    stack: &Stack,
+    was: &FlowHead,
+    before: Option<&Compiled>,
+) -> Result<(), FlowError> {
+    match before.filter(|_| was.state == FlowState::Enabled) {
+        Some(before) => feed::looks_once_more(stack, was, before).await.map(drop),
         None => Ok(()),
     }
 }
@@ -59,10 +64,11 @@ pub(super) async fn looks_once_more(stack: &Stack, was: &FlowHead) -> Result<(),
 pub(super) async fn passed_over(
     stack: &Stack,
     was: &FlowHead,
+    before: Option<&Compiled>,
     live_from: Timestamp,
 ) -> Result<Option<Timestamp>, FlowError> {
-    let told = match version_before(stack, was).await? {
-        Some(before) => match told_before(stack, was, &before).await {
+    let told = match before {
+        Some(before) => match told_before(stack, was, before).await {
             // Its connection is gone: how far it had read isn't known.
             Err(FlowError::Asked(_)) => was.begins(),
             told => told?,

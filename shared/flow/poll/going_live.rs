@@ -127,21 +127,22 @@ pub(in crate::flow) async fn begin(
         stack.flows.change_with(&was.name, lives).await
     };
     let next = Life { flow: was.id, number: life };
+    let before = version_before(stack, was).await?;
+    let before = before.as_deref();
     let trigger_id = &compiled.flow.trigger.id;
     if compiled.feed.is_some() {
-        let before = version_before(stack, was).await?;
-        let of_a_list = before.as_deref().filter(|before| before.feed.is_some());
+        let of_a_list = before.filter(|before| before.feed.is_some());
         let untold = feed::remember(stack, was, of_a_list, next, compiled).await?;
         let live_from = stack.now();
         let passed_over = match of_a_list {
             Some(_) => untold,
-            None => passed_over(stack, was, live_from).await?,
+            None => passed_over(stack, was, before, live_from).await?,
         };
         return at_once(live_from, passed_over).await;
     }
     let Some((_, trigger)) = stack.catalog.trigger(trigger_id) else {
-        looks_once_more(stack, was).await?;
-        return at_once(now, passed_over(stack, was, now).await?).await;
+        looks_once_more(stack, was, before).await?;
+        return at_once(now, passed_over(stack, was, before, now).await?).await;
     };
     let (interest, connection) = listens_to(stack, compiled).await?;
     let scope = trigger.describe().scope;
@@ -153,10 +154,10 @@ pub(in crate::flow) async fn begin(
     let ask = PollAsk { union: &interest, from: now + SignedDuration::from_hours(24), continuation: None };
     let provider_now = trigger.poll(ask, &account).await?.provider_now;
     let live_from =
-        goes_on_from(stack, was, compiled).await?.map_or(provider_now, |from| from.min(provider_now));
-    looks_once_more(stack, was).await?;
+        goes_on_from(stack, was, before, compiled).await?.map_or(provider_now, |from| from.min(provider_now));
+    looks_once_more(stack, was, before).await?;
     if seed::wanted(trigger.as_ref(), &interest).is_none() {
-        return at_once(live_from, passed_over(stack, was, live_from).await?).await;
+        return at_once(live_from, passed_over(stack, was, before, live_from).await?).await;
     }
     let going = GoingLive {
         flow: was.id,
@@ -309,7 +310,8 @@ async fn lives(
     lease: &Lease<GoingLive>,
 ) -> Result<(), FlowError> {
     let GoingLive { live_from, began_at, .. } = lease.place;
-    let passed_over = passed_over(stack, head, live_from).await?;
+    let before = version_before(stack, head).await?;
+    let passed_over = passed_over(stack, head, before.as_deref(), live_from).await?;
     let beginning = Beginning { stack, compiled, live_from, began_at, passed_over };
     let ended = Write::Delete { key: lease.key().clone(), when: lease.ours() };
     let lives = |newest: FlowHead| {

@@ -124,16 +124,33 @@ pub trait Connector: Send + Sync {
         false
     }
 
-    /// The accounts that the connection's tokens open by now, by the provider's ids; None: its own, as long as they are
-    /// good.
-    async fn opened(&self, _account: &dyn Account) -> Result<Option<BTreeSet<String>>, Fault> {
-        Ok(None)
+    /// The accounts that the connection's tokens open by now.
+    async fn opened(&self, _account: &dyn Account) -> Result<Opened, Fault> {
+        Ok(Opened::Own)
     }
 
     /// Who answers at the other end: called when a connection is added or checked.
     async fn identify(&self, account: &dyn Account) -> Result<Identity, Fault>;
     /// Fields and picklists of an object; or, without one, accounts, tax rates, tracking: codes to paste.
     async fn describe(&self, account: &dyn Account, object: Option<&str>) -> Result<Value, Fault>;
+}
+
+/// Which accounts are open to tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The connection's own, as long as they are good.
+    Own,
+    /// By the provider's ids.
+    These(BTreeSet<String>),
+}
+
+impl Opened {
+    pub fn has(&self, account: &str) -> bool {
+        match self {
+            Self::Own => true,
+            Self::These(accounts) => accounts.contains(account),
+        }
+    }
 }
 
 /// Who a connection is connected to.

@@ -20,7 +20,7 @@ pub use action::{Action, ActionDescription, Operation, Plan, Planning, Sets};
 pub use catalog::Catalog;
 pub use endpoint::{Call, Capacity, Element, Endpoint, MemberOutcome};
 pub use limits::{LimitKind, Limits, Usage, Verdict};
-pub use manners::{Connector, Identity};
+pub use manners::{Connector, Identity, Opened};
 pub use token::{GrantFault, RefreshRules, Token, TokenAsk};
 pub use trigger::{
     Bound, Change, Counted, Events, Interest, PollAsk, PollPage, Resume, Trigger, TriggerDescription,

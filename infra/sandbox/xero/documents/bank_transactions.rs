@@ -8,7 +8,7 @@ pub(crate) mod rules;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::xero::documents::head::Row;
+use crate::xero::documents::head::{self, Row};
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, history};
@@ -28,6 +28,7 @@ impl Resource for BankTransactions {
     const ID: &'static str = "BankTransactionID";
     const PARTS: &'static [Part] = &[history::PART, attachments::PART];
     const FIELDS: &'static [&'static str] = FIELDS;
+    const SHARED_FIELDS: &'static [&'static str] = head::FIELDS;
     const QUICK: Option<Quick> = Some(Quick {
         equal: &["type", "status", "contact.contactid"],
         ranges: &["date"],

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::xero::documents::claims;
-use crate::xero::documents::head::{Row, number_key};
+use crate::xero::documents::head::{self, Row, number_key};
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, attachments, history, paper};
@@ -29,6 +29,7 @@ impl Resource for CreditNotes {
     const ID: &'static str = "CreditNoteID";
     const REFUSED_FLAG: Option<&'static str> = Some("HasErrors");
     const FIELDS: &'static [&'static str] = FIELDS;
+    const SHARED_FIELDS: &'static [&'static str] = head::FIELDS;
     const QUICK: Option<Quick> = Some(Quick {
         equal: &["status", "reference", "type", "contact.contactid", "contact.name", "contact.contactnumber"],
         ranges: &["date"],

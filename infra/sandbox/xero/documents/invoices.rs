@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::xero::documents::claims;
-use crate::xero::documents::head::{Row, number_key};
+use crate::xero::documents::head::{self, Row, number_key};
 use crate::xero::filter::{Fields, Quick};
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, attachments, email, history, online_invoice, paper};
@@ -33,6 +33,7 @@ impl Resource for Invoices {
         &[history::PART, attachments::PART, email::PART, online_invoice::PART, paper::PART];
     const SUMMARISED: bool = true;
     const FIELDS: &'static [&'static str] = FIELDS;
+    const SHARED_FIELDS: &'static [&'static str] = head::FIELDS;
     const QUICK: Option<Quick> = Some(Quick {
         equal: &[
             "status",

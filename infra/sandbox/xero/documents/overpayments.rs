@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::advance::Advance;
-use super::head::Row;
+use super::head::{self, Row};
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, history};
@@ -22,29 +22,9 @@ impl Resource for Overpayments {
     const KEY: &'static str = "Overpayments";
     const ID: &'static str = "OverpaymentID";
     const PARAMETERS: &'static [Parameter] = &[Parameter::AnyOf("References", "reference")];
-    const FIELDS: &'static [&'static str] = &[
-        "overpaymentid",
-        "type",
-        "status",
-        "date",
-        "reference",
-        "subtotal",
-        "totaltax",
-        "total",
-        "remainingcredit",
-        "appliedamount",
-        "currencycode",
-        "currencyrate",
-        "lineamounttypes",
-        "updateddateutc",
-        "hasattachments",
-        "brandingthemeid",
-        "contact.contactid",
-        "contact.name",
-        "contact.contactnumber",
-        "contact.contactstatus",
-        "contact.emailaddress",
-    ];
+    const FIELDS: &'static [&'static str] =
+        &["overpaymentid", "type", "status", "remainingcredit", "appliedamount", "brandingthemeid"];
+    const SHARED_FIELDS: &'static [&'static str] = head::FIELDS;
     const PARTS: &'static [Part] = &[history::PART, allocations::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Advance> {

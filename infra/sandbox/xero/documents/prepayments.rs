@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::advance::Advance;
-use super::head::Row;
+use super::head::{self, Row};
 use crate::xero::filter::Fields;
 use crate::xero::organisation::Organisation;
 use crate::xero::parts::{Part, allocations, history};
@@ -26,26 +26,12 @@ impl Resource for Prepayments {
         "prepaymentid",
         "type",
         "status",
-        "date",
-        "reference",
         "invoicenumber",
-        "subtotal",
-        "totaltax",
-        "total",
         "remainingcredit",
         "appliedamount",
-        "currencycode",
-        "currencyrate",
-        "lineamounttypes",
-        "updateddateutc",
-        "hasattachments",
         "brandingthemeid",
-        "contact.contactid",
-        "contact.name",
-        "contact.contactnumber",
-        "contact.contactstatus",
-        "contact.emailaddress",
     ];
+    const SHARED_FIELDS: &'static [&'static str] = head::FIELDS;
     const PARTS: &'static [Part] = &[history::PART, allocations::PART];
 
     fn shelf(shelves: &Shelves) -> &Shelf<Advance> {

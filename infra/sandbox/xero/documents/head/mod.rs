@@ -12,4 +12,4 @@ pub(crate) use contact::{NO_CONTACT, known_contact, mark_contact};
 pub(crate) use rules::{
     LONGEST_TEXT, day, find, line_amount_types, other_type, rate, sent_id, url_problem, wanted,
 };
-pub(crate) use shape::{Headed, Row, contact_key, number_key};
+pub(crate) use shape::{FIELDS, Headed, Row, contact_key, number_key};

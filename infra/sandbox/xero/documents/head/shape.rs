@@ -182,6 +182,25 @@ impl Head {
     }
 }
 
+/// What `where` and `order` may name of every document that [`Row`] shows: the head's, and what is found by its id.
+pub(crate) const FIELDS: &[&str] = &[
+    "reference",
+    "date",
+    "subtotal",
+    "totaltax",
+    "total",
+    "currencycode",
+    "currencyrate",
+    "lineamounttypes",
+    "updateddateutc",
+    "hasattachments",
+    "contact.contactid",
+    "contact.name",
+    "contact.contactnumber",
+    "contact.contactstatus",
+    "contact.emailaddress",
+];
+
 /// A document beside its contact, as a query sees it.
 pub(crate) struct Row<'a, D> {
     document: &'a D,
