@@ -86,6 +86,11 @@ impl Client {
         Self { hurried: true, ..self }
     }
 
+    /// No call of it is started that could end after this either.
+    pub fn until(&self, end: Timestamp) -> Self {
+        Self { deadline: self.deadline.min(end), ..self.clone() }
+    }
+
     /// How long a call may take that begins now.
     fn time_limit(&self, limits: &Limits, now: Timestamp) -> Duration {
         let left = self.deadline.duration_since(now).max(LEAST_TIME).unsigned_abs();
@@ -155,15 +160,13 @@ impl Client {
         Ok(exchange)
     }
 
-    /// A token, and the time to use it.
+    /// A token, and the time to use it: what was written down or waited for since the call was reserved took some.
     async fn token(&self, refused: Option<&Token>) -> Result<Token, Fault> {
         let connector = self.connector.as_ref();
-        let began = self.ports.clock.now();
         let token = self.tokens.token(&self.connection, connector, refused, self.deadline).await?;
         let now = self.ports.clock.now();
-        let limits = connector.limits(&self.connection);
-        if now > began && !self.has_time(&limits, now) {
-            return Err(self.not_started(now, "getting the token took the time that was left"));
+        if !self.has_time(&connector.limits(&self.connection), now) {
+            return Err(self.not_started(now, "what came before the call took the time that was left"));
         }
         Ok(token)
     }

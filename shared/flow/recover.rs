@@ -18,6 +18,7 @@ use super::{fault_of, transitions};
 use crate::domain::effect::EffectKind;
 use crate::domain::ids::GroupId;
 use crate::domain::outcome::{Again, Failure, Fault, Reason};
+use crate::ports::clock::later;
 use crate::ports::connector::{Endpoint, MemberOutcome, Verdict};
 use crate::ports::table::{Condition, TableError, Write};
 
@@ -120,6 +121,7 @@ pub async fn recover(stack: &Stack, client: &Client, mut row: GroupRow) -> Resul
             format!("{} was made by a build that knows {}; this one doesn't", row.group, row.endpoint),
         ));
     };
+    let key_until = key_is_known_until(stack, client, &row);
     let outcome = match endpoint.effect() {
         EffectKind::Read => Ok(vec![not_made(); row.elements().len()]),
         EffectKind::Send => Err(Fault::InDoubt(Failure::new(
@@ -129,37 +131,42 @@ pub async fn recover(stack: &Stack, client: &Client, mut row: GroupRow) -> Resul
                 row.group
             ),
         ))),
-        EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row).await,
-        EffectKind::Create if may_repeat(stack, client, &row) => {
-            match resend(stack, client, endpoint.as_ref(), &mut row).await {
+        EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row, key_until).await,
+        EffectKind::Create => match key_until {
+            None => look_up(stack, client, endpoint.as_ref(), &row).await,
+            Some(_) => match resend(stack, client, endpoint.as_ref(), &mut row, key_until).await {
                 // The same key brought no clear answer: look instead.
                 Err(Fault::InDoubt(_)) => look_up(stack, client, endpoint.as_ref(), &row).await,
                 other => other,
-            }
-        }
-        EffectKind::Create => look_up(stack, client, endpoint.as_ref(), &row).await,
+            },
+        },
     };
     conclude(stack, client, endpoint.as_ref(), row, outcome).await
 }
 
-/// The provider would answer the same bytes under the same key with the first answer.
-fn may_repeat(stack: &Stack, client: &Client, row: &GroupRow) -> bool {
-    let answered = row.doubt.as_ref().is_some_and(|doubt| doubt.answered);
+/// Until when the provider would answer the same bytes under the same key with the first answer; `None`: it doesn't any
+/// more, or its answer was of no use.
+fn key_is_known_until(stack: &Stack, client: &Client, row: &GroupRow) -> Option<Timestamp> {
     let limits = client.connector.limits(&client.connection);
-    let age = stack.now().duration_since(row.sent_at);
-    !answered && limits.key_window.is_some_and(|window| age.unsigned_abs() < window)
+    let window = limits.key_window.filter(|_| !row.doubt.as_ref().is_some_and(|doubt| doubt.answered))?;
+    Some(later(row.sent_at, window)).filter(|until| stack.now() < *until)
 }
 
-/// The same bytes again; under a new key where the old one is burnt or forgotten.
+/// The same bytes again: under the same key, in time before it is forgotten or not at all, or else under a new one. Which
+/// of the two was decided before: this takes its time, and what leaves under another key than was meant is made twice.
 async fn resend(
     stack: &Stack,
     client: &Client,
     endpoint: &dyn Endpoint,
     row: &mut GroupRow,
+    key_until: Option<Timestamp>,
 ) -> Result<Vec<MemberOutcome>, Fault> {
+    let lease = stack.now() + stack.times.lease;
+    let timeout = client.connector.limits(&client.connection).timeout;
+    let client = &client.until(key_until.map_or(lease, |until| later(until, timeout).min(lease)));
     let permit = client.reserve().await?;
     let now = stack.now();
-    if may_repeat(stack, client, row) {
+    if key_until.is_some() {
         row.repeated_at = Some(now);
     } else {
         row.rekeyed += 1;
@@ -168,7 +175,7 @@ async fn resend(
         row.doubt = None;
     }
     // Written before it is sent: who looks it up later must know how long this one may still be running.
-    let put = Write::put(row.item(Some(now + stack.times.lease)), Condition::Always);
+    let put = Write::put(row.item(Some(lease)), Condition::Always);
     if let Err(error) = write_patiently(&stack.ports, vec![put]).await {
         client.cancel(&permit).await;
         return Err(fault_of(&error.into(), stack.now()));
@@ -235,12 +242,13 @@ async fn look_up(
     row: &GroupRow,
 ) -> Result<Vec<MemberOutcome>, Fault> {
     let elements = row.elements();
-    let found = endpoint.look_up(&row.shape, &elements, row.created_at, client).await?;
-    let limits = client.connector.limits(&client.connection);
-    let longest = SignedDuration::try_from(limits.longest_call).unwrap_or(SignedDuration::from_mins(15));
-    let over_at = row.repeated_at.unwrap_or(row.sent_at) + longest;
-    // An answer whose members could not be told apart was a whole answer: that call has ended.
+    // It may have left as late as its lease allowed.
+    let left_by = row.repeated_at.unwrap_or(row.sent_at) + stack.times.lease;
+    let over_at = later(left_by, client.connector.limits(&client.connection).longest_call);
+    // Known before it is looked for: what is made while one reads may not be seen. An answer whose members could not be
+    // told apart was a whole answer: that call has ended.
     let ended = row.results.is_some() || stack.now() > over_at;
+    let found = endpoint.look_up(&row.shape, &elements, row.created_at, client).await?;
     let mut outcomes = row.results.clone().unwrap_or_default();
     outcomes.resize(elements.len(), MemberOutcome::Unclear);
     for (outcome, found) in outcomes.iter_mut().zip(found) {

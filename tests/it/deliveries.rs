@@ -98,8 +98,8 @@ async fn a_disk_that_fills_up_between_a_call_and_its_result_doubles_nothing() {
 
 // ------------------------------------------------------------ by chance
 
-/// Processes that die, calls that fail, answers that are lost, messages that come twice; then peace, and the books
-/// must be right.
+/// Processes that die or take their time, calls that fail or land late, answers that are lost, messages that come twice;
+/// then peace, and the books must be right.
 #[expect(clippy::print_stdout, reason = "says which day it was when what follows fails")]
 async fn a_bad_day(seed: u64) {
     let world = World::with(|settings| settings.seed = seed).await;
@@ -112,6 +112,7 @@ async fn a_bad_day(seed: u64) {
         ("PUT", "/Invoices", FaultKind::InternalErrorAfterApply, 0.15),
         ("PUT", "/Invoices", FaultKind::Reset, 0.15),
         ("PUT", "/Invoices", FaultKind::Truncate, 0.1),
+        ("PUT", "/Invoices", FaultKind::Late(60 + i64::try_from(draw(300)).expect("seconds")), 0.1),
         ("POST", "/Contacts", FaultKind::ReplyLost, 0.25),
         ("POST", "/Contacts", Fault::status(503, serde_json::Value::Null), 0.1),
         ("GET", "/api.xro", FaultKind::Html, 0.05),
@@ -123,7 +124,8 @@ async fn a_bad_day(seed: u64) {
     for turn in 0..6 {
         // Three deaths of one run alone would be held against it, and should be.
         let operations = if turn % 2 == 0 { 10 + draw(160) } else { 100_000 };
-        let life = Life::of(i64::try_from(operations).expect("a count"));
+        let takes = Duration::from_millis(draw(4) * draw(800));
+        let life = Life::slow(&world, i64::try_from(operations).expect("a count"), takes);
         let stack = mortal(&world, &life);
         let work = Box::pin(async {
             // Whatever fails on the way comes back.
@@ -132,7 +134,10 @@ async fn a_bad_day(seed: u64) {
             let _ = keep::keep(&stack, world.clock_now() + Times::default().function).await;
             while pump::runs(&stack, QueueName::Runs).await.is_ok_and(|some| some > 0) {}
         });
-        world.flowing(life.live(work)).await;
+        tokio::select! {
+            _ = world.flowing(life.live(work)) => {}
+            () = nobody_waits_for_what_is_late(&world) => {}
+        }
         if draw(3) == 0 {
             let again: Vec<_> = world.runs().await.into_iter().map(|run| run.row.message).collect();
             counterfoil::flow::settle::send_all(&world.stack, &again).await.expect("queued");
@@ -155,6 +160,19 @@ async fn a_bad_day(seed: u64) {
     }
     println!("seed {seed}");
     each_is_invoiced_once(&world, &ids).await;
+}
+
+/// A caller gives up after a minute, and the call goes on without it. Never ends.
+async fn nobody_waits_for_what_is_late(world: &World) {
+    let mut held = 0;
+    loop {
+        let now = world.sandbox.xero.held();
+        if now > held {
+            world.advance(Duration::from_secs(61));
+        }
+        held = now;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how many days are tried is the tester's to say")]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use counterfoil::domain::run::Status;
+use counterfoil::flow::keep;
+use counterfoil::flow::stack::Times;
 use counterfoil::ports::http::Method;
 use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
@@ -140,6 +142,62 @@ async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_a
     world.advance(Duration::from_mins(20));
     assert_eq!(world.sandbox.xero.held(), 0);
     each_is_invoiced_once(&world, &ids).await;
+}
+
+/// A process that takes its time for all that it does recovers what another one left so long ago; then time goes on.
+async fn recovered_after(world: &World, age: u64, takes: Duration, ids: &[String]) {
+    world.advance(Duration::from_secs(age));
+    let slow = mortal(world, &Life::slow(world, i64::MAX, takes));
+    let deadline = world.clock_now() + Times::default().function;
+    world.flowing(keep::keep(&slow, deadline)).await.expect("kept");
+    world.drain_by(&slow).await;
+    time_goes_on(world, &world.another_process(), 40).await;
+    world.advance(Duration::from_mins(20));
+    assert_eq!(world.sandbox.xero.held(), 0, "whatever was on its way has landed");
+    each_is_invoiced_once(world, ids).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_asked_for_again_under_a_key_that_is_forgotten_before_the_call_can_leave() {
+    for age in (200..=300).step_by(2) {
+        let world = World::new().await;
+        let ids = won(&world, 2).await;
+        world.advance(Duration::from_secs(10));
+        world.poll().await;
+        let life = Life::until(Fatal::After(Method::Put, "/Invoices"));
+        assert!(
+            world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none()
+        );
+        recovered_after(&world, age, Duration::from_millis(1_500), &ids).await;
+        assert_eq!(keys(&world).into_iter().collect::<BTreeSet<_>>().len(), 1, "after {age} seconds");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lands_while_it_is_looked_for_is_not_made_again() {
+    for age in (160..=280).step_by(2) {
+        let world = World::new().await;
+        let ids = won(&world, 2).await;
+        world.advance(Duration::from_secs(10));
+        world.poll().await;
+        // It lands in the last of the seconds in which it may; who made it is gone by then.
+        world.sandbox.xero.hold(Hold {
+            method: "PUT".into(),
+            path: "/Invoices".into(),
+            seconds: 359,
+            times: 1,
+        });
+        let ends = async {
+            while world.sandbox.xero.held() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = world.drain() => panic!("it was not held"),
+            () = ends => {}
+        }
+        recovered_after(&world, age, Duration::from_secs(2), &ids).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

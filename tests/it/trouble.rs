@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use counterfoil::domain::run::Status;
 use counterfoil::flow::stack::Times;
 use counterfoil::flow::{Stack, keep};
+use counterfoil::ports::clock::ManualClock;
 use counterfoil::ports::http::{Http, HttpError, Method, Request, Response};
 use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::random::{SeededRandom, below};
@@ -36,6 +37,8 @@ pub(crate) struct Life {
     goes_on: Notify,
     /// Who has a turn after each operation.
     turns: Option<SeededRandom>,
+    /// What each operation takes, by this clock.
+    takes: Option<(Arc<ManualClock>, Duration)>,
 }
 
 /// What a process dies of.
@@ -69,6 +72,11 @@ impl Life {
         Arc::new(Self { turns: Some(SeededRandom::new(seed)), ..Self::new(operations, None) })
     }
 
+    /// Each of its operations takes so long.
+    pub(crate) fn slow(world: &World, operations: i64, takes: Duration) -> Arc<Self> {
+        Arc::new(Self { takes: Some((Arc::clone(&world.clock), takes)), ..Self::new(operations, None) })
+    }
+
     fn new(operations: i64, fatal: Option<Fatal>) -> Self {
         Self {
             left: AtomicI64::new(operations),
@@ -79,6 +87,7 @@ impl Life {
             stands: Notify::new(),
             goes_on: Notify::new(),
             turns: None,
+            takes: None,
         }
     }
 
@@ -114,6 +123,9 @@ impl Life {
     }
 
     async fn spend(&self) {
+        if let Some((clock, takes)) = &self.takes {
+            clock.advance(*takes);
+        }
         if self.turns.as_ref().is_some_and(|turns| below(turns, 3) == 0) {
             tokio::task::yield_now().await;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::account::{Client, retry};
 use super::super::rows::{Doubt, GroupMember, GroupRow, group_key};
@@ -56,19 +56,13 @@ impl Gate {
                 return;
             }
         };
-        if self.stack.now() + timeout(&client) > row.created_at + self.stack.times.lease {
-            // The pointers took too long: the lease could end under the call.
-            client.cancel(&permit).await;
-            let failure = Failure::new("not_started", "the table was too slow");
-            let fault = Fault::Retry(Again { at: self.stack.now(), reason: Reason::NotStarted, failure });
-            return self.not_applied(row, endpoint.as_ref(), members, fault).await;
-        }
 
         let key = (!reads).then(|| row.key());
-        let exchange = match client.send(permit, &row.call, key.as_deref()).await {
+        let leased = client.until(row.created_at + self.stack.times.lease);
+        let exchange = match leased.send(permit, &row.call, key.as_deref()).await {
             Ok(exchange) => exchange,
             Err(fault) => {
-                // Nothing was applied: no token, or refused twice.
+                // Nothing was applied: no token, refused twice, or no time before the lease ends.
                 return self.not_applied(row, endpoint.as_ref(), members, fault).await;
             }
         };
@@ -353,11 +347,6 @@ impl Gate {
 
 fn fault(error: &FlowError, now: Timestamp) -> Answer {
     Answer::Fault(fault_of(error, now))
-}
-
-fn timeout(client: &Client) -> SignedDuration {
-    let limits = client.connector.limits(&client.connection);
-    SignedDuration::try_from(limits.timeout).unwrap_or(SignedDuration::from_mins(1))
 }
 
 pub(super) fn places(row: &GroupRow) -> usize {
