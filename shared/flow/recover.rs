@@ -132,13 +132,11 @@ pub async fn recover(stack: &Stack, client: &Client, mut row: GroupRow) -> Resul
             ),
         ))),
         EffectKind::Set => resend(stack, client, endpoint.as_ref(), &mut row, key_until).await,
-        EffectKind::Create => match key_until {
-            None => look_up(stack, client, endpoint.as_ref(), &row).await,
-            Some(_) => match resend(stack, client, endpoint.as_ref(), &mut row, key_until).await {
-                // The same key brought no clear answer: look instead.
-                Err(Fault::InDoubt(_)) => look_up(stack, client, endpoint.as_ref(), &row).await,
-                other => other,
-            },
+        EffectKind::Create if key_until.is_none() => look_up(stack, client, endpoint.as_ref(), &row).await,
+        EffectKind::Create => match resend(stack, client, endpoint.as_ref(), &mut row, key_until).await {
+            // The same key brought no clear answer: look instead.
+            Err(Fault::InDoubt(_)) => look_up(stack, client, endpoint.as_ref(), &row).await,
+            other => other,
         },
     };
     conclude(stack, client, endpoint.as_ref(), row, outcome).await

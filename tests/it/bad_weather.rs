@@ -33,8 +33,7 @@ async fn ten_are_won(weather: Weather) {
         let id = opportunity(&world, &format!("Customer {n}"));
         win(&world, &id);
     }
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let mut open = 10;
     // A day, in quarters of an hour: what waits is taken up, what stopped is put back.
     for _ in 0..96 {

@@ -14,7 +14,7 @@ use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
 use tokio::sync::Notify;
 
-use crate::trouble::{Fatal, Life, each_is_invoiced_once, mortal, time_goes_on, won};
+use crate::trouble::{Fatal, Life, a_process_dies_at_work, each_is_invoiced_once, mortal, time_goes_on, won};
 use crate::world::{World, new_stack};
 
 /// Polls and works off the queue in a process of so many operations. Returns whether it lived to the end.
@@ -94,10 +94,8 @@ fn made(world: &World) -> usize {
 async fn a_group_whose_process_died_is_recovered_once_though_its_members_come_back_to_two_processes() {
     let world = World::new().await;
     let ids = won(&world, 6).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
-    let life = Life::until(Fatal::After(Method::Put, "/Invoices"));
-    assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
+    world.settle_later().await;
+    a_process_dies_at_work(&world, Fatal::After(Method::Put, "/Invoices")).await;
     assert_eq!((made(&world), world.invoices().len()), (1, 6));
 
     world.advance(Duration::from_secs(155));
@@ -115,10 +113,8 @@ async fn a_group_whose_process_died_is_recovered_once_though_its_members_come_ba
 async fn a_crash_costs_no_call_for_each_run_of_its_batch() {
     let world = World::new().await;
     let ids = won(&world, 40).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
-    let life = Life::until(Fatal::After(Method::Post, "/Contacts"));
-    assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
+    world.settle_later().await;
+    a_process_dies_at_work(&world, Fatal::After(Method::Post, "/Contacts")).await;
     assert_eq!(world.contacts().len(), 40);
 
     world.advance(pump::VISIBILITY + Duration::from_secs(1));
@@ -134,8 +130,7 @@ async fn a_crash_costs_no_call_for_each_run_of_its_batch() {
 async fn a_run_that_ends_its_worker_six_times_alone_fails_and_the_others_go_on() {
     let world = World::new().await;
     let ids = won(&world, 3).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let mut deaths = 0;
     for _ in 0..13 {
         let life = Life::until(Fatal::LinkOf(ids[1].clone()));
@@ -180,8 +175,7 @@ impl Http for Sleeper {
 async fn a_worker_that_wakes_after_its_lease_changes_nothing() {
     let world = World::new().await;
     let ids = won(&world, 3).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let sleeper =
         Arc::new(Sleeper { inner: world.ports().http, asleep: AtomicBool::new(false), wake: Notify::new() });
     let zombie = new_stack(&Ports { http: Arc::clone(&sleeper) as Arc<dyn Http>, ..world.ports() });

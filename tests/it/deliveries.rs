@@ -10,7 +10,9 @@ use counterfoil::ports::random::{Random, SeededRandom, below};
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 
-use crate::trouble::{Life, each_is_invoiced_once, mortal, on_a_disk, time_goes_on, won};
+use crate::trouble::{
+    Life, each_is_invoiced_once, mortal, nobody_waits_for_what_is_late, on_a_disk, time_goes_on, won,
+};
 use crate::world::World;
 
 fn shuffled<T>(mut things: Vec<T>, random: &dyn Random) -> Vec<T> {
@@ -122,7 +124,7 @@ async fn a_bad_day(seed: u64) {
     let lost = Fault::on("PATCH", "/composite", FaultKind::ReplyLost).probability(0.3).always();
     world.sandbox.salesforce.faults().add(lost);
     for turn in 0..6 {
-        // Three deaths of one run alone would be held against it, and should be.
+        // Six deaths of one run alone would be held against it, and should be: three of six turns end in one.
         let operations = if turn % 2 == 0 { 10 + draw(160) } else { 100_000 };
         let takes = Duration::from_millis(draw(4) * draw(800));
         let life = Life::slow(&world, i64::try_from(operations).expect("a count"), takes);
@@ -160,19 +162,6 @@ async fn a_bad_day(seed: u64) {
     }
     println!("seed {seed}");
     each_is_invoiced_once(&world, &ids).await;
-}
-
-/// A caller gives up after a minute, and the call goes on without it. Never ends.
-async fn nobody_waits_for_what_is_late(world: &World) {
-    let mut held = 0;
-    loop {
-        let now = world.sandbox.xero.held();
-        if now > held {
-            world.advance(Duration::from_secs(61));
-        }
-        held = now;
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how many days are tried is the tester's to say")]

@@ -130,8 +130,7 @@ async fn a_day_that_we_have_counted_to_its_end_is_never_overdrawn_and_its_owner_
 async fn a_hundred_runs_one_by_one_never_get_a_429() {
     let world = World::new().await;
     let ids = won(&world, 110).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let stack = &world.stack;
     for _ in 0..100 {
         world.advance(Duration::from_secs(5));
@@ -154,8 +153,7 @@ async fn a_hundred_runs_one_by_one_never_get_a_429() {
 async fn three_hundred_runs_in_two_processes_never_get_a_429() {
     let world = World::new().await;
     let ids = won(&world, 300).await;
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let other = world.another_process();
     tokio::join!(world.drain(), world.drain_by(&other));
     world.advance(pump::VISIBILITY);

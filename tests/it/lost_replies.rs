@@ -7,14 +7,15 @@ use counterfoil::domain::run::Status;
 use counterfoil::flow::keep;
 use counterfoil::flow::stack::Times;
 use counterfoil::ports::http::Method;
-use counterfoil::ports::queue::QueueName;
-use counterfoil::runtime::pump;
 use counterfoil_sandbox::xero::Hold;
 use counterfoil_sandbox::{Call, Fault, FaultKind, Provider as _};
 use serde_json::json;
 
 use crate::main_job::{opportunity, win};
-use crate::trouble::{Fatal, Life, each_is_invoiced_once, mortal, time_goes_on, won};
+use crate::trouble::{
+    Fatal, Life, a_process_dies_at_work, each_is_invoiced_once, mortal, nobody_waits_for_what_is_late,
+    time_goes_on, won,
+};
 use crate::world::World;
 
 /// The keys of the calls that made invoices, in order.
@@ -98,17 +99,9 @@ async fn a_call_that_lands_minutes_late_makes_each_invoice_once() {
     let ids = won(&world, 3).await;
     let hold = Hold { method: "PUT".into(), path: "/Invoices".into(), seconds: 200, times: 1 };
     world.sandbox.xero.hold(hold);
-    // The client gives up after a minute; the call goes on without it.
-    let impatient = async {
-        while world.sandbox.xero.held() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        world.advance(Duration::from_secs(61));
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         () = world.settle() => {}
-        () = impatient => {}
+        () = nobody_waits_for_what_is_late(&world) => {}
     }
     assert_eq!(world.invoices().len(), 0, "not landed yet");
     time_goes_on(&world, &world.stack, 40).await;
@@ -120,22 +113,13 @@ async fn a_repeated_call_that_lands_late_is_waited_for_before_anything_is_made_a
     let world = World::new().await;
     let ids = won(&world, 2).await;
     // The first call never arrives, for its process dies; its repetition, almost five minutes later, runs for long.
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
-    let life = Life::until(Fatal::Before(Method::Put, "/Invoices"));
-    assert!(world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none());
+    world.settle_later().await;
+    a_process_dies_at_work(&world, Fatal::Before(Method::Put, "/Invoices")).await;
     world.advance(Duration::from_secs(270));
     world.sandbox.xero.hold(Hold { method: "PUT".into(), path: "/Invoices".into(), seconds: 350, times: 1 });
-    let impatient = async {
-        while world.sandbox.xero.held() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        world.advance(Duration::from_secs(61));
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         _ = world.keep() => {}
-        () = impatient => {}
+        () = nobody_waits_for_what_is_late(&world) => {}
     }
     time_goes_on(&world, &world.stack, 40).await;
     // Whatever is still on its way lands.
@@ -162,12 +146,8 @@ async fn nothing_is_asked_for_again_under_a_key_that_is_forgotten_before_the_cal
     for age in (200..=300).step_by(2) {
         let world = World::new().await;
         let ids = won(&world, 2).await;
-        world.advance(Duration::from_secs(10));
-        world.poll().await;
-        let life = Life::until(Fatal::After(Method::Put, "/Invoices"));
-        assert!(
-            world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await.is_none()
-        );
+        world.settle_later().await;
+        a_process_dies_at_work(&world, Fatal::After(Method::Put, "/Invoices")).await;
         recovered_after(&world, age, Duration::from_millis(1_500), &ids).await;
         assert_eq!(keys(&world).into_iter().collect::<BTreeSet<_>>().len(), 1, "after {age} seconds");
     }
@@ -178,8 +158,7 @@ async fn what_lands_while_it_is_looked_for_is_not_made_again() {
     for age in (310..=420).step_by(2) {
         let world = World::new().await;
         let ids = won(&world, 2).await;
-        world.advance(Duration::from_secs(10));
-        world.poll().await;
+        world.settle_later().await;
         // It leaves as late as its lease allows, and lands in the last second in which it may; who made it is gone by then.
         let seconds = Times::default().lease.as_secs() + 359;
         world.sandbox.xero.hold(Hold { method: "PUT".into(), path: "/Invoices".into(), seconds, times: 1 });

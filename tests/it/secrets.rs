@@ -8,14 +8,13 @@ use std::time::Duration;
 use counterfoil::domain::connection::GrantId;
 use counterfoil::domain::ids::ConnectionId;
 use counterfoil::flow::connections::token_name;
-use counterfoil::ports::queue::QueueName;
 use counterfoil::runtime::pump;
 use counterfoil_sandbox::{Fault, FaultKind, Provider as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::main_job::{FLOW, opportunity, win};
-use crate::trouble::{Fatal, Life, mortal, time_goes_on};
+use crate::trouble::{Fatal, a_process_dies_at_work, time_goes_on};
 use crate::world::World;
 
 /// What the product writes to its log, from the first line to the last.
@@ -93,8 +92,7 @@ async fn no_secret_and_no_person_is_in_a_log_line_a_debug_print_a_reason_or_a_de
         win(&world, id);
     }
     world.settle_later().await;
-    let life = Life::until(Fatal::After(counterfoil::ports::http::Method::Put, "/Invoices"));
-    world.flowing(life.live(pump::runs(&mortal(&world, &life), QueueName::Runs))).await;
+    a_process_dies_at_work(&world, Fatal::After(counterfoil::ports::http::Method::Put, "/Invoices")).await;
     world.advance(pump::VISIBILITY);
     for _ in 0..4 {
         time_goes_on(&world, &world.stack, 20).await;

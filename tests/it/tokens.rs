@@ -46,8 +46,7 @@ async fn a_token_that_is_no_longer_taken_is_replaced_by_one_call_of_two_processe
     }
     world.sandbox.xero.expire_access_tokens();
     world.sandbox.xero.harness().counters.clear();
-    world.advance(Duration::from_secs(10));
-    world.poll().await;
+    world.settle_later().await;
     let other = world.another_process();
     tokio::join!(world.drain(), world.drain_by(&other));
     world.advance(Duration::from_mins(13));

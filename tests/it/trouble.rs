@@ -15,6 +15,7 @@ use counterfoil::ports::queue::{Delivery, Outgoing, Queue, QueueName, Settle};
 use counterfoil::ports::random::{SeededRandom, below};
 use counterfoil::ports::table::{Item, Key, Page, Query, Table, TableError, Write};
 use counterfoil::ports::{Ports, Unavailable};
+use counterfoil::runtime::pump;
 use counterfoil_sandbox::Provider as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -156,6 +157,14 @@ impl Life {
     }
 }
 
+/// What is on the queue is worked off by a process that dies of this.
+pub(crate) async fn a_process_dies_at_work(world: &World, of: Fatal) {
+    let life = Life::until(of);
+    let stack = mortal(world, &life);
+    let lived = world.flowing(life.live(pump::runs(&stack, QueueName::Runs))).await;
+    assert!(lived.is_none(), "it was to die");
+}
+
 /// A port whose every operation spends life.
 struct Mortal<P: ?Sized> {
     life: Arc<Life>,
@@ -289,6 +298,21 @@ impl Table for Disk {
             return Err(TableError::Full("no space left on device".into()));
         }
         self.inner.write(writes).await
+    }
+}
+
+// ------------------------------------------------------------ calls that take long
+
+/// A caller gives up after a minute, and the call goes on without it. Never ends.
+pub(crate) async fn nobody_waits_for_what_is_late(world: &World) {
+    let mut held = 0;
+    loop {
+        let now = world.sandbox.xero.held();
+        if now > held {
+            world.advance(Duration::from_secs(61));
+        }
+        held = now;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

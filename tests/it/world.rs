@@ -179,8 +179,7 @@ impl World {
 
     /// Time passes so that stamps settle, every poller polls, and the queues are worked off as far as they are due.
     pub(crate) async fn settle(&self) {
-        self.advance(Duration::from_secs(10));
-        self.poll().await;
+        self.settle_later().await;
         self.drain().await;
     }
 
